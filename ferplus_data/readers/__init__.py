@@ -1,0 +1,57 @@
+"""Files in any of the layouts -> the same arrays in the same order. A new layout: one file, one line here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from ..cache import cache_directory
+from ..errors import InputError
+from . import demo, kaggle_csv, png_folders
+from .decoded import SPLITS, Decoded, Progress, Source
+
+__all__ = ["READERS", "SPLITS", "Decoded", "Progress", "Source", "find_source", "read"]
+
+READERS: dict[str, Callable[[Path, Path], Source | None]] = {
+    "demo": demo.find,
+    "kaggle_csv": kaggle_csv.find,
+    "png_folders": png_folders.find,
+}
+"""Name -> find(data, cache folder): the data if it is in that layout, None if it is not."""
+
+LAYOUTS = (demo.LAYOUT, kaggle_csv.LAYOUT, png_folders.LAYOUT)
+
+
+def find_source(data: str | Path, *, cache_dir: Path | None = None) -> tuple[str, Source]:
+    """The name of the reader that knows the layout of `data`, and the data ready to decode.
+
+    Args:
+        data: "demo", a folder, or the path of a pixel CSV. A folder that is called demo is "./demo".
+        cache_dir: where the demo is written, by default as in `cache.cache_directory`.
+
+    Raises:
+        InputError: nothing is there, or it is in none of the layouts.
+    """
+    path = Path(data).expanduser() if str(data) != demo.NAME else Path(demo.NAME)
+    for name, find in READERS.items():
+        source = find(path, cache_directory(cache_dir))
+        if source is not None:
+            return name, source
+    raise InputError(f"{data}: expected {'; or '.join(LAYOUTS)}; found {_what_stands_at(path)}")
+
+
+def read(data: str | Path, progress: Progress | None = None, *, cache_dir: Path | None = None) -> Decoded:
+    """Decode `data` from its files, every time (`store.open_faces` remembers). Errors as `find_source`."""
+    _, source = find_source(data, cache_dir=cache_dir)
+    return source.decode(progress or (lambda done, total: None))
+
+
+def _what_stands_at(path: Path) -> str:
+    if not path.exists():
+        return "nothing at that path"
+    if path.is_file():
+        return f"a file of type {path.suffix or 'unknown'}"
+    known = [name for name in (*kaggle_csv.PIXEL_FILES, kaggle_csv.VOTES_FILE) if (path / name).is_file()]
+    if known:
+        return f"only {known[0]} in the folder ({kaggle_csv.VOTES_FILE} is at {kaggle_csv.VOTES_URL})"
+    return "a folder with none of these"

@@ -1,0 +1,69 @@
+"""recipe -> Keras model: preprocessing, backbone, head, in one flat graph."""
+
+from __future__ import annotations
+
+import keras
+from keras import layers
+
+from ferplus_data.labels import EMOTIONS
+from models.backbones import BACKBONES
+from models.freezing import freeze
+from models.optimizers import make_optimizer
+from models.recipe import Recipe
+from models.weights import load_weights
+
+BGR_MEAN = (91.4953, 103.8827, 131.0912)
+"""VGGFace2's channel means on the 0-255 scale (keras_vggface.utils.preprocess_input, version 2)."""
+
+
+def build_model(recipe: Recipe, *, weights: str = "none") -> keras.Model:
+    """Return the uncompiled model of `recipe`: uint8 grey faces [B, 48, 48, 1] in, float32 probabilities [B, 8] out.
+
+    The graph is flat, so that `model.layers[-k]` counts as it does in the seed's layer listings. Only layers that
+    Keras ships are used, so that a saved model loads anywhere in safe mode.
+
+    Args:
+        recipe: What to build.
+        weights: "none", "vggface2" or the path of a weights file, as `models.weights.load_weights` takes it.
+
+    Raises:
+        InputError: The weights cannot be had or do not fit, or freeze_before is out of range.
+    """
+    backbone = BACKBONES[recipe.backbone]
+    size = recipe.resolved_image_size
+    faces = keras.Input((48, 48, 1), dtype="uint8", name="face")
+    x = layers.Rescaling(1.0, name="to_float")(faces)
+    if size != 48:
+        x = layers.Resizing(size, size, interpolation="bilinear", name="resize")(x)
+    x = layers.Concatenate(name="grey_to_bgr")([x, x, x])
+    x = layers.Normalization(axis=-1, mean=BGR_MEAN, variance=(1.0, 1.0, 1.0), name="subtract_mean")(x)
+    x = backbone.body(x)
+    x = layers.Flatten(name="flatten")(x)
+    x = layers.Dropout(recipe.dropout, name="dropout_layer")(x)
+    # float32 whatever the precision policy: a softmax in half precision loses the small probabilities.
+    outputs = layers.Dense(len(EMOTIONS), activation="softmax", dtype="float32", name="dense")(x)
+    model = keras.Model(faces, outputs, name=f"ferplus_{recipe.backbone}")
+    load_weights(model, backbone, weights)
+    freeze(model, recipe.freeze_before)
+    return model
+
+
+def compile_model(model: keras.Model, recipe: Recipe) -> None:
+    """Compile `model` as `recipe` says. The loss is plain cross-entropy: label smoothing and class weights are in the
+    targets and sample weights of the training batches, so that the validation loss means the same in every trial."""
+    model.compile(
+        optimizer=make_optimizer(recipe),
+        loss="categorical_crossentropy",
+        metrics=["accuracy"],
+        jit_compile=_jit_compile(),
+    )
+
+
+def _jit_compile() -> str | bool:
+    # Keras's "auto" compiles with XLA wherever it can, and on CPUs TensorFlow's XLA convolutions run several times
+    # slower than its oneDNN ones (docs/results.md).
+    if keras.backend.backend() != "tensorflow":
+        return "auto"
+    import tensorflow as tf
+
+    return "auto" if tf.config.list_logical_devices("GPU") else False

@@ -1,0 +1,64 @@
+"""Probabilities against the majority labels: the figures of metrics.json."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+import numpy as np
+from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
+
+from ferplus_data.dataset import Split
+from ferplus_data.labels import EMOTIONS
+
+PREDICTION_BATCH = 256
+
+
+def predict_probabilities(model: keras.Model, faces: np.ndarray) -> np.ndarray:
+    """Return float32 [N, 8] for uint8 faces [N, 48, 48, 1], the last partial batch included."""
+    if len(faces) == 0:
+        return np.zeros((0, len(EMOTIONS)), np.float32)
+    return np.asarray(model.predict(faces, batch_size=PREDICTION_BATCH, verbose=0), np.float32)
+
+
+def evaluate(model: keras.Model, split: Split) -> dict[str, Any]:
+    """Return the figures of `model` on every row of `split`; see `score`."""
+    return score(predict_probabilities(model, split.pixels()), split)
+
+
+def score(probabilities: np.ndarray, split: Split) -> dict[str, Any]:
+    """Return the figures of `probabilities` [N, 8] against the majority labels of the N rows of `split`.
+
+    Returns:
+        accuracy, n; accuracy_without_twins, n_without_twins (rows whose image is not byte-identical to a training
+        image; None when there are none); macro_f1; majority_class_rate; per_class, a list of emotion, precision,
+        recall, f1 and support; confusion, 8x8 counts with the true class as row.
+    """
+    labels, predicted = split.labels, probabilities.argmax(axis=1)
+    right = predicted == labels
+    untwinned = ~split.twin
+    classes = np.arange(len(EMOTIONS))
+    precision, recall, f1, support = precision_recall_fscore_support(
+        labels, predicted, labels=classes, zero_division=0.0
+    )
+    present = support > 0
+    return {
+        "accuracy": float(right.mean()),
+        "n": len(labels),
+        "accuracy_without_twins": float(right[untwinned].mean()) if untwinned.any() else None,
+        "n_without_twins": int(untwinned.sum()),
+        # Over the classes that the split holds: a class without a row has no F1.
+        "macro_f1": float(f1[present].mean()),
+        "majority_class_rate": float(support.max() / support.sum()),
+        "per_class": [
+            {
+                "emotion": emotion,
+                "precision": float(precision[i]),
+                "recall": float(recall[i]),
+                "f1": float(f1[i]),
+                "support": int(support[i]),
+            }
+            for i, emotion in enumerate(EMOTIONS)
+        ],
+        "confusion": confusion_matrix(labels, predicted, labels=classes).tolist(),
+    }

@@ -1,0 +1,114 @@
+"""Whether a run's accuracy may be set beside a published one, decided from what the run records."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from search.study import StudyView
+
+OFFICIAL_ROWS = {"val": 3305, "test": 3275}
+"""Rows of the official FER+ validation and test splits that the seed's majority protocol keeps."""
+RECIPE_IMAGE_SIZE = 224
+"""Input side of VGGFace2's ResNet50 and SENet50 (Cao et al., 2018), which the seed's recipes use."""
+_DEFAULT_IMAGE_SIZES = {"resnet50": RECIPE_IMAGE_SIZE, "senet50": RECIPE_IMAGE_SIZE}
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A published result beside this run's; accuracies 0 to 1. Comparable means that `reasons` is empty."""
+
+    model: str
+    weights: str
+    val_accuracy: float | None
+    test_accuracy: float | None
+    source: str
+    reasons: tuple[str, ...]
+
+    @property
+    def comparable(self) -> bool:
+        return not self.reasons
+
+
+def compare(view: StudyView) -> list[Comparison]:
+    """This run beside every recipe of metrics.json's seed_recipes; empty before there are metrics."""
+    metrics = view.metrics or {}
+    return [
+        Comparison(
+            model=str(recipe.get("model", "")),
+            weights=str(recipe.get("weights", "")),
+            val_accuracy=as_fraction(recipe.get("val_accuracy")),
+            test_accuracy=as_fraction(recipe.get("test_accuracy")),
+            source=str(recipe.get("source", "")),
+            reasons=tuple(differences(view, str(recipe.get("weights", "vggface2")))),
+        )
+        for recipe in metrics.get("seed_recipes") or []
+    ]
+
+
+def as_fraction(accuracy: float | None) -> float | None:
+    """An accuracy given as a fraction or in percent, as a fraction: published tables print percent."""
+    if accuracy is None:
+        return None
+    return accuracy / 100 if accuracy > 1 else float(accuracy)
+
+
+def on_demo_data(view: StudyView) -> bool:
+    """Whether the run's images are the generated faces and not FER+."""
+    arguments = view.config.get("arguments") or {}
+    return arguments.get("data") == "demo" or (view.config.get("data") or {}).get("source") == "demo"
+
+
+def partial_splits(view: StudyView) -> list[str]:
+    """One phrase per evaluated split that is not the official one's size."""
+    metrics = view.metrics or {}
+    names = {"val": "validation", "test": "test"}
+    return [
+        f"{metrics[f'n_{split}']:,} of the official {rows:,} {names[split]} rows"
+        for split, rows in OFFICIAL_ROWS.items()
+        if metrics.get(f"n_{split}") is not None and metrics[f"n_{split}"] != rows
+    ]
+
+
+def differences(view: StudyView, weights: str) -> list[str]:
+    """Why this run cannot be compared with a recipe that starts from `weights`; empty if it can.
+
+    Demo data ends the question; otherwise the splits, the amount of training data, the weights and the image
+    size are looked at.
+    """
+    if on_demo_data(view):
+        return ["generated demo faces, not FER+"]
+    arguments = view.config.get("arguments") or {}
+    found = [f"evaluated on {phrase}" for phrase in partial_splits(view)]
+    subset = arguments.get("subset")
+    if subset is not None and subset != 1:
+        found.append(f"trained on {subset:.0%} of the training split")
+    if arguments.get("dedupe"):
+        found.append("training images with a twin left out")
+    if not _same_weights(arguments.get("weights"), weights):
+        found.append(f"starts from weights {_file_name(arguments.get('weights'))}, the recipe from {weights}")
+    size = _image_size(view, arguments)
+    if size != RECIPE_IMAGE_SIZE:
+        known = "an unrecorded image size" if size is None else f"images of {size} x {size}"
+        found.append(f"{known}, the recipe's are {RECIPE_IMAGE_SIZE} x {RECIPE_IMAGE_SIZE}")
+    return found
+
+
+def _same_weights(ours: Any, recipe: str) -> bool:
+    """The published weights by name, or a local copy that kept their name (rcmalli_vggface_tf_...)."""
+    name = _file_name(ours).lower()
+    return name == recipe.lower() or (
+        recipe.lower() == "vggface2" and "vggface" in name and name.endswith(".h5")
+    )
+
+
+def _file_name(weights: Any) -> str:
+    return Path(str(weights or "none")).name
+
+
+def _image_size(view: StudyView, arguments: Mapping[str, Any]) -> int | None:
+    chosen = (view.metrics or {}).get("hyperparameters") or {}
+    size = chosen.get("image_size") or arguments.get("image_size")
+    return int(size) if size else _DEFAULT_IMAGE_SIZES.get(str(chosen.get("backbone", "")).lower())

@@ -1,0 +1,92 @@
+"""Optimisation history: every trial's score, and the best so far."""
+
+from __future__ import annotations
+
+from itertools import accumulate
+
+import plotly.graph_objects as go
+
+from reports.figures.style import ACCENT, STATE_COLOURS, figure, plain
+from reports.trials import STATES, first_line, scored
+from search.study import StudyView, TrialRecord
+
+_SYMBOLS = {
+    "complete": "circle",
+    "pruned": "diamond-open",
+    "failed": "x",
+    "running": "circle-open",
+    "waiting": "line-ns",
+}
+_EDGE = 0.02
+FEW = 150
+"""Points of one state that keep the large mark without hiding each other."""
+
+
+def draw(view: StudyView) -> go.Figure | None:
+    """A marker trace per state that occurs, named after it, and "best so far" over the complete trials.
+
+    A trial without a score has no height: it stands at the bottom edge, on an axis of its own (y2).
+    """
+    if not view.trials:
+        return None
+    traces = []
+    for state in STATES:
+        with_score = scored(view.trials, state)
+        without = [trial for trial in view.trials if trial.state == state and trial.score is None]
+        if with_score:
+            traces.append(_points(state, with_score, at_edge=False))
+        if without:
+            traces.append(_points(state, without, at_edge=True, legend=not with_score))
+    complete = scored(view.trials, "complete")
+    if complete:
+        traces.append(_running_best(complete))
+    return figure(
+        *traces,
+        xaxis={"title": {"text": "trial"}, "tickformat": "d"},
+        yaxis={
+            "title": {"text": "validation accuracy"},
+            "tickformat": ".0%",
+            "visible": any(t.score is not None for t in view.trials),
+        },
+        yaxis2={"overlaying": "y", "range": [0, 1], "visible": False, "fixedrange": True},
+    )
+
+
+def _running_best(complete: list[TrialRecord]) -> go.Scatter:
+    return go.Scatter(
+        name="best so far",
+        x=[trial.number for trial in complete],
+        y=list(accumulate((trial.score or 0.0 for trial in complete), max)),
+        mode="lines",
+        line={"shape": "hv", "color": ACCENT, "width": 2},
+        hovertemplate="best after trial %{x}: %{y:.2%}<extra></extra>",
+    )
+
+
+def _points(state: str, trials: list[TrialRecord], *, at_edge: bool, legend: bool = True) -> go.Scatter:
+    return go.Scatter(
+        name=state,
+        legendgroup=state,
+        showlegend=legend,
+        x=[trial.number for trial in trials],
+        y=[_EDGE if at_edge else trial.score for trial in trials],
+        yaxis="y2" if at_edge else "y",
+        mode="markers",
+        cliponaxis=False,
+        marker={
+            "symbol": _SYMBOLS[state],
+            "color": STATE_COLOURS[state],
+            "size": 8 if len(trials) <= FEW else 5,
+            "line": {"width": 1.2, "color": STATE_COLOURS[state]},
+        },
+        customdata=[_remark(trial) for trial in trials],
+        hovertemplate="trial %{x}: %{customdata}<extra>" + state + "</extra>",
+    )
+
+
+def _remark(trial: TrialRecord) -> str:
+    if trial.error:
+        return plain(first_line(trial.error), 120)
+    if trial.score is None:
+        return "no score"
+    return f"{trial.score:.2%} after {len(trial.values)} epochs"

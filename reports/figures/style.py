@@ -1,0 +1,65 @@
+"""One look for every figure, readable on a light and on a dark page.
+
+Backgrounds are transparent and grid lines translucent, series colours have a contrast of at least 3:1 on both
+schemes' page colours; only the text colour has to follow the scheme, which the page's script does.
+"""
+
+from __future__ import annotations
+
+import html
+
+import plotly.graph_objects as go
+
+FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif"
+NEUTRAL = "#808a96"
+GRID = "rgba(128, 138, 150, 0.25)"
+ACCENT = "#c9610f"
+STATE_COLOURS = {
+    "complete": "#3f7fc4",
+    "pruned": NEUTRAL,
+    "failed": "#d1495b",
+    "running": "#2f9470",
+    "waiting": "#9a7fc0",
+}
+SERIES = ("#3f7fc4", "#c9610f", "#2f9470", "#9a6fc0", "#d1495b", "#8a7a2c")
+COUNT_COLOURS = ((0.0, "#eef2f6"), (1.0, "#1d4f8a"))
+SCORE_COLOURS = ((0.0, "#93a1b1"), (0.6, "#5b8fc9"), (1.0, "#d9690f"))
+
+_AXIS = {
+    "automargin": True,
+    "gridcolor": GRID,
+    "linecolor": GRID,
+    "zeroline": False,
+    "title": {"standoff": 8},
+}
+_TEMPLATE = go.layout.Template(
+    layout={
+        "font": {"family": FONT, "size": 13, "color": NEUTRAL},
+        "paper_bgcolor": "rgba(0,0,0,0)",
+        "plot_bgcolor": "rgba(0,0,0,0)",
+        "margin": {"l": 8, "r": 12, "t": 8, "b": 8},
+        "hovermode": "closest",
+        "legend": {"orientation": "h", "yanchor": "bottom", "y": 1.02, "xanchor": "left", "x": 0},
+        "xaxis": _AXIS,
+        "yaxis": _AXIS,
+        "modebar": {"bgcolor": "rgba(0,0,0,0)", "color": NEUTRAL, "activecolor": ACCENT},
+    }
+)
+
+
+def figure(*traces: go.Figure, **layout: object) -> go.Figure:
+    """A figure of `traces` in the house look, `layout` on top of it."""
+    return styled(go.Figure(data=list(traces)), **layout)
+
+
+def styled(drawn: go.Figure, **layout: object) -> go.Figure:
+    """`drawn`, given the house look in place, `layout` on top of it."""
+    return drawn.update_layout(template=_TEMPLATE, **layout)
+
+
+def plain(text: object, limit: int = 60) -> str:
+    """Text a user typed, as a plotly label: cut at `limit` characters, plotly's own tags escaped."""
+    shown = str(text)
+    if len(shown) > limit:
+        shown = shown[: limit - 1] + "…"
+    return html.escape(shown, quote=False)

@@ -1,0 +1,22 @@
+"""Readable tick values where plotly's own would collide or carry needless digits."""
+
+from __future__ import annotations
+
+from math import ceil, floor, log10
+
+_CLEAR = 2.0
+"""Ratio below which two labels on a log axis of a few decades run into each other."""
+
+
+def log_ticks(low: float, high: float) -> list[float]:
+    """The two ends of a positive range and the powers of ten well inside it, ascending."""
+    if high / low < _CLEAR:
+        return [low] if low == high else [low, high]
+    decades = [10.0**power for power in range(ceil(log10(low)), floor(log10(high)) + 1)]
+    return [low, *(tick for tick in decades if low * _CLEAR <= tick <= high / _CLEAR), high]
+
+
+def even_ticks(low: float, high: float, count: int) -> list[float]:
+    """The two ends of a range and `count` - 2 values evenly between them, rounded to 2 significant digits."""
+    inner = [float(f"{low + (high - low) * step / (count - 1):.2g}") for step in range(1, count - 1)]
+    return [low, *(tick for tick in inner if low < tick < high), high]

@@ -1,0 +1,293 @@
+#!/usr/bin/env python3
+"""FERPlus Tuner: hyperparameter search for facial-expression models on FER+.
+
+Parses, calls, prints. What a command does is in the folder it imports, and it imports nothing heavy before it must.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+import signal
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from ferplus_data.errors import InputError
+
+# Before any command imports TensorFlow or albumentations: their start-up messages and update checks are not our user's.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
+
+DONE, BAD_INPUT, NO_TRIAL_COMPLETED, INTERRUPTED = 0, 2, 3, 130
+COMMANDS_HELP = """Hyperparameter search for facial-expression models on FER+.
+
+Without a command: search. Without any argument: a search on generated faces, in a few minutes on two CPU cores."""
+
+app = typer.Typer(help=COMMANDS_HELP, no_args_is_help=False, add_completion=False, rich_markup_mode=None)
+
+Study = Annotated[
+    str | None,
+    typer.Option(help="Name of the study; its files are in RUNS_DIR/STUDY. Default: the one last searched.", show_default=False),
+]
+RunsDir = Annotated[Path, typer.Option(help="Where studies are kept.")]
+Storage = Annotated[
+    str | None,
+    typer.Option(envvar="FERPLUS_STORAGE", help="Database URL shared by workers. Default: a SQLite file in the study.", show_default=False),
+]
+Data = Annotated[
+    str,
+    typer.Option(help="Folder with FER+ images or CSV files, or 'demo' for generated faces."),
+]
+Checkpoint = Annotated[Path | None, typer.Option(help="A .keras file instead of the study's best model.")]
+
+
+@app.command()
+def search(
+    data: Data = "demo",
+    study: Annotated[str | None, typer.Option(help="Name of the study; the same name continues it. Default: the data's and the space's.")] = None,
+    space: Annotated[str | None, typer.Option(help="ferplus, seed, small or FILE.py:FUNCTION. Default: small for the demo, else ferplus.")] = None,
+    oracle: Annotated[str, typer.Option(help="tpe, random, grid, gp, cmaes, hyperband (Optuna); kt-random, kt-grid, kt-bayesian, kt-hyperband (Keras Tuner).")] = "tpe",
+    pruner: Annotated[str, typer.Option(help="halving, median, hyperband or none; for Optuna's oracles.")] = "halving",
+    trials: Annotated[int | None, typer.Option(help="Trials in all. Default: 100; 8 for the demo.", show_default=False)] = None,
+    timeout: Annotated[str | None, typer.Option(help="Time for search and retraining together, such as 25m or 8h.")] = None,
+    epochs: Annotated[int | None, typer.Option(help="Most epochs of a trial. Default: the space's.")] = None,
+    retrain_epochs: Annotated[int | None, typer.Option(help="Most epochs of the retraining. Default: --epochs, or the space's.")] = None,
+    retrain_seeds: Annotated[int, typer.Option(help="Retrain the best trial with this many seeds and show the spread.")] = 1,
+    search_fraction: Annotated[float | None, typer.Option(help="Stratified part of the training split that trials train on. Default: the space's.")] = None,
+    seed: Annotated[int, typer.Option(help="Of the oracle and of the trainings.")] = 0,
+    weights: Annotated[str | None, typer.Option(help="vggface2, none or a weights file. Default: vggface2 where it is published for the backbone.")] = None,
+    image_size: Annotated[int, typer.Option(help="Side in pixels that the network sees; 0: the backbone's own.")] = 0,
+    subset: Annotated[float, typer.Option(help="Use only this stratified part of every split, for trying out.")] = 1.0,
+    dedupe: Annotated[bool, typer.Option("--dedupe", help="Drop training images that repeat or stand in another split.")] = False,
+    set_: Annotated[list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="Hold a hyperparameter at a value. Repeatable.")] = None,
+    fresh: Annotated[bool, typer.Option("--fresh/--resume", help="Start the study over instead of continuing it.")] = False,
+    storage: Storage = None,
+    runs_dir: RunsDir = Path("runs"),
+) -> None:
+    """Search, retrain the best trial, read the test split once, report, save."""
+    from search.run_directory import RunDirectory
+
+    demo = data == "demo"
+    space = space or ("small" if demo else "ferplus")
+    space_word = Path(space.partition(":")[0]).stem
+    run = RunDirectory.of(runs_dir, study or f"{'demo' if demo else 'ferplus'}-{space_word}")
+    with _interruptible():
+        from search.config import SearchArguments, parse_duration
+        from search.launch import search as launch
+        from search.space import load_space, parse_pins
+
+        defaults = load_space(space)
+        pins = parse_pins(set_ or [])
+        arguments = SearchArguments(
+            data=data,
+            space=space,
+            oracle=oracle,
+            pruner=pruner,
+            trials=(8 if demo else 100) if trials is None else trials,
+            timeout=parse_duration(timeout),
+            epochs=defaults.epochs if epochs is None else epochs,
+            retrain_epochs=next(n for n in (retrain_epochs, epochs, defaults.retrain_epochs) if n is not None),
+            retrain_seeds=retrain_seeds,
+            search_fraction=defaults.search_fraction if search_fraction is None else search_fraction,
+            seed=seed,
+            weights=weights,
+            image_size=int(pins.pop("image_size", image_size)),
+            subset=subset,
+            dedupe=dedupe,
+            pins=pins,
+        )
+        with _progress() as progress:
+            metrics = launch(arguments, run, storage=storage, fresh=fresh, progress=progress)
+            _finish(run, storage, metrics)
+
+
+def _finish(run: Any, storage: str | None, metrics: dict[str, Any]) -> None:
+    from reports.page import write_report
+    from search.study import read_study
+
+    write_report(read_study(run, storage), run.report)
+    typer.echo(
+        f"val_accuracy {metrics['val_accuracy']:.4f} ({metrics['n_val']:,} faces), "
+        f"test_accuracy {metrics['test_accuracy']:.4f} ({metrics['n_test']:,} faces; "
+        f"the most frequent class alone: {metrics['majority_class_rate']['test']:.4f})"
+    )
+    typer.echo(f"report      {run.report}\ncheckpoint  {run.best_model}\nmetrics     {run.metrics}")
+
+
+@app.command()
+def worker(study: Study = None, storage: Storage = None, runs_dir: RunsDir = Path("runs")) -> None:
+    """Run trials of a study beside its other workers."""
+    with _interruptible():
+        from search.launch import join
+
+        with _progress() as progress:
+            join(_run_directory(runs_dir, study), storage=storage, progress=progress)
+
+
+@app.command()
+def retrain(
+    study: Study = None,
+    trial: Annotated[int | None, typer.Option(help="Number of the trial. Default: the best.")] = None,
+    retrain_epochs: Annotated[int | None, typer.Option(help="Most epochs. Default: the study's.")] = None,
+    retrain_seeds: Annotated[int | None, typer.Option(help="Retrainings. Default: the study's.")] = None,
+    storage: Storage = None,
+    runs_dir: RunsDir = Path("runs"),
+) -> None:
+    """Retrain the best (or a given) trial of a study and replace its checkpoint, metrics and report."""
+    with _interruptible():
+        from search.launch import retrain_again
+
+        run = _run_directory(runs_dir, study)
+        with _progress() as progress:
+            metrics = retrain_again(
+                run, storage=storage, trial=trial, epochs=retrain_epochs, seeds=retrain_seeds, progress=progress
+            )
+        _finish(run, storage, metrics)
+
+
+@app.command()
+def report(
+    study: Study = None,
+    format_: Annotated[str, typer.Option("--format", help="html, json or csv.")] = "html",
+    storage: Storage = None,
+    runs_dir: RunsDir = Path("runs"),
+) -> None:
+    """Write the report of a finished or running study."""
+    from reports import WRITERS
+    from search.study import read_study
+
+    if format_ not in WRITERS:
+        raise InputError(f"--format {format_!r}: expected one of {', '.join(WRITERS)}")
+    run = _run_directory(runs_dir, study)
+    typer.echo(WRITERS[format_](read_study(run, storage), run.report.with_suffix(f".{format_}")))
+
+
+@app.command()
+def export(
+    study: Study = None,
+    checkpoint: Checkpoint = None,
+    format_: Annotated[str, typer.Option("--format", help="Comma-separated: keras.")] = "keras",
+    out: Annotated[Path | None, typer.Option(help="Folder. Default: RUNS_DIR/STUDY/export.")] = None,
+    runs_dir: RunsDir = Path("runs"),
+) -> None:
+    """Export the best checkpoint, each format proven equal to it."""
+    from models.export import export_model
+
+    run = _run_directory(runs_dir, study)
+    for path in export_model(checkpoint or run.best_model, format_.split(","), out or run.path / "export"):
+        typer.echo(path)
+
+
+@app.command()
+def evaluate(
+    data: Annotated[str | None, typer.Option(help="As for search. Default: the study's data, or 'demo'.")] = None,
+    study: Study = None,
+    checkpoint: Checkpoint = None,
+    runs_dir: RunsDir = Path("runs"),
+) -> None:
+    """Validation and test accuracy of a checkpoint."""
+    from search.checking import evaluate_checkpoint
+
+    run = _run_directory(runs_dir, study) if checkpoint is None or study else None
+    for line in evaluate_checkpoint(checkpoint or run.best_model, data=data, run=run):
+        typer.echo(line)
+
+
+@app.command()
+def predict(
+    images: Annotated[list[Path], typer.Argument(help="PNG or JPEG pictures of one face each.")],
+    study: Study = None,
+    checkpoint: Checkpoint = None,
+    runs_dir: RunsDir = Path("runs"),
+) -> None:
+    """Name the expression of each picture, with its probabilities."""
+    from models.prediction import predict as predict_images
+    from models.prediction import read_faces
+    from models.saved import load_model
+
+    faces = read_faces(images)
+    model = load_model(checkpoint or _run_directory(runs_dir, study).best_model)
+    for prediction in predict_images(model, images, faces):
+        ranked = sorted(prediction.probabilities.items(), key=lambda item: -item[1])
+        typer.echo(f"{prediction.path}: {prediction.expression}  " + "  ".join(f"{name} {p:.3f}" for name, p in ranked))
+
+
+@app.command()
+def status(study: Study = None, storage: Storage = None, runs_dir: RunsDir = Path("runs")) -> None:
+    """Show a study, also while it runs."""
+    from rich.console import Console
+
+    from search.status import status_table
+    from search.study import read_study
+
+    Console().print(status_table(read_study(_run_directory(runs_dir, study), storage)))
+
+
+@app.command()
+def prepare(data: Data = "demo") -> None:
+    """Read and check the data once, ahead of a search, and show its counts."""
+    from ferplus_data.dataset import load_dataset
+    from ferplus_data.labels import EMOTIONS
+
+    dataset = load_dataset(data)
+    typer.echo(f"{dataset.source}  fingerprint {dataset.fingerprint[:12]}")
+    typer.echo(f"{'':12}" + "".join(f"{name:>8}" for name in ("train", "val", "test")))
+    counts = dataset.class_counts
+    for i, emotion in enumerate(EMOTIONS):
+        typer.echo(f"{emotion:12}" + "".join(f"{counts[name][i]:8,}" for name in ("train", "val", "test")))
+    typer.echo(f"{'all':12}" + "".join(f"{counts[name].sum():8,}" for name in ("train", "val", "test")))
+
+
+def _run_directory(runs_dir: Path, study: str | None) -> Any:
+    from search.run_directory import RunDirectory
+
+    return RunDirectory.of(runs_dir, study) if study else RunDirectory.latest(runs_dir)
+
+
+def _progress() -> Any:
+    from rich.console import Console
+
+    from search.progress import Progress
+
+    return Progress(Console())
+
+
+class _interruptible:
+    """Turns Ctrl-C and SIGTERM into the exit code 130 and the command that goes on."""
+
+    def __enter__(self) -> None:
+        signal.signal(signal.SIGTERM, signal.getsignal(signal.SIGINT) or signal.default_int_handler)
+
+    def __exit__(self, kind: Any, error: Any, traceback: Any) -> None:
+        if kind is KeyboardInterrupt:
+            typer.echo("interrupted; nothing finished is lost. To continue: python " + shlex.join(sys.argv), err=True)
+            raise typer.Exit(INTERRUPTED)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command line and return its exit code."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    if not arguments or (arguments[0].startswith("-") and arguments[0] not in ("--help", "-h")):
+        arguments = ["search", *arguments]
+    try:
+        return app(arguments, prog_name="run_search.py", standalone_mode=False) or DONE
+    except InputError as error:
+        return _fail(str(error), BAD_INPUT)
+    except typer.TyperException as error:
+        return _fail(getattr(error, "format_message", error.__str__)(), BAD_INPUT)
+    except Exception as error:
+        if type(error).__name__ == "NoTrialCompleted":
+            return _fail(str(error), NO_TRIAL_COMPLETED)
+        raise
+
+
+def _fail(message: str, code: int) -> int:
+    typer.echo(f"error: {' '.join(message.split())}", err=True)
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,201 @@
+"""What a study was asked to do: the arguments, checked once, and config.json."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+import importlib.metadata
+import os
+import platform
+import re
+import subprocess
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ferplus_data.dataset import Dataset
+from ferplus_data.errors import InputError
+from search.pruners import PRUNERS
+from search.run_directory import RunDirectory, read_json, write_json
+
+CONFIG_VERSION = 1
+_PACKAGES = (
+    "tensorflow keras keras-tuner keras-vggface optuna albumentations numpy pandas plotly scikit-learn".split()
+)
+_UNITS = {"d": 86400, "h": 3600, "m": 60, "s": 1}
+# What may differ when a study is continued; anything else would mix trials that cannot be compared.
+_MAY_CHANGE = {"trials", "timeout", "retrain_seeds", "retrain_epochs", "oracle", "pruner"}
+
+
+@dataclass(frozen=True)
+class SearchArguments:
+    """The arguments of a search, resolved: nothing is left to a default that a later version might change.
+
+    Args:
+        data: A path, or "demo".
+        space: Name or FILE.py:FUNCTION.
+        oracle, pruner: Names in `search.oracles.ORACLES` and `search.pruners.PRUNERS`.
+        trials: Trials in all.
+        timeout: Seconds for search and retraining together, None without limit.
+        epochs: Most epochs of a trial.
+        retrain_epochs: Most epochs of a retraining.
+        retrain_seeds: How often, with as many seeds, the best trial is retrained.
+        search_fraction: Part of the training split that trials train on.
+        seed: Of the oracle and of the trainings.
+        weights: none, vggface2 or a path; None: vggface2 where it exists for the backbone.
+        image_size: Pixels, 0 for the backbone's own.
+        subset: Part of every split that is used at all.
+        dedupe: Whether repeated images are dropped from training.
+        pins: Hyperparameters held at a value.
+    """
+
+    data: str
+    space: str
+    oracle: str
+    pruner: str
+    trials: int
+    timeout: float | None
+    epochs: int
+    retrain_epochs: int
+    retrain_seeds: int
+    search_fraction: float
+    seed: int
+    weights: str | None
+    image_size: int
+    subset: float
+    dedupe: bool
+    pins: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.pruner not in PRUNERS:
+            raise InputError(f"unknown pruner {self.pruner!r}: expected one of {', '.join(PRUNERS)}")
+        for name in ("trials", "epochs", "retrain_epochs", "retrain_seeds"):
+            if getattr(self, name) < 1:
+                raise InputError(f"--{name.replace('_', '-')}: expected 1 or more, found {getattr(self, name)}")
+        for name in ("search_fraction", "subset"):
+            if not 0 < getattr(self, name) <= 1:
+                raise InputError(
+                    f"--{name.replace('_', '-')}: expected above 0 and up to 1, found {getattr(self, name):g}"
+                )
+        if self.timeout is not None and self.timeout <= 0:
+            raise InputError(f"--timeout: expected more than 0 seconds, found {self.timeout:g}")
+
+
+def parse_duration(text: str | None) -> float | None:
+    """Return the seconds in a duration: 90, 90s, 25m, 8h, 1h30m, 2d.
+
+    Raises:
+        InputError: Not of that form.
+    """
+    if text is None:
+        return None
+    if re.fullmatch(r"\d+(\.\d+)?", text):
+        return float(text)
+    if not re.fullmatch(r"(\d+(\.\d+)?[dhms])+", text):
+        raise InputError(f"duration {text!r}: expected seconds or a number with d, h, m or s, such as 25m or 1h30m")
+    return sum(float(n) * _UNITS[unit] for n, unit in re.findall(r"([\d.]+)([dhms])", text))
+
+
+def write_config(run: RunDirectory, arguments: SearchArguments, dataset: Dataset) -> None:
+    """Write config.json: all that is needed to run the study again. The storage's URL is not in it, for its password."""
+    write_json(
+        run.config,
+        {
+            "version": CONFIG_VERSION,
+            "study": run.study,
+            "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+            "arguments": dataclasses.asdict(arguments),
+            "versions": _versions(),
+            "machine": _machine(),
+            "data": {
+                "source": dataset.source,
+                "fingerprint": dataset.fingerprint,
+                "counts": {
+                    name: np.asarray(getattr(dataset, name).class_counts).tolist() for name in ("train", "val", "test")
+                },
+            },
+            "git_commit": _git_commit(),
+        },
+    )
+
+
+def read_arguments(run: RunDirectory) -> SearchArguments:
+    """Return the arguments of an existing study.
+
+    Raises:
+        InputError: There is no such study here.
+    """
+    if not run.config.exists():
+        raise InputError(f"study {run.study}: expected {run.config}, found no such file; start it with: run_search.py search")
+    try:
+        return SearchArguments(**read_json(run.config)["arguments"])
+    except (KeyError, TypeError) as error:
+        raise InputError(f"{run.config}: expected the arguments of a search, found {error}") from error
+
+
+def check_continuation(run: RunDirectory, arguments: SearchArguments, fingerprint: str) -> None:
+    """Raise InputError if the study in `run` was made with arguments or data whose trials cannot be compared with new ones."""
+    old = read_arguments(run)
+    for name, value in dataclasses.asdict(arguments).items():
+        if name not in _MAY_CHANGE and name != "data" and value != getattr(old, name):
+            raise InputError(
+                f"study {run.study}: was begun with {name}={getattr(old, name)!r}, found {value!r}; give the same, another --study, "
+                "or --fresh"
+            )
+    begun_with = read_json(run.config)["data"]["fingerprint"]
+    if begun_with != fingerprint:
+        raise InputError(
+            f"study {run.study}: was begun on data {begun_with[:12]}, found {fingerprint[:12]}; give the same data, another "
+            "--study, or --fresh"
+        )
+
+
+def _versions() -> dict[str, str]:
+    versions = {"python": platform.python_version()}
+    for package in _PACKAGES:
+        try:
+            versions[package] = importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            versions[package] = "not installed"
+    return versions
+
+
+def _machine() -> dict[str, Any]:
+    import keras
+
+    gpus: list[str] = []
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        gpus = [
+            tf.config.experimental.get_device_details(device).get("device_name", device.name)
+            for device in tf.config.list_physical_devices("GPU")
+        ]
+    return {
+        "system": f"{platform.system()} {platform.machine()}",
+        "cpus": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        "processor": _processor(),
+        "gpus": gpus,
+        "backend": keras.backend.backend(),
+    }
+
+
+def _processor() -> str:
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.exists():
+        for line in cpuinfo.read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor()
+
+
+def _git_commit() -> str | None:
+    try:
+        result = subprocess.run(
+            ["git", "rev-parse", "HEAD"], cwd=Path(__file__).parent, capture_output=True, text=True, check=True
+        )
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    return result.stdout.strip()

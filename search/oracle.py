@@ -1,0 +1,250 @@
+"""The oracle between Keras Tuner and Optuna."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import keras_tuner
+import optuna
+from keras_tuner.engine.hyperparameters import Fixed
+from keras_tuner.engine.trial import Trial, TrialStatus
+from optuna.distributions import CategoricalDistribution, IntDistribution
+from optuna.trial import FrozenTrial, TrialState
+
+from search.distributions import distribution, to_drawn, to_value
+from search.space import SpaceModel
+from search.storage import (
+    hand_back,
+    hand_back_orphans,
+    is_continuation,
+    lineages,
+    number_of,
+    worker_name,
+)
+
+OBJECTIVE = "val_accuracy"
+MAX_FAILURES = 3
+"""Failed trials in a row, since the last that succeeded, after which a search stops."""
+_COLLISIONS = 20
+"""Repetitions drawn one after the other until a space counts as exhausted: keras_tuner's own number."""
+_IDLE_SECONDS = 1.0
+
+
+class OptunaOracle(keras_tuner.Oracle):
+    """A Keras Tuner oracle whose trials are those of an Optuna study.
+
+    The study is the only state: what `create_trial` hands out, what `update_trial` and `end_trial` learn, and what a later or
+    concurrent oracle on the same storage knows, is in it. So any number of processes may each hold one, without a chief.
+
+    Args:
+        study: With its sampler and pruner. Its direction is maximize.
+        max_trials: Trials in all, whoever runs them; a trial that is interrupted and continued counts once.
+        model: The space; with it a hyperparameter that a space declares only for some values of others (by a Python `if`) is
+            sampled in the very trial it appears in.
+        recipes: Hyperparameter values of the first trials.
+        grid: Free numbers take the points of a grid.
+
+    Attributes:
+        stopped_because: Why no further trial is handed out, once that is so.
+    """
+
+    def __init__(
+        self,
+        study: optuna.Study,
+        *,
+        max_trials: int,
+        model: SpaceModel,
+        hyperparameters: keras_tuner.HyperParameters,
+        recipes: Iterable[Mapping[str, Any]] = (),
+        grid: bool = False,
+    ) -> None:
+        super().__init__(
+            objective=keras_tuner.Objective(OBJECTIVE, "max"), max_trials=max_trials, hyperparameters=hyperparameters
+        )
+        self.verbose = 0
+        self.study = study
+        self.stopped_because: str | None = None
+        self._model = model
+        self._grid = grid
+        # What this process is running: Keras Tuner's trial id -> Optuna's trial.
+        self._running: dict[str, optuna.Trial] = {}
+        self._values: dict[str, dict[int, float]] = {}
+        self._pruned: set[str] = set()
+        self._enqueue(list(recipes)[:max_trials])
+
+    # Handing out ------------------------------------------------------------------------------------------------------
+
+    @keras_tuner.synchronized
+    def create_trial(self, tuner_id: str) -> Trial:
+        """Return the next trial: one that was handed back, a known recipe, or a new suggestion, RUNNING; or none, with status
+        STOPPED (the search is over, see `stopped_because`) or IDLE (ask again: what is left is still in other hands)."""
+        if tuner_id in self.ongoing_trials:
+            return self.ongoing_trials[tuner_id]
+        hand_back_orphans(self.study)
+        trials = lineages(self.study)
+        self.stopped_because = self._failed_in_a_row(trials)
+        states = [trial.state for _, trial in trials]
+        if self.stopped_because is None and TrialState.WAITING not in states and len(trials) >= self.max_trials:
+            if TrialState.RUNNING in states:
+                time.sleep(_IDLE_SECONDS)
+                return self._trial("", {}, TrialStatus.IDLE)
+            self.stopped_because = f"all {self.max_trials} trials are done"
+        if self.stopped_because is None:
+            found = self._ask()
+            if found is not None:
+                trial = self._trial(*found, TrialStatus.RUNNING)
+                self.ongoing_trials[tuner_id] = self.trials[trial.trial_id] = trial
+                return trial
+        return self._trial("", {}, TrialStatus.STOPPED)
+
+    def _ask(self) -> tuple[str, dict[str, Any]] | None:
+        for _ in range(_COLLISIONS):
+            asked = self.study.ask()
+            values = self._suggest(asked)
+            frozen = self.study.get_trials(deepcopy=False)[asked.number]
+            refusal = None if is_continuation(frozen) else self._refusal(asked.number, values)
+            if refusal is None:
+                asked.set_user_attr("hyperparameters", values)
+                asked.set_user_attr("worker", worker_name())
+                trial_id = f"{number_of(frozen):04d}"
+                self._running[trial_id] = asked
+                self._values[trial_id] = dict(frozen.intermediate_values)
+                return trial_id, values
+            asked.set_user_attr("discarded", refusal)
+            self.study.tell(asked, state=TrialState.FAIL)
+            if refusal == "over the budget":
+                self.stopped_because = f"all {self.max_trials} trials are handed out"
+                return None
+        self.stopped_because = f"the space is exhausted: {_COLLISIONS} suggestions in a row had been tried before"
+        return None
+
+    def _suggest(self, asked: optuna.Trial) -> dict[str, Any]:
+        """Draw every active hyperparameter, parents before children, until the space declares no more."""
+        hp = self.hyperparameters.copy()
+        hp.values = {}
+        while True:
+            for one in hp.space:
+                if hp.is_active(one) and one.name not in hp.values:
+                    hp.values[one.name] = self._draw(asked, one)
+            known = len(hp.space)
+            explored = hp.copy()
+            self._model.build(explored)
+            if len(explored.space) == known:
+                return dict(hp.values)
+            self.update_space(explored)
+            values, hp = hp.values, self.hyperparameters.copy()
+            hp.values = values
+
+    def _draw(self, asked: optuna.Trial, hp: Any) -> Any:
+        if isinstance(hp, Fixed):
+            return hp.value
+        name, drawn_from = hp.name, distribution(hp, grid=self._grid)
+        if isinstance(drawn_from, CategoricalDistribution):
+            drawn = asked.suggest_categorical(name, drawn_from.choices)
+        elif isinstance(drawn_from, IntDistribution):
+            drawn = asked.suggest_int(name, drawn_from.low, drawn_from.high, log=drawn_from.log)
+        else:
+            drawn = asked.suggest_float(name, drawn_from.low, drawn_from.high, log=drawn_from.log)
+        return to_value(hp, drawn, grid=self._grid)
+
+    def _refusal(self, number: int, values: Mapping[str, Any]) -> str | None:
+        """Why the trial just asked for is not to be run. Two processes may ask at once, so it is looked at only now, when it is
+        in the study: the ones with the lower numbers stay."""
+        earlier = [(n, t) for n, t in lineages(self.study) if n < number]
+        if len(earlier) >= self.max_trials:
+            return "over the budget"
+        if any(trial.user_attrs.get("hyperparameters") == values for _, trial in earlier):
+            return "tried before"
+        return None
+
+    def _enqueue(self, recipes: list[Mapping[str, Any]]) -> None:
+        for values in recipes:
+            hp = self.hyperparameters.copy()
+            hp.values = dict(values)
+            params = {
+                one.name: to_drawn(one, values[one.name], grid=self._grid)
+                for one in hp.space
+                if hp.is_active(one) and not isinstance(one, Fixed)
+            }
+            self.study.enqueue_trial(params, skip_if_exists=True)
+
+    # Learning ---------------------------------------------------------------------------------------------------------
+
+    @keras_tuner.synchronized
+    def update_trial(self, trial_id: str, metrics: Mapping[str, float], step: int = 0) -> Trial:
+        """Report the objective of epoch `step` (from 1). The returned trial's status is STOPPED if it should end here."""
+        trial, running = self.trials[trial_id], self._running[trial_id]
+        value = float(metrics[OBJECTIVE])
+        if step not in self._values[trial_id]:
+            running.report(value, step)
+            self._values[trial_id][step] = value
+        if running.should_prune():
+            self._pruned.add(trial_id)
+            trial.status = TrialStatus.STOPPED
+        return trial
+
+    @keras_tuner.synchronized
+    def end_trial(self, trial: Trial) -> None:
+        """Record how the trial ended: its best epoch's value, that it was pruned, or why it failed."""
+        running = self._running.pop(trial.trial_id)
+        values = list(self._values.pop(trial.trial_id).values())
+        if trial.status != TrialStatus.COMPLETED or not values:
+            running.set_user_attr("error", reason_of(trial.message or "the trial ended without a finished epoch"))
+            self.study.tell(running, state=TrialState.FAIL)
+            trial.status = TrialStatus.FAILED
+        elif trial.trial_id in self._pruned:
+            # Optuna takes the last reported value for a pruned trial.
+            self.study.tell(running, state=TrialState.PRUNED)
+        else:
+            self.study.tell(running, max(values))
+        if values:
+            trial.score = max(values)
+        self._forget(trial)
+
+    def number(self, trial_id: str) -> int:
+        """The number, to the user, of a running trial."""
+        return int(trial_id)
+
+    def hand_back(self, trial: Trial) -> None:
+        """Give up a running trial so that it is continued later, here or elsewhere."""
+        running = self._running.pop(trial.trial_id, None)
+        if running is not None:
+            hand_back(self.study, running.number)
+        self._forget(trial)
+
+    def _forget(self, trial: Trial) -> None:
+        self.ongoing_trials = {t: one for t, one in self.ongoing_trials.items() if one.trial_id != trial.trial_id}
+
+    def _failed_in_a_row(self, trials: list[tuple[int, FrozenTrial]]) -> str | None:
+        finished = sorted(
+            (trial for _, trial in trials if trial.state.is_finished()),
+            key=lambda t: t.datetime_complete.timestamp() if t.datetime_complete else 0.0,
+        )
+        last = finished[-MAX_FAILURES:]
+        if len(last) == MAX_FAILURES and all(t.state == TrialState.FAIL for t in last):
+            return f"{MAX_FAILURES} trials in a row failed, the last with: {last[-1].user_attrs.get('error', 'its worker died')}"
+        return None
+
+    # State ------------------------------------------------------------------------------------------------------------
+
+    def save(self) -> None:
+        """Nothing: the study is the state."""
+
+    def reload(self) -> None:
+        """Nothing: the study is the state."""
+
+    def _trial(self, trial_id: str, values: Mapping[str, Any], status: str) -> Trial:
+        hp = self.hyperparameters.copy()
+        hp.values = dict(values)
+        return Trial(hyperparameters=hp, trial_id=trial_id, status=status)
+
+
+def reason_of(traceback_text: str) -> str:
+    """The last line of a traceback: the error itself."""
+    lines = [line for line in traceback_text.strip().splitlines() if line.strip() and not line.startswith(" ")]
+    reason = lines[-1] if lines else traceback_text.strip()
+    logging.getLogger(__name__).debug("%s", traceback_text)
+    return reason[:500]

@@ -1,0 +1,92 @@
+"""Oracles by name: how a space is explored. Adding one is a line in ORACLES.
+
+Names without a prefix are an Optuna sampler under `OptunaOracle`; those with `kt-` are Keras Tuner's own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import keras_tuner
+import optuna
+
+from ferplus_data.errors import InputError
+from search.mirrored import mirrored
+from search.oracle import OptunaOracle
+from search.pruners import PRUNERS
+from search.samplers import SAMPLERS
+from search.space import SpaceModel
+
+
+@dataclass(frozen=True)
+class Search:
+    """What an oracle is made from."""
+
+    model: SpaceModel
+    hyperparameters: keras_tuner.HyperParameters
+    recipes: list[Mapping[str, Any]]
+    trials: int
+    epochs: int
+    seed: int
+    pruner: str
+
+
+Attach = Callable[..., optuna.Study]
+"""Opens the study with the `sampler` and `pruner` it is given."""
+
+
+def _optuna(search: Search, attach: Attach, *, sampler: str, pruner: str | None = None) -> OptunaOracle:
+    # A sampler that is seeded alike after a restart would suggest the first trials all over again.
+    done = len(attach().get_trials(deepcopy=False))
+    study = attach(
+        sampler=SAMPLERS[sampler](search.seed + 1009 * done), pruner=PRUNERS[pruner or search.pruner](search.epochs)
+    )
+    return OptunaOracle(
+        study,
+        max_trials=search.trials,
+        model=search.model,
+        hyperparameters=search.hyperparameters,
+        recipes=search.recipes,
+        grid=sampler == "grid",
+    )
+
+
+def _keras_tuner(search: Search, attach: Attach, *, oracle: type[keras_tuner.Oracle], **options: Any) -> keras_tuner.Oracle:
+    if oracle is not keras_tuner.oracles.HyperbandOracle:
+        options["max_trials"] = search.trials
+        options["recipes"] = search.recipes
+    else:
+        # Its brackets decide how many trials there are and which epochs each has; a recipe has no place in them.
+        options["max_epochs"] = search.epochs
+    return mirrored(oracle)(
+        study=attach(), seed=search.seed, hyperparameters=search.hyperparameters, **options
+    )
+
+
+ORACLES: dict[str, tuple[Callable[..., keras_tuner.Oracle], dict[str, Any]]] = {
+    "tpe": (_optuna, {"sampler": "tpe"}),
+    "random": (_optuna, {"sampler": "random"}),
+    "grid": (_optuna, {"sampler": "grid"}),
+    "gp": (_optuna, {"sampler": "gp"}),
+    "cmaes": (_optuna, {"sampler": "cmaes"}),
+    "hyperband": (_optuna, {"sampler": "tpe", "pruner": "hyperband"}),
+    "bayesian": (_keras_tuner, {"oracle": keras_tuner.oracles.BayesianOptimizationOracle}),
+    "kt-bayesian": (_keras_tuner, {"oracle": keras_tuner.oracles.BayesianOptimizationOracle}),
+    "kt-random": (_keras_tuner, {"oracle": keras_tuner.oracles.RandomSearchOracle}),
+    "kt-grid": (_keras_tuner, {"oracle": keras_tuner.oracles.GridSearchOracle}),
+    "kt-hyperband": (_keras_tuner, {"oracle": keras_tuner.oracles.HyperbandOracle}),
+}
+
+
+def make_oracle(name: str, search: Search, attach: Attach) -> keras_tuner.Oracle:
+    """Return the oracle `name` for `search`.
+
+    Raises:
+        InputError: No oracle of that name, or it needs a package that is not installed.
+    """
+    if name not in ORACLES:
+        raise InputError(f"unknown oracle {name!r}: expected one of {', '.join(ORACLES)}")
+    make, options = ORACLES[name]
+    return make(search, attach, **options)

@@ -1,0 +1,129 @@
+"""The best trial, trained once more on the whole training split; then, and only then, the test split."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import keras
+
+from ferplus_data.dataset import Dataset
+from models.evaluation import evaluate
+from models.recipe import Recipe
+from models.saved import load_model, save_model
+from models.training import Training, train
+from search.config import SearchArguments
+from search.progress import Progress
+from search.run_directory import RunDirectory, write_json
+from search.study import TrialRecord
+
+SEED_RECIPES = [
+    {
+        "model": model,
+        "weights": "VGGFace2",
+        "val_accuracy": val,
+        "test_accuracy": test,
+        "source": "the seed repository's README",
+    }
+    for model, val, test in (("ResNet50", 0.880, 0.865), ("SENet50", 0.873, 0.858))
+]
+"""What the seed repository reports of its two hand-made recipes."""
+
+
+def retrain(
+    trial: TrialRecord,
+    dataset: Dataset,
+    run: RunDirectory,
+    arguments: SearchArguments,
+    *,
+    epochs: int,
+    weights: str,
+    progress: Progress,
+) -> dict[str, Any]:
+    """Retrain `trial` with every seed, choose the seed and the epoch by validation accuracy, read the test split once, and write
+    best/model.keras and best/metrics.json. An interrupted retraining is continued.
+
+    Returns:
+        The content of metrics.json.
+    """
+    recipe = Recipe.from_hyperparameters(trial.hyperparameters)
+    seeds = [arguments.seed + i for i in range(arguments.retrain_seeds)]
+    trainings = {seed: _train(recipe, dataset, run, seed, epochs, weights, progress) for seed in seeds}
+    best_seed = max(seeds, key=lambda seed: trainings[seed].best.val_accuracy)
+    progress.say("retraining done; the test split is read now, once")
+    candidates = {seed: run.retraining(seed) / "model.keras" for seed in seeds}
+    figures = {seed: _evaluate(candidates[seed], dataset) for seed in seeds}
+    save_model(load_model(candidates[best_seed]), run.best_model)
+    metrics = _metrics(trial, trainings, figures, best_seed, epochs)
+    write_json(run.metrics, metrics)
+    return metrics
+
+
+def _train(
+    recipe: Recipe, dataset: Dataset, run: RunDirectory, seed: int, epochs: int, weights: str, progress: Progress
+) -> Training:
+    progress.retraining_begins(seed)
+    keras.backend.clear_session()
+    gc.collect()
+    training = train(
+        recipe,
+        dataset,
+        directory=run.retraining(seed),
+        epochs=epochs,
+        weights=weights,
+        seed=seed,
+        on_epoch=lambda epoch: progress.epoch_ends(epoch, epochs),
+        on_batch=lambda epoch, batch, batches: progress.batch_ends(epoch, epochs, batch, batches),
+    )
+    save_model(training.model, run.retraining(seed) / "model.keras")
+    progress.training_ends(
+        f"retraining, seed {seed}: val_accuracy {training.best.val_accuracy:.4f} at epoch {training.best.epoch} of "
+        f"{len(training.history)}"
+    )
+    return training
+
+
+def _evaluate(path: Path, dataset: Dataset) -> dict[str, dict[str, Any]]:
+    # From the file, not from memory: what is reported is what is shipped.
+    model = load_model(path)
+    return {"val": evaluate(model, dataset.val), "test": evaluate(model, dataset.test)}
+
+
+def _metrics(
+    trial: TrialRecord,
+    trainings: Mapping[int, Training],
+    figures: Mapping[int, Mapping[str, Mapping[str, Any]]],
+    best_seed: int,
+    epochs: int,
+) -> dict[str, Any]:
+    val, test = figures[best_seed]["val"], figures[best_seed]["test"]
+    both = {"val": val, "test": test}
+    return {
+        "val_accuracy": val["accuracy"],
+        "test_accuracy": test["accuracy"],
+        "val_accuracy_without_twins": val["accuracy_without_twins"],
+        "test_accuracy_without_twins": test["accuracy_without_twins"],
+        "n_val": val["n"],
+        "n_test": test["n"],
+        "n_val_without_twins": val["n_without_twins"],
+        "n_test_without_twins": test["n_without_twins"],
+        "hyperparameters": trial.hyperparameters,
+        "trial": trial.number,
+        "trial_val_accuracy": trial.score,
+        "epochs": epochs,
+        "best_epoch": trainings[best_seed].best.epoch,
+        "best_seed": best_seed,
+        "seeds": [
+            {
+                "seed": seed,
+                "val_accuracy": figures[seed]["val"]["accuracy"],
+                "test_accuracy": figures[seed]["test"]["accuracy"],
+                "best_epoch": training.best.epoch,
+            }
+            for seed, training in trainings.items()
+        ],
+        **{name: {split: both[split][name] for split in both} for name in ("per_class", "confusion", "macro_f1", "majority_class_rate")},
+        "seed_recipes": SEED_RECIPES,
+    }

@@ -1,0 +1,121 @@
+"""Where a study's files are, and how they get there."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ferplus_data.errors import InputError
+
+# What is a plain file name everywhere; a study name becomes one.
+_STUDY_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+
+
+@dataclass(frozen=True)
+class RunDirectory:
+    """`runs/STUDY` and the files in it."""
+
+    path: Path
+
+    @classmethod
+    def of(cls, runs_dir: Path, study: str) -> RunDirectory:
+        """Return the directory of `study`, which need not exist.
+
+        Raises:
+            InputError: `study` is not a plain name.
+        """
+        if not _STUDY_NAME.fullmatch(study):
+            raise InputError(
+                f"study name {study!r}: expected up to 100 letters, digits, '.', '_' and '-', beginning with a letter or digit"
+            )
+        return cls(runs_dir / study)
+
+    @classmethod
+    def latest(cls, runs_dir: Path) -> RunDirectory:
+        """Return the directory of the study in `runs_dir` that was last searched.
+
+        Raises:
+            InputError: There is none.
+        """
+        configs = sorted(runs_dir.glob("*/config.json"), key=lambda path: path.stat().st_mtime)
+        if not configs:
+            raise InputError(f"runs directory {runs_dir}: expected a study, found none; start one with: run_search.py search")
+        return cls(configs[-1].parent)
+
+    @property
+    def study(self) -> str:
+        return self.path.name
+
+    @property
+    def config(self) -> Path:
+        return self.path / "config.json"
+
+    @property
+    def database(self) -> Path:
+        return self.path / "study.db"
+
+    @property
+    def report(self) -> Path:
+        return self.path / "report.html"
+
+    @property
+    def best_model(self) -> Path:
+        return self.path / "best" / "model.keras"
+
+    @property
+    def metrics(self) -> Path:
+        return self.path / "best" / "metrics.json"
+
+    def trial(self, number: int) -> Path:
+        """The directory of the trial that began as number `number`."""
+        return self.path / "trials" / f"{number:04d}"
+
+    def retraining(self, seed: int) -> Path:
+        """The directory of the retraining with `seed`."""
+        return self.path / "best" / f"seed-{seed}"
+
+    def create(self) -> None:
+        """Make the directory.
+
+        Raises:
+            InputError: It cannot be written to.
+        """
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            probe = self.path / f".writable-{os.getpid()}"
+            probe.touch()
+            probe.unlink()
+        except OSError as error:
+            raise InputError(
+                f"run directory {self.path}: expected to be able to write there, found: {error.strerror or error}; choose another "
+                "with --runs-dir"
+            ) from error
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write `path` whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".writing-{os.getpid()}-{path.name}")
+    temporary.write_text(text)
+    os.replace(temporary, path)
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write `value` as JSON to `path`, whole or not at all."""
+    write_text(path, json.dumps(value, indent=2) + "\n")
+
+
+def read_json(path: Path) -> Any:
+    """Return the JSON in `path`.
+
+    Raises:
+        InputError: It is missing or no JSON.
+    """
+    try:
+        return json.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path}: expected a JSON file of a study, found: {error}") from error

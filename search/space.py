@@ -1,0 +1,172 @@
+"""A space's name or file -> the hyperparameters it declares, with the user's pins in place."""
+
+from __future__ import annotations
+
+import copy
+import importlib.util
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import keras_tuner
+from keras_tuner.engine.base_tuner import BaseTuner
+from keras_tuner.engine.hyperparameters import Choice
+
+from ferplus_data.errors import InputError
+from models.recipe import Recipe, base_name, check_names, check_values
+from spaces import SPACES
+from spaces.space import Space
+
+
+def load_space(name: str) -> Space:
+    """Return the space `name`: one of `spaces.SPACES` or FILE.py:FUNCTION.
+
+    FUNCTION takes a `keras_tuner.HyperParameters` and declares on it; it may also be a `spaces.space.Space`, which brings its
+    own recipes and epochs.
+
+    Raises:
+        InputError: There is no such space, file or function, or the file does not run.
+    """
+    if name in SPACES:
+        return SPACES[name]
+    file, separator, function = name.rpartition(":")
+    if not separator or not file.endswith(".py"):
+        raise InputError(f"unknown space {name!r}: expected one of {', '.join(sorted(SPACES))}, or FILE.py:FUNCTION")
+    path = Path(file)
+    if not path.is_file():
+        raise InputError(f"space {name}: no such file as {path}")
+    module_name = f"ferplus_space_{path.stem}"
+    spec = importlib.util.spec_from_file_location(module_name, path)
+    assert spec and spec.loader
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[module_name] = module
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:
+        raise InputError(f"space {name}: {path} does not run: {_reason(error)}") from error
+    found = getattr(module, function, None)
+    if isinstance(found, Space):
+        return found
+    if not callable(found):
+        functions = [n for n, v in vars(module).items() if callable(v) and not n.startswith("_")]
+        raise InputError(f"space {name}: expected a function {function} in {path}, found {', '.join(functions) or 'none'}")
+    return Space(declare=found)
+
+
+class SpaceModel(keras_tuner.HyperModel):
+    """A space as Keras Tuner wants one: `build` declares the hyperparameters; the tuner makes the model itself.
+
+    Args:
+        space: What to declare.
+        pins: Hyperparameters held at a value, by name.
+    """
+
+    def __init__(self, space: Space, pins: Mapping[str, Any]) -> None:
+        super().__init__(name="space")
+        self.space, self.pins = space, dict(pins)
+
+    def build(self, hp: keras_tuner.HyperParameters) -> None:
+        pinning = _Pinning(hp, self.pins)
+        for name, value in self.pins.items():
+            if name not in hp:
+                hp.Fixed(name, value)
+        try:
+            self.space.declare(pinning)  # type: ignore[arg-type]
+        except InputError:
+            raise
+        except Exception as error:
+            raise SpaceError(f"the space function raised {_reason(error)}") from error
+
+
+class SpaceError(RuntimeError):
+    """A user's space function raised."""
+
+
+class _Pinning:
+    """A `HyperParameters` that answers for pinned names with their value, in whatever scope they are declared."""
+
+    def __init__(self, hp: keras_tuner.HyperParameters, pins: Mapping[str, Any]) -> None:
+        self._hp, self._pins = hp, pins
+
+    def __getattr__(self, attribute: str) -> Any:
+        found = getattr(self._hp, attribute)
+        if attribute not in {"Choice", "Int", "Float", "Boolean", "Fixed"}:
+            return found
+
+        def declare(name: str, *args: Any, **kwargs: Any) -> Any:
+            for pinned in (name, base_name(name)):
+                if pinned in self._pins:
+                    return self._pins[pinned]
+            return found(name, *args, **kwargs)
+
+        return declare
+
+
+def parse_pins(settings: list[str]) -> dict[str, Any]:
+    """Return {name: value} of `NAME=VALUE` strings; numbers become numbers.
+
+    Raises:
+        InputError: Not of that form, or no such hyperparameter.
+    """
+    pins: dict[str, Any] = {}
+    for setting in settings:
+        name, separator, text = setting.partition("=")
+        if not separator or not name or not text:
+            raise InputError(f"--set {setting!r}: expected NAME=VALUE, such as --set dropout=0.3")
+        pins[name] = _literal(text)
+    check_names(pins)
+    return pins
+
+
+def _literal(text: str) -> Any:
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    return text
+
+
+def declared(model: SpaceModel) -> keras_tuner.HyperParameters:
+    """Return all that a space declares, every conditional scope visited.
+
+    Raises:
+        InputError: The space function raises, declares nothing, or names a hyperparameter that no recipe has.
+    """
+    oracle = keras_tuner.Oracle(objective=keras_tuner.Objective("val_accuracy", "max"))
+    try:
+        # Keras Tuner's own walk through the scopes, which asks of a tuner no more than these two.
+        BaseTuner._activate_all_conditions(SimpleNamespace(oracle=oracle, hypermodel=model))
+        hp = oracle.get_space()
+        for one in hp.space:
+            if sum(other.name == one.name for other in hp.space) > 1:
+                raise InputError(
+                    f"space: {one.name} is declared in more than one conditional scope, which Keras Tuner cannot tell apart; mark "
+                    f"each, as in {one.name}@one and {one.name}@other"
+                )
+            check_values(one.name, one.values if isinstance(one, Choice) else [one.default])
+        Recipe.from_hyperparameters(recipe_values(hp, {}, model.pins))
+    except (SpaceError, ValueError) as error:
+        raise InputError(str(error) if isinstance(error, InputError) else f"space: {error}") from error
+    if not hp.space:
+        raise InputError("space: expected a function that declares hyperparameters, found one that declares none")
+    return hp
+
+
+def recipe_values(hp: keras_tuner.HyperParameters, recipe: Mapping[str, Any], pins: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the active values of `recipe` in the space `hp`: its own where it has them, else the defaults, and the pins before
+    both."""
+    filled = keras_tuner.HyperParameters()
+    for one in hp.space:
+        filled.merge([copy.deepcopy(one)])
+        if filled.is_active(one):
+            known = {**recipe, **pins}
+            filled.values[one.name] = known.get(one.name, known.get(base_name(one.name), one.default))
+    return dict(filled.values)
+
+
+def _reason(error: BaseException) -> str:
+    return f"{type(error).__name__}: {' '.join(str(error).split())}"[:300]
+

@@ -1,0 +1,107 @@
+"""A study, finished or running, as reports and status read it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import optuna
+import pandas as pd
+from optuna.trial import FrozenTrial, TrialState
+
+from ferplus_data.errors import InputError
+from search.run_directory import RunDirectory, read_json
+from search.storage import lineages, open_storage, quiet, storage_url, without_password
+
+_STATES = {
+    TrialState.COMPLETE: "complete",
+    TrialState.PRUNED: "pruned",
+    TrialState.FAIL: "failed",
+    TrialState.RUNNING: "running",
+    TrialState.WAITING: "waiting",
+}
+
+
+@dataclass(frozen=True)
+class TrialRecord:
+    """One trial of a study, under the names and values the user knows."""
+
+    number: int
+    state: str
+    hyperparameters: dict[str, Any]
+    score: float | None
+    values: dict[int, float]
+    started: datetime | None
+    ended: datetime | None
+    worker: str | None
+    error: str | None
+    directory: Path
+
+
+@dataclass(frozen=True)
+class StudyView:
+    """A study as a report sees it."""
+
+    name: str
+    directory: Path
+    config: dict[str, Any]
+    trials: list[TrialRecord]
+    metrics: dict[str, Any] | None
+    histories: dict[str, pd.DataFrame]
+    study: optuna.Study
+
+
+def read_study(run: RunDirectory, storage: str | None = None) -> StudyView:
+    """Return what there is of the study in `run` now. It may be running.
+
+    Args:
+        run: Its directory.
+        storage: SQLAlchemy URL, if it is not the SQLite file in the directory.
+
+    Raises:
+        InputError: There is no such study.
+    """
+    if not run.config.exists():
+        raise InputError(f"study {run.study}: expected {run.config}, found no such file; start it with: run_search.py search")
+    if storage is None and not run.database.exists():
+        raise InputError(f"study {run.study}: expected {run.database}, found no such file; name its server with --storage")
+    quiet()
+    url = storage_url(run, storage)
+    try:
+        study = optuna.load_study(study_name=run.study, storage=open_storage(url))
+    except KeyError as error:
+        raise InputError(f"study {run.study}: not found in {without_password(url)}") from error
+    seeds = sorted(run.metrics.parent.glob("seed-*/history.csv"))
+    return StudyView(
+        name=run.study,
+        directory=run.path,
+        config=read_json(run.config),
+        trials=[_record(run, number, trial) for number, trial in lineages(study)],
+        metrics=read_json(run.metrics) if run.metrics.exists() else None,
+        histories={path.parent.name.replace("-", " "): pd.read_csv(path) for path in seeds},
+        study=study,
+    )
+
+
+def best_trial(trials: list[TrialRecord]) -> TrialRecord | None:
+    """Return the trial with the highest score: of the complete ones, or, when there are none, of those that finished an epoch."""
+    scored = [trial for trial in trials if trial.score is not None and trial.state != "failed"]
+    complete = [trial for trial in scored if trial.state == "complete"]
+    return max(complete or scored, key=lambda trial: trial.score or 0.0, default=None)
+
+
+def _record(run: RunDirectory, number: int, trial: FrozenTrial) -> TrialRecord:
+    return TrialRecord(
+        number=number,
+        state=_STATES[trial.state],
+        hyperparameters=dict(trial.user_attrs.get("hyperparameters", {})),
+        score=max(trial.intermediate_values.values(), default=None),
+        values=dict(trial.intermediate_values),
+        started=trial.datetime_start,
+        ended=trial.datetime_complete,
+        worker=trial.user_attrs.get("worker"),
+        error=trial.user_attrs.get("error"),
+        directory=run.trial(number),
+    )

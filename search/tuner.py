@@ -1,0 +1,129 @@
+"""The Keras Tuner tuner that runs the trials."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Callable
+from typing import Any
+
+import keras
+import keras_tuner
+from keras_tuner.engine.base_tuner import BaseTuner
+from keras_tuner.engine.trial import Trial, TrialStatus
+
+from ferplus_data.dataset import Dataset, Split
+from models.checkpoints import Epoch
+from models.recipe import Recipe
+from models.training import train
+from search.clock import Clock
+from search.oracle import OBJECTIVE
+from search.progress import Progress
+from search.run_directory import RunDirectory, write_text
+from search.space import SpaceModel
+
+
+class TimeIsUp(keras_tuner.errors.FatalError):
+    """The time for the search is over; the trial under way has been handed back."""
+
+
+class FERPlusTuner(BaseTuner):
+    """Runs the trials that an oracle hands out: hyperparameters -> recipe -> training, in `runs/STUDY/trials/NNNN`.
+
+    Args:
+        oracle: An `OptunaOracle` or one of Keras Tuner's, mirrored.
+        model: The space.
+        dataset: Its validation split scores the trials; its test split is not touched.
+        train_split: The rows that trials train on.
+        run: Where trials leave their files.
+        epochs: Most epochs of a trial.
+        weights_for: Backbone -> the weights it starts from, as `models.build.build_model` takes them.
+        seed: Of every trial's training.
+        clock: Says when the search has to end.
+        progress: Told what happens.
+    """
+
+    def __init__(
+        self,
+        oracle: keras_tuner.Oracle,
+        model: SpaceModel,
+        *,
+        dataset: Dataset,
+        train_split: Split,
+        run: RunDirectory,
+        epochs: int,
+        weights_for: Callable[[str], str],
+        seed: int,
+        clock: Clock,
+        progress: Progress,
+    ) -> None:
+        super().__init__(oracle, model, directory=run.path, project_name="keras_tuner")
+        self._dataset, self._train_split, self._run = dataset, train_split, run
+        self._epochs, self._weights_for, self._seed = epochs, weights_for, seed
+        self._clock, self._progress = clock, progress
+
+    def search(self, *fit_args: Any, **fit_kwargs: Any) -> None:
+        """Run trials until the oracle has no more, or time is up.
+
+        Raises:
+            KeyboardInterrupt: Interrupted; the trial under way has been handed back.
+        """
+        try:
+            super().search(*fit_args, **fit_kwargs)
+        except TimeIsUp:
+            self._hand_back()
+        except BaseException:
+            self._hand_back()
+            raise
+
+    def _hand_back(self) -> None:
+        for trial in list(self.oracle.ongoing_trials.values()):
+            self.oracle.hand_back(trial)
+
+    def pre_create_trial(self) -> None:
+        if self._clock.search_is_over():
+            raise TimeIsUp("the time for the search is over")
+
+    def on_trial_begin(self, trial: Trial) -> None:
+        self._progress.trial_begins(self.oracle.number(trial.trial_id), trial.hyperparameters.values)
+
+    def run_trial(self, trial: Trial, *fit_args: Any, **fit_kwargs: Any) -> None:
+        """Train one configuration. Every epoch is reported as it ends, so nothing is returned."""
+        number = self.oracle.number(trial.trial_id)
+        values = {k: v for k, v in trial.hyperparameters.values.items() if not k.startswith("tuner/")}
+        epochs = trial.hyperparameters.values.get("tuner/epochs", self._epochs)
+        keras.backend.clear_session()
+        gc.collect()
+
+        def on_epoch(epoch: Epoch) -> bool:
+            self._progress.epoch_ends(epoch, epochs)
+            self._clock.epoch_took(epoch.seconds, len(self._train_split))
+            updated = self.oracle.update_trial(trial.trial_id, {OBJECTIVE: epoch.val_accuracy}, step=epoch.epoch)
+            if updated.status == TrialStatus.STOPPED:
+                return True
+            if epoch.epoch < epochs and self._clock.search_is_over():
+                raise TimeIsUp("the time for the search is over")
+            return False
+
+        recipe = Recipe.from_hyperparameters(values)
+        train(
+            recipe,
+            self._dataset,
+            directory=self._run.trial(number),
+            epochs=epochs,
+            weights=self._weights_for(recipe.backbone),
+            seed=self._seed,
+            train_split=self._train_split,
+            on_epoch=on_epoch,
+            on_batch=lambda epoch, batch, batches: self._progress.batch_ends(epoch, epochs, batch, batches),
+        )
+
+    def _run_and_update_trial(self, trial: Trial, *fit_args: Any, **fit_kwargs: Any) -> None:
+        # Keras Tuner's own would report the result once more.
+        self.run_trial(trial, *fit_args, **fit_kwargs)
+
+    def on_trial_end(self, trial: Trial) -> None:
+        number = self.oracle.number(trial.trial_id)
+        if trial.status != TrialStatus.COMPLETED and trial.message:
+            write_text(self._run.trial(number) / "error.txt", trial.message)
+        super().on_trial_end(trial)
+        self._progress.trial_ends(number)

@@ -1,0 +1,12 @@
+"""What may vary. Each file declares one space; adding one is a file and a line in SPACES."""
+
+from __future__ import annotations
+
+from spaces import ferplus, seed, small
+from spaces.space import Space
+
+SPACES: dict[str, Space] = {
+    "ferplus": Space(ferplus.ferplus, ferplus.RECIPES, epochs=30, retrain_epochs=60),
+    "seed": Space(seed.seed, seed.RECIPES, epochs=30, retrain_epochs=60),
+    "small": Space(small.small, small.RECIPES, epochs=4, retrain_epochs=12, search_fraction=0.5),
+}

@@ -1,0 +1,54 @@
+"""The full space: both VGGFace2 backbones and everything that a trial of them may vary."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from spaces.seed import RECIPES as SEED_RECIPES
+
+if TYPE_CHECKING:
+    from keras_tuner import HyperParameters
+
+# Block boundaries of the two networks (models/backbones.py says which layer each one is).
+FREEZE_BEFORE = {
+    "resnet50": [0, -173, -141, -99, -77, -51, -41, -37, -25, -12, -3],
+    "senet50": [0, -285, -232, -162, -126, -92, -58, -39, -22, -3],
+}
+
+RECIPES = {
+    name: {**recipe, "label_smoothing": 0.0, "weight_decay": 0.0} for name, recipe in SEED_RECIPES.items()
+}
+
+
+def ferplus(hp: HyperParameters) -> None:
+    """Declare the full space over ResNet50 and SENet50."""
+    hp.Choice("backbone", ["resnet50", "senet50"])
+    for backbone, choices in FREEZE_BEFORE.items():
+        with hp.conditional_scope("backbone", [backbone]):
+            hp.Choice(f"freeze_before@{backbone}", choices, default=SEED_RECIPES[f"seed-{backbone}"]["freeze_before"])
+    hp.Float("dropout", 0.0, 0.7, default=0.3)
+    hp.Choice("optimizer", ["adam", "adamw", "sgd"])
+    hp.Float("learning_rate", 1e-5, 1e-1, sampling="log", default=1e-3)
+    with hp.conditional_scope("optimizer", ["adam", "adamw"]):
+        hp.Choice("beta_1", [0.5, 0.9], default=0.5)
+    with hp.conditional_scope("optimizer", ["sgd"]):
+        hp.Choice("momentum", [0.8, 0.9, 0.95], default=0.9)
+    hp.Choice("weight_decay", [0.0, 1e-5, 1e-4, 1e-3, 1e-2])
+    hp.Choice("batch_size", [16, 32, 64, 128], default=64)
+    hp.Choice("lr_policy", ["plateau", "step", "cosine", "exponential", "one_cycle", "constant"])
+    with hp.conditional_scope("lr_policy", ["plateau"]):
+        hp.Choice("plateau_factor", [0.2, 0.5], default=0.5)
+        hp.Int("plateau_patience", 1, 5, default=3)
+    with hp.conditional_scope("lr_policy", ["step"]):
+        hp.Choice("step_factor", [0.1, 0.3, 0.5])
+        hp.Int("step_epochs", 3, 15, default=10)
+    with hp.conditional_scope("lr_policy", ["cosine"]):
+        hp.Choice("warmup_epochs", [0.0, 0.5, 1.0, 2.0], default=1.0)
+    with hp.conditional_scope("lr_policy", ["exponential"]):
+        hp.Float("decay_rate", 0.7, 0.99, default=0.95)
+    with hp.conditional_scope("lr_policy", ["one_cycle"]):
+        hp.Float("peak_fraction", 0.1, 0.5, default=0.3)
+    hp.Choice("class_weights", ["seed", "none", "balanced", "sqrt_balanced", "effective_number"])
+    hp.Choice("target", ["majority", "soft"])
+    hp.Choice("label_smoothing", [0.0, 0.05, 0.1])
+    hp.Choice("augmentation", ["none", "light", "seed", "strong"], default="seed")

@@ -1,0 +1,57 @@
+"""Around the two recipes of the seed repository, whose published figures a search of this space can be held against."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from keras_tuner import HyperParameters
+
+# The seed's README: Adam with beta_1 0.5, learning rate 0.001, plateau, batch 64, dropout 0.3; the weights of its
+# classes; ResNet50 frozen before layer -51 (88.0 % validation, 86.5 % test), SENet50 before -39 (87.3 / 85.8).
+_COMMON = {
+    "dropout": 0.3,
+    "optimizer": "adam",
+    "learning_rate": 1e-3,
+    "beta_1": 0.5,
+    "batch_size": 64,
+    "lr_policy": "plateau",
+    "plateau_factor": 0.5,
+    "plateau_patience": 3,
+    "class_weights": "seed",
+    "target": "majority",
+    "augmentation": "seed",
+}
+RECIPES = {
+    "seed-resnet50": {"backbone": "resnet50", "freeze_before": -51, **_COMMON},
+    "seed-senet50": {"backbone": "senet50", "freeze_before": -39, **_COMMON},
+}
+
+# The freeze indices around the seed's best, from deeper to shallower training.
+FREEZE_BEFORE = {
+    "resnet50": [-77, -67, -51, -41, -25, -12, -3],
+    "senet50": [-92, -75, -58, -39, -22, -3],
+}
+
+
+def seed(hp: HyperParameters) -> None:
+    """Declare the neighbourhood of the seed's two recipes."""
+    hp.Choice("backbone", ["resnet50", "senet50"])
+    for backbone, choices in FREEZE_BEFORE.items():
+        with hp.conditional_scope("backbone", [backbone]):
+            hp.Choice(f"freeze_before@{backbone}", choices, default=RECIPES[f"seed-{backbone}"]["freeze_before"])
+    hp.Float("dropout", 0.0, 0.6, step=0.1, default=0.3)
+    hp.Choice("optimizer", ["adam"])
+    hp.Float("learning_rate", 1e-4, 1e-2, sampling="log", default=1e-3)
+    hp.Choice("beta_1", [0.5, 0.9], default=0.5)
+    hp.Choice("batch_size", [32, 64, 128], default=64)
+    hp.Choice("lr_policy", ["plateau", "step"])
+    with hp.conditional_scope("lr_policy", ["plateau"]):
+        hp.Choice("plateau_factor", [0.2, 0.5], default=0.5)
+        hp.Int("plateau_patience", 2, 5, default=3)
+    with hp.conditional_scope("lr_policy", ["step"]):
+        hp.Choice("step_factor", [0.1, 0.3], default=0.1)
+        hp.Int("step_epochs", 5, 20, step=5, default=10)
+    hp.Choice("class_weights", ["seed", "none", "sqrt_balanced"])
+    hp.Choice("target", ["majority", "soft"])
+    hp.Choice("augmentation", ["seed", "light"])

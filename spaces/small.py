@@ -1,0 +1,55 @@
+"""Trainings that two CPU cores can afford: the small backbone from scratch at 48x48."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from keras_tuner import HyperParameters
+
+# Hand-made before any search, on FER+'s training and validation splits (docs/results.md).
+RECIPES = {
+    "small-soft": {
+        "backbone": "small",
+        "freeze_before": 0,
+        "dropout": 0.2,
+        "optimizer": "adamw",
+        "learning_rate": 3e-3,
+        "beta_1": 0.9,
+        "weight_decay": 0.01,
+        "batch_size": 64,
+        "lr_policy": "cosine",
+        "warmup_epochs": 0.5,
+        "class_weights": "none",
+        "target": "soft",
+        "label_smoothing": 0.0,
+        "augmentation": "light",
+    },
+}
+
+
+def small(hp: HyperParameters) -> None:
+    """Declare the space of the small backbone."""
+    hp.Choice("backbone", ["small", "small_se"])
+    hp.Choice("freeze_before", [0])
+    hp.Float("dropout", 0.0, 0.5, step=0.1, default=0.2)
+    hp.Choice("optimizer", ["adamw", "sgd"])
+    with hp.conditional_scope("optimizer", ["adamw"]):
+        hp.Float("learning_rate@adamw", 3e-4, 1e-2, sampling="log", default=3e-3)
+        hp.Choice("beta_1", [0.9])
+    with hp.conditional_scope("optimizer", ["sgd"]):
+        hp.Float("learning_rate@sgd", 1e-2, 3e-1, sampling="log", default=5e-2)
+        hp.Choice("momentum", [0.9])
+    hp.Choice("weight_decay", [0.0, 1e-4, 1e-3, 1e-2], default=1e-2)
+    hp.Choice("batch_size", [32, 64, 128], default=64)
+    hp.Choice("lr_policy", ["cosine", "one_cycle", "exponential"])
+    with hp.conditional_scope("lr_policy", ["cosine"]):
+        hp.Choice("warmup_epochs", [0.0, 0.5, 1.0], default=0.5)
+    with hp.conditional_scope("lr_policy", ["one_cycle"]):
+        hp.Float("peak_fraction", 0.1, 0.4, step=0.1, default=0.3)
+    with hp.conditional_scope("lr_policy", ["exponential"]):
+        hp.Float("decay_rate", 0.5, 0.9, step=0.1, default=0.7)
+    hp.Choice("class_weights", ["none", "sqrt_balanced", "effective_number"])
+    hp.Choice("target", ["soft", "majority"])
+    hp.Choice("label_smoothing", [0.0, 0.05, 0.1])
+    hp.Choice("augmentation", ["light", "seed", "none"])

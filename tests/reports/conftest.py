@@ -1,0 +1,265 @@
+"""Synthetic studies in every state a report can meet, without training anything."""
+
+from __future__ import annotations
+
+import math
+import random
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import optuna
+import pandas as pd
+import pytest
+
+from search.study import StudyView, TrialRecord
+
+KINDS = ("full", "running", "one trial", "none finished", "only failures", "no trials")
+EMOTIONS = ("neutral", "happiness", "surprise", "sadness", "anger", "disgust", "fear", "contempt")
+COUNTS = {
+    "train": [9509, 7399, 3291, 3121, 2097, 111, 510, 115],
+    "val": [1250, 882, 427, 356, 290, 26, 60, 14],
+    "test": [1170, 906, 415, 398, 280, 15, 78, 13],
+}
+RECIPES = [
+    {
+        "model": "ResNet50",
+        "weights": "vggface2",
+        "val_accuracy": 0.880,
+        "test_accuracy": 0.865,
+        "source": "seed README",
+    },
+    {
+        "model": "SENet50",
+        "weights": "vggface2",
+        "val_accuracy": 0.873,
+        "test_accuracy": 0.858,
+        "source": "seed README",
+    },
+]
+START = datetime(2026, 3, 4, 9, 30, tzinfo=UTC)
+
+
+def sample_hyperparameters(rng: random.Random) -> dict[str, Any]:
+    """A draw from a space like the full FER+ one: conditions on the backbone and on the LR policy."""
+    backbone = rng.choice(["resnet50", "senet50"])
+    policy = rng.choice(["plateau", "step", "cosine", "constant"])
+    chosen: dict[str, Any] = {"backbone": backbone}
+    depths = [0, -12, -25, -41, -51] if backbone == "resnet50" else [0, -21, -39, -57]
+    chosen[f"freeze_before_{backbone}"] = rng.choice(depths)
+    chosen["dropout"] = round(rng.uniform(0.0, 0.6), 3)
+    chosen["learning_rate"] = 10 ** rng.uniform(-5, -2)
+    chosen["lr_policy"] = policy
+    if policy == "plateau":
+        chosen["plateau_factor"] = round(rng.uniform(0.1, 0.8), 2)
+        chosen["plateau_patience"] = rng.randint(1, 6)
+    if policy == "step":
+        chosen["step_epochs"] = rng.randint(3, 12)
+    if policy == "cosine":
+        chosen["warmup_epochs"] = rng.randint(0, 4)
+    chosen["class_weights"] = rng.choice(["seed", "none", "balanced", "sqrt_balanced", "effective_number"])
+    chosen["batch_size"] = rng.choice([16, 32, 64, 128])
+    chosen["augmentation"] = rng.choice(["none", "light", "seed", "strong"])
+    return chosen
+
+
+def _quality(chosen: dict[str, Any]) -> float:
+    off = abs(math.log10(chosen["learning_rate"]) + 3.2)
+    return (
+        0.87 - 0.05 * off**2 - 0.1 * abs(chosen["dropout"] - 0.3) - 0.03 * (chosen["class_weights"] == "seed")
+    )
+
+
+def make_trial(number: int, state: str, rng: random.Random, directory: Path, epochs: int = 12) -> TrialRecord:
+    chosen = sample_hyperparameters(rng)
+    ran = {"complete": epochs, "pruned": rng.randint(1, epochs - 1), "failed": rng.choice([0, 2])}
+    ran |= {"running": 3, "waiting": 0}
+    top = max(0.3, _quality(chosen))
+    values = {e: top - 0.4 * math.exp(-e / 2.5) + rng.gauss(0, 0.006) for e in range(1, ran[state] + 1)}
+    started = START + timedelta(minutes=7 * number)
+    ended = (
+        started + timedelta(seconds=41 * ran[state] + 9)
+        if state in ("complete", "pruned", "failed")
+        else None
+    )
+    error = (
+        "Traceback (most recent call last):\n  File ...\nResourceExhaustedError: out of memory"
+        if state == "failed"
+        else None
+    )
+    return TrialRecord(
+        number=number,
+        state=state,
+        hyperparameters=chosen,
+        score=max(values.values(), default=None),
+        values=values,
+        started=None if state == "waiting" else started,
+        ended=ended,
+        worker=None if state == "waiting" else f"worker-{number % 4}",
+        error=error,
+        directory=directory / "trials" / f"{number:04}",
+    )
+
+
+def make_states(kind: str, trials: int, rng: random.Random) -> list[str]:
+    if kind == "no trials":
+        return []
+    if kind == "one trial":
+        return ["complete"]
+    if kind == "only failures":
+        return ["failed"] * min(trials, 4)
+    if kind == "none finished":
+        return ["running", "running", "waiting"]
+    states = rng.choices(["complete", "pruned", "failed"], weights=[55, 38, 7], k=trials)
+    states[:3] = ["complete", "pruned", "failed"]
+    if kind == "running":
+        states[-3:] = ["running", "running", "waiting"]
+    return states
+
+
+def make_metrics(best: TrialRecord) -> dict[str, Any]:
+    confusion = {split: _confusion(COUNTS[split], seed) for seed, split in enumerate(("val", "test"))}
+    accuracy = {split: float(np.trace(m) / m.sum()) for split, m in confusion.items()}
+    per_class = {split: _per_class(m) for split, m in confusion.items()}
+    return {
+        "val_accuracy": accuracy["val"],
+        "test_accuracy": accuracy["test"],
+        "val_accuracy_without_twins": accuracy["val"] - 0.004,
+        "test_accuracy_without_twins": accuracy["test"] - 0.006,
+        "n_val": 3305,
+        "n_test": 3275,
+        "n_val_without_twins": 3047,
+        "n_test_without_twins": 3018,
+        "hyperparameters": best.hyperparameters,
+        "trial": best.number,
+        "trial_val_accuracy": best.score,
+        "epochs": 20,
+        "best_epoch": 14,
+        "seeds": [
+            {
+                "seed": s,
+                "val_accuracy": accuracy["val"] - 0.003 * s,
+                "test_accuracy": accuracy["test"] + d,
+                "best_epoch": 14 + s,
+            }
+            for s, d in enumerate((0.0, -0.0061, 0.0024))
+        ],
+        "per_class": per_class,
+        "confusion": {split: m.tolist() for split, m in confusion.items()},
+        "macro_f1": {split: float(np.mean([row["f1"] for row in rows])) for split, rows in per_class.items()},
+        "majority_class_rate": {"val": 1250 / 3305, "test": 1170 / 3275},
+        "seed_recipes": RECIPES,
+    }
+
+
+def _confusion(counts: list[int], seed: int) -> np.ndarray:
+    rng = np.random.default_rng(seed)
+    rows = []
+    for index, count in enumerate(counts):
+        shares = np.array(COUNTS["train"], float) ** 0.5
+        shares = shares / shares.sum() * (0.12 if count > 100 else 0.5)
+        shares[index] += 1 - shares.sum()
+        rows.append(rng.multinomial(count, shares))
+    return np.array(rows)
+
+
+def _per_class(matrix: np.ndarray) -> list[dict[str, Any]]:
+    rows = []
+    for index, emotion in enumerate(EMOTIONS):
+        hits = matrix[index, index]
+        precision = float(hits / max(1, matrix[:, index].sum()))
+        recall = float(hits / max(1, matrix[index].sum()))
+        f1 = 2 * precision * recall / (precision + recall) if precision + recall else 0.0
+        support = int(matrix[index].sum())
+        rows.append(
+            {"emotion": emotion, "precision": precision, "recall": recall, "f1": f1, "support": support}
+        )
+    return rows
+
+
+def make_history(seed: int, epochs: int = 20) -> pd.DataFrame:
+    rng = np.random.default_rng(seed)
+    epoch = np.arange(1, epochs + 1)
+    decay = np.exp(-epoch / 4)
+    return pd.DataFrame(
+        {
+            "epoch": epoch,
+            "loss": 0.25 + 1.4 * decay + rng.normal(0, 0.01, epochs),
+            "accuracy": 0.93 - 0.5 * decay,
+            "val_loss": 0.45 + 1.1 * decay + rng.normal(0, 0.02, epochs),
+            "val_accuracy": 0.87 - 0.4 * decay + rng.normal(0, 0.005, epochs),
+            "learning_rate": 1e-3 * 0.5 ** (epoch // 6),
+            "seconds": 41.0,
+        }
+    )
+
+
+def make_config(name: str, trials: int) -> dict[str, Any]:
+    return {
+        "version": 1,
+        "study": name,
+        "created": "2026-03-04T09:29:41+00:00",
+        "arguments": {
+            "data": "data/fer plus",
+            "space": "ferplus",
+            "oracle": "tpe",
+            "pruner": "median",
+            "trials": trials,
+            "timeout": None,
+            "epochs": 12,
+            "seed": 7,
+            "weights": "vggface2",
+            "image_size": 224,
+            "subset": 1.0,
+            "dedupe": False,
+            "retrain_seeds": 3,
+            "pins": {"optimizer": "adam"},
+        },
+        "versions": {
+            "python": "3.11.9",
+            "tensorflow": "2.21.0",
+            "keras": "3.15.0",
+            "keras-tuner": "1.4.8",
+            "optuna": "5.0.0",
+        },
+        "machine": {"cpu": "AMD EPYC 9B14", "cores": 2, "memory_gb": 15.6, "gpus": []},
+        "data": {"source": "fer2013.csv + fer2013new.csv", "fingerprint": "9f2c" * 16, "counts": COUNTS},
+        "git_commit": "4be1f0c9d2a7",
+    }
+
+
+def make_view(
+    kind: str = "full", *, trials: int = 60, seed: int = 0, directory: Path = Path("runs/faces")
+) -> StudyView:
+    rng = random.Random(seed)
+    records = [make_trial(n, state, rng, directory) for n, state in enumerate(make_states(kind, trials, rng))]
+    metrics = None
+    histories: dict[str, pd.DataFrame] = {}
+    if kind in ("full", "one trial"):
+        best = max((t for t in records if t.state == "complete"), key=lambda t: t.score or 0.0)
+        metrics = make_metrics(best)
+        histories = {f"seed {s}": make_history(s) for s in range(3 if kind == "full" else 1)}
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    return StudyView(
+        name="faces",
+        directory=directory,
+        config=make_config("faces", trials),
+        trials=records,
+        metrics=metrics,
+        histories=histories,
+        study=optuna.create_study(direction="maximize"),
+    )
+
+
+@pytest.fixture(scope="session")
+def study_of() -> Callable[..., StudyView]:
+    """`make_view`: a synthetic study of the kind asked for."""
+    return make_view
+
+
+@pytest.fixture(params=KINDS)
+def view(request: pytest.FixtureRequest) -> StudyView:
+    """One synthetic study of each kind."""
+    return make_view(request.param)

@@ -1,0 +1,152 @@
+"""The report page on every kind of study."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from html import unescape
+
+import pytest
+from plotly.offline import get_plotlyjs
+
+from reports.figures import FIGURES
+from reports.page import SECTIONS, render, write_report
+
+ATTACK = "<script>alert(1)</script>"
+
+
+def without_plotly(page: str) -> str:
+    """The page but for plotly.js, which names hosts for map tiles that no figure here uses."""
+    before, found, after = page.partition(get_plotlyjs())
+    assert found, "plotly.js is not inlined unchanged"
+    return before + after
+
+
+def visible(page: str) -> str:
+    """The page's text without scripts and tags, white space collapsed."""
+    text = re.sub(r"<(script|style)\b.*?</\1>", " ", without_plotly(page), flags=re.DOTALL)
+    return " ".join(unescape(re.sub(r"<[^>]+>", " ", text)).split())
+
+
+def test_has_every_section_in_order_and_links_to_it(view):
+    page = without_plotly(render(view))
+    places = [page.index(f'<section id="{section}"') for section in SECTIONS]
+    assert places == sorted(places)
+    for section, title in SECTIONS.items():
+        assert f'<a href="#{section}">{title}</a>' in page
+
+
+def test_shows_every_figure_or_says_why_not(view):
+    page = without_plotly(render(view))
+    for name, entry in FIGURES.items():
+        block = page.split(f'id="figure-{name}"')[1].split("</figure>")[0]
+        assert ('class="plot"' in block) == (entry.draw(view) is not None)
+        assert (entry.empty in unescape(block)) == (entry.draw(view) is None)
+
+
+def test_asks_no_host_for_anything(view):
+    page = without_plotly(render(view))
+    assert page.count(get_plotlyjs()) == 0
+    assert not re.findall(r"""(?:src|href)\s*=\s*["']?[^#"'\s]""", page)
+    assert not re.findall(r"url\(|@import|https?://", page)
+    assert "default-src 'none'" in page and "connect-src" not in page
+
+
+STATEMENTS = {
+    "full": "was retrained as the best of 60 trials and reached",
+    "running": "it has not been retrained, so there is no test accuracy yet",
+    "one trial": "Trial 0 was retrained as the best of 1 trial and reached",
+    "none finished": "No trial is complete yet: 0 of 60 have ended, 2 running.",
+    "only failures": "No result: all 4 trials failed.",
+    "no trials": "No trial has started yet",
+}
+
+
+@pytest.mark.parametrize("kind", STATEMENTS)
+def test_says_plainly_how_far_the_study_is(kind, study_of):
+    text = visible(render(study_of(kind)))
+    assert STATEMENTS[kind] in text
+    assert ("Nothing can be claimed about test accuracy yet" in text) == (kind not in ("full", "one trial"))
+
+
+def test_numbers_of_the_result_stand_on_the_page(study_of):
+    view = study_of("full")
+    page = render(view)
+    text = visible(page)
+    for key in ("val_accuracy", "test_accuracy", "val_accuracy_without_twins", "test_accuracy_without_twins"):
+        assert f"{view.metrics[key]:.2%}" in text
+    assert "3,275" in text and "3,018" in text
+    assert "mean" in text and "over 3 seeds" in text
+    assert "ResNet50 vggface2 88.0% 86.5% yes" in text
+    diagonal = view.metrics["confusion"]["test"][0][0]
+    assert f'"{diagonal}\\u003cbr\\u003e' in page
+    for row in view.metrics["per_class"]["test"]:
+        assert f"{row['emotion']} {row['precision']:.1%} {row['recall']:.1%} {row['f1']:.1%}" in text
+
+
+def test_lists_every_trial_with_its_state_and_error(study_of):
+    view = study_of("full")
+    page = without_plotly(render(view))
+    table = page.split('<table class="trials">')[1].split("</table>")[0]
+    assert table.count("<tr") == 1 + len(view.trials)
+    failed = sum(trial.state == "failed" for trial in view.trials)
+    assert failed and table.count("ResourceExhaustedError: out of memory") == failed
+    assert "Traceback" not in table
+
+
+def test_escapes_what_a_user_typed(study_of):
+    view = study_of("full")
+    trials = [
+        replace(t, hyperparameters={**t.hyperparameters, ATTACK: ATTACK + str(i)}, error=ATTACK)
+        for i, t in enumerate(view.trials)
+    ]
+    config = {
+        **view.config,
+        "arguments": {**view.config["arguments"], "data": ATTACK, "pins": {ATTACK: ATTACK}},
+    }
+    metrics = {**view.metrics, "hyperparameters": {ATTACK: ATTACK}}
+    histories = {ATTACK: view.histories["seed 0"]}
+    page = without_plotly(
+        render(replace(view, name=ATTACK, trials=trials, config=config, metrics=metrics, histories=histories))
+    )
+    assert "<script>alert" not in page
+    assert "</script><" not in re.sub(r"</script>\s*(</div>|<script>|</body>)", "", page)
+    assert page.count("<script") == page.count("</script>") == 2 + page.count('class="plot"')
+    assert ATTACK in unescape(page)
+
+
+def test_keeps_storage_passwords_out(study_of):
+    view = study_of("running")
+    arguments = {**view.config["arguments"], "storage": "postgresql://ann:s3cret@db.example:5432/studies"}
+    trials = [replace(view.trials[2], error="cannot reach postgresql://ann:s3cret@db.example/studies")]
+    page = render(replace(view, config={**view.config, "arguments": arguments}, trials=trials))
+    assert "s3cret" not in page
+    assert "postgresql://ann:***@db.example" in unescape(page)
+
+
+def test_survives_a_run_directory_that_records_little(study_of):
+    bare = replace(study_of("full"), config={}, metrics={"trial": 3, "hyperparameters": {}})
+    assert "The run recorded no class counts." in render(bare)
+
+
+def test_writes_the_whole_file_or_leaves_the_old_one(study_of, tmp_path, monkeypatch):
+    path = tmp_path / "runs" / "faces" / "report.html"
+    assert write_report(study_of("full"), path) == path
+    first = path.read_text(encoding="utf-8")
+    assert first.startswith("<!doctype html>") and first.rstrip().endswith("</html>")
+
+    def broken(*_: object) -> None:
+        raise OSError("disk full")
+
+    monkeypatch.setattr("os.replace", broken)
+    with pytest.raises(OSError, match="disk full"):
+        write_report(study_of("running"), path)
+    assert path.read_text(encoding="utf-8") == first
+    assert [entry.name for entry in path.parent.iterdir()] == ["report.html"]
+
+
+def test_a_thousand_trials_stay_under_twelve_megabytes(study_of, tmp_path):
+    view = study_of("full", trials=1000)
+    path = write_report(view, tmp_path / "report.html")
+    assert path.stat().st_size < 12e6
+    assert path.read_text(encoding="utf-8").count('class="state"') == 1000
