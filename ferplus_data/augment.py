@@ -12,8 +12,7 @@ from numpy.typing import NDArray
 
 from .readers.decoded import SIDE
 
-# Before albumentations is imported anywhere: it would otherwise ask the network for a newer version of
-# itself.
+# Before albumentations is imported anywhere: it would otherwise look on the network for a newer version.
 os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
 
 if TYPE_CHECKING:
@@ -39,7 +38,7 @@ def light() -> Transforms:
 
 
 def seed() -> Transforms:
-    """What the published VGGFace2 figures on FER+ were trained with."""
+    """What the seed's published figures were trained with."""
     import albumentations as A
 
     return [
@@ -53,18 +52,14 @@ def strong() -> Transforms:
     """For long trainings: tighter crops, rotation, stronger light, half of the faces partly covered."""
     import albumentations as A
 
+    from .rotation import Rotation
+
     return [
         A.RandomResizedCrop((SIDE, SIDE), scale=(0.65, 1.0), ratio=(4 / 5, 5 / 4), p=1.0),
-        A.Rotate(limit=15, border_mode=1, p=0.7),
+        Rotation(limit=15.0, p=0.7),
         A.RandomBrightnessContrast(brightness_limit=0.25, contrast_limit=0.25, p=0.7),
         A.HorizontalFlip(p=0.5),
-        A.CoarseDropout(
-            num_holes_range=(1, 1),
-            hole_height_range=(0.15, 0.35),
-            hole_width_range=(0.15, 0.35),
-            fill=128,
-            p=0.5,
-        ),
+        A.Erasing(scale=(0.02, 0.1), ratio=(0.5, 2.0), fill=128, p=0.5),
     ]
 
 

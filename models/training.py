@@ -92,6 +92,7 @@ def train(
                 targets=dataset.val.targets("majority"),
                 shuffle=False,
             ),
+            shuffle=False,  # Batches orders the rows; Keras would shuffle the batches once more, by a global random state
             initial_epoch=done,
             epochs=epochs,
             callbacks=[_LearningRate(recipe, epochs, checkpoints), recorder, _Progress(on_batch)],

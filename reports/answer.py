@@ -7,7 +7,14 @@ from dataclasses import dataclass
 from statistics import fmean, stdev
 from typing import Any
 
-from reports.comparison import Comparison, compare, differences, on_demo_data, partial_splits
+from reports.comparison import (
+    Comparison,
+    compare,
+    differences,
+    on_demo_data,
+    partial_splits,
+    starting_weights,
+)
 from reports.intervals import wilson
 from reports.trials import best_trial, count_states
 from search.study import StudyView
@@ -45,6 +52,7 @@ class Answer:
 
     headline: str
     claim: str
+    weights: str
     trial: int | None
     hyperparameters: dict[str, Any]
     results: list[Result]
@@ -67,6 +75,7 @@ def answer(view: StudyView) -> Answer:
     return Answer(
         headline=_headline(view),
         claim=_claim(view),
+        weights=starting_weights(view),
         trial=trial,
         hyperparameters=chosen,
         results=_results(view),

@@ -13,7 +13,8 @@ OFFICIAL_ROWS = {"val": 3305, "test": 3275}
 """Rows of the official FER+ validation and test splits that the seed's majority protocol keeps."""
 RECIPE_IMAGE_SIZE = 224
 """Input side of VGGFace2's ResNet50 and SENet50 (Cao et al., 2018), which the seed's recipes use."""
-_DEFAULT_IMAGE_SIZES = {"resnet50": RECIPE_IMAGE_SIZE, "senet50": RECIPE_IMAGE_SIZE}
+_VGGFACE2_BACKBONES = ("resnet50", "senet50")
+"""Backbones that start from VGGFace2's weights, at RECIPE_IMAGE_SIZE, unless told otherwise."""
 
 
 @dataclass(frozen=True)
@@ -87,28 +88,39 @@ def differences(view: StudyView, weights: str) -> list[str]:
         found.append(f"trained on {subset:.0%} of the training split")
     if arguments.get("dedupe"):
         found.append("training images with a twin left out")
-    if not _same_weights(arguments.get("weights"), weights):
-        found.append(f"starts from weights {_file_name(arguments.get('weights'))}, the recipe from {weights}")
+    ours = starting_weights(view)
+    if not _same_weights(ours, weights):
+        found.append(f"starts from weights {ours}, the recipe from {weights}")
     size = _image_size(view, arguments)
     if size != RECIPE_IMAGE_SIZE:
-        known = "an unrecorded image size" if size is None else f"images of {size} x {size}"
+        known = "the backbone's own image size" if size is None else f"images of {size} x {size}"
         found.append(f"{known}, the recipe's are {RECIPE_IMAGE_SIZE} x {RECIPE_IMAGE_SIZE}")
     return found
 
 
-def _same_weights(ours: Any, recipe: str) -> bool:
+def starting_weights(view: StudyView) -> str:
+    """Name of the weights that training started from: "none", "vggface2" or a file's name."""
+    asked = (view.config.get("arguments") or {}).get("weights")
+    if asked is None:
+        return "vggface2" if _backbone(view) in _VGGFACE2_BACKBONES else "none"
+    return Path(str(asked)).name
+
+
+def _backbone(view: StudyView) -> str:
+    return str(((view.metrics or {}).get("hyperparameters") or {}).get("backbone", "")).lower()
+
+
+def _same_weights(ours: str, recipe: str) -> bool:
     """The published weights by name, or a local copy that kept their name (rcmalli_vggface_tf_...)."""
-    name = _file_name(ours).lower()
+    name = ours.lower()
     return name == recipe.lower() or (
         recipe.lower() == "vggface2" and "vggface" in name and name.endswith(".h5")
     )
 
 
-def _file_name(weights: Any) -> str:
-    return Path(str(weights or "none")).name
-
-
 def _image_size(view: StudyView, arguments: Mapping[str, Any]) -> int | None:
     chosen = (view.metrics or {}).get("hyperparameters") or {}
     size = chosen.get("image_size") or arguments.get("image_size")
-    return int(size) if size else _DEFAULT_IMAGE_SIZES.get(str(chosen.get("backbone", "")).lower())
+    if size:
+        return int(size)
+    return RECIPE_IMAGE_SIZE if _backbone(view) in _VGGFACE2_BACKBONES else None

@@ -16,6 +16,8 @@ from search.study import TrialRecord
 
 LOG_RATIO = 10.0
 """Positive reals are put on a log scale only if they span more than this ratio (one decade; our choice)."""
+DISCRETE = 8
+"""A number with no more distinct values than this is treated as ordered choices, evenly spaced."""
 LOG_NAMES = ("learning_rate", "lr")
 """Ends of names of hyperparameters that every space searches on a log scale."""
 
@@ -37,6 +39,11 @@ class Hyperparameter:
     log: bool
     choices: tuple[Any, ...]
     conditional: bool
+
+    @property
+    def discrete(self) -> bool:
+        """Whether it is a number with few enough values to stand evenly spaced: 0, 1e-4, 1e-3."""
+        return self.kind != "categorical" and len(self.choices) <= DISCRETE
 
 
 def shown(value: Any) -> str:
@@ -74,7 +81,9 @@ def _describe(name: str, values: Sequence[Any], trials: int) -> Hyperparameter:
         choices: tuple[Any, ...] = tuple(dict.fromkeys(shown(value) for value in values))
     else:
         choices = tuple(sorted(set(values)))
-    on_log = kind == "real" and choices[0] > 0 and (name.endswith(LOG_NAMES) or _looks_log(values))
+    on_log = (
+        kind == "real" and choices[0] > 0 and (name.split("@")[0].endswith(LOG_NAMES) or _looks_log(values))
+    )
     return Hyperparameter(name, kind, on_log, choices, conditional=len(values) < trials)
 
 

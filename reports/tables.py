@@ -62,14 +62,11 @@ def write_json(view: StudyView, path: Path) -> Path:
     return write_text(path, json.dumps(as_dict(view), indent=1, allow_nan=False, default=str) + "\n")
 
 
-def write_csv(view: StudyView, path: Path) -> list[Path]:
-    """Writes the trials to `path` and, once there are metrics, those to NAME_metrics.csv beside it.
+def write_csv(view: StudyView, path: Path) -> Path:
+    """Writes the trials to `path`, which it returns, and metrics, once there are some, to NAME_metrics.csv.
 
     Trials: TRIAL_COLUMNS, then one column per hyperparameter named hyperparameter.NAME, empty where a trial
     does not have it. Metrics: columns metric, value; nested keys joined by dots.
-
-    Returns:
-        The paths written.
     """
     view = without_passwords(view)
     names = [parameter.name for parameter in hyperparameters(view.trials)]
@@ -77,11 +74,11 @@ def write_csv(view: StudyView, path: Path) -> list[Path]:
         {**trial_row(trial), **{f"hyperparameter.{k}": v for k, v in trial.hyperparameters.items()}}
         for trial in view.trials
     ]
-    written = [_write_rows(path, [*TRIAL_COLUMNS, *(f"hyperparameter.{name}" for name in names)], rows)]
+    _write_rows(path, [*TRIAL_COLUMNS, *(f"hyperparameter.{name}" for name in names)], rows)
     if view.metrics is not None:
         flat = [{"metric": key, "value": value} for key, value in _flat("", view.metrics)]
-        written.append(_write_rows(path.with_name(f"{path.stem}_metrics.csv"), ["metric", "value"], flat))
-    return written
+        _write_rows(path.with_name(f"{path.stem}_metrics.csv"), ["metric", "value"], flat)
+    return path
 
 
 def _write_rows(path: Path, columns: list[str], rows: list[dict[str, Any]]) -> Path:

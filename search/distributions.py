@@ -75,7 +75,11 @@ def _values(hp: Any, grid: bool) -> list[Any] | None:
     if isinstance(hp, Fixed):
         return [hp.value]
     if hp.step is not None and not (isinstance(hp, Int) and hp.step == 1 and hp.sampling == "linear"):
-        return sorted(hp.values)
+        if hp.sampling != "linear":
+            return sorted(hp.values)
+        # Keras Tuner's own count loses the last value to rounding: 0.5 // 0.1 is 4.
+        count = int((hp.max_value - hp.min_value) / hp.step + 1e-9) + 1
+        return [type(hp.min_value)(round(hp.min_value + i * hp.step, 12)) for i in range(count)]
     if not grid:
         return None
     if isinstance(hp, Int) and hp.max_value - hp.min_value < _GRID_POINTS:

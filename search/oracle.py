@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import keras_tuner
@@ -42,8 +42,9 @@ class OptunaOracle(keras_tuner.Oracle):
     Args:
         study: With its sampler and pruner. Its direction is maximize.
         max_trials: Trials in all, whoever runs them; a trial that is interrupted and continued counts once.
-        model: The space; with it a hyperparameter that a space declares only for some values of others (by a Python `if`) is
-            sampled in the very trial it appears in.
+        model: The space, declared anew with the drawn values of each trial.
+        hyperparameters: All that the space declares.
+        epochs: Most epochs of a trial; one that has had them all is not pruned any more.
         recipes: Hyperparameter values of the first trials.
         grid: Free numbers take the points of a grid.
 
@@ -56,6 +57,7 @@ class OptunaOracle(keras_tuner.Oracle):
         study: optuna.Study,
         *,
         max_trials: int,
+        epochs: int,
         model: SpaceModel,
         hyperparameters: keras_tuner.HyperParameters,
         recipes: Iterable[Mapping[str, Any]] = (),
@@ -68,6 +70,7 @@ class OptunaOracle(keras_tuner.Oracle):
         self.study = study
         self.stopped_because: str | None = None
         self._model = model
+        self._epochs = epochs
         self._grid = grid
         # What this process is running: Keras Tuner's trial id -> Optuna's trial.
         self._running: dict[str, optuna.Trial] = {}
@@ -122,21 +125,9 @@ class OptunaOracle(keras_tuner.Oracle):
         return None
 
     def _suggest(self, asked: optuna.Trial) -> dict[str, Any]:
-        """Draw every active hyperparameter, parents before children, until the space declares no more."""
-        hp = self.hyperparameters.copy()
-        hp.values = {}
-        while True:
-            for one in hp.space:
-                if hp.is_active(one) and one.name not in hp.values:
-                    hp.values[one.name] = self._draw(asked, one)
-            known = len(hp.space)
-            explored = hp.copy()
-            self._model.build(explored)
-            if len(explored.space) == known:
-                return dict(hp.values)
-            self.update_space(explored)
-            values, hp = hp.values, self.hyperparameters.copy()
-            hp.values = values
+        hp = _Drawing(lambda one: self._draw(asked, one))
+        self._model.build(hp)
+        return dict(hp.values)
 
     def _draw(self, asked: optuna.Trial, hp: Any) -> Any:
         if isinstance(hp, Fixed):
@@ -181,7 +172,7 @@ class OptunaOracle(keras_tuner.Oracle):
         if step not in self._values[trial_id]:
             running.report(value, step)
             self._values[trial_id][step] = value
-        if running.should_prune():
+        if step < self._epochs and running.should_prune():
             self._pruned.add(trial_id)
             trial.status = TrialStatus.STOPPED
         return trial
@@ -240,6 +231,20 @@ class OptunaOracle(keras_tuner.Oracle):
         hp = self.hyperparameters.copy()
         hp.values = dict(values)
         return Trial(hyperparameters=hp, trial_id=trial_id, status=status)
+
+
+class _Drawing(keras_tuner.HyperParameters):
+    """Draws each hyperparameter the moment it is declared, so that the space function sees the drawn values of those before it,
+    in conditional scopes and in plain Python `if`s alike."""
+
+    def __init__(self, draw: Callable[[Any], Any]) -> None:
+        super().__init__()
+        self._draw = draw
+
+    def _register(self, hyperparameter: Any, overwrite: bool = False) -> Any:
+        if self.is_active(hyperparameter):
+            self.values[hyperparameter.name] = self._draw(hyperparameter)
+        return super()._register(hyperparameter, overwrite)
 
 
 def reason_of(traceback_text: str) -> str:

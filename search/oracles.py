@@ -5,6 +5,7 @@ Names without a prefix are an Optuna sampler under `OptunaOracle`; those with `k
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -46,6 +47,7 @@ def _optuna(search: Search, attach: Attach, *, sampler: str, pruner: str | None 
     return OptunaOracle(
         study,
         max_trials=search.trials,
+        epochs=search.epochs,
         model=search.model,
         hyperparameters=search.hyperparameters,
         recipes=search.recipes,
@@ -54,15 +56,31 @@ def _optuna(search: Search, attach: Attach, *, sampler: str, pruner: str | None 
 
 
 def _keras_tuner(search: Search, attach: Attach, *, oracle: type[keras_tuner.Oracle], **options: Any) -> keras_tuner.Oracle:
-    if oracle is not keras_tuner.oracles.HyperbandOracle:
-        options["max_trials"] = search.trials
-        options["recipes"] = search.recipes
-    else:
-        # Its brackets decide how many trials there are and which epochs each has; a recipe has no place in them.
+    # Hyperband's brackets decide how many trials there are and which epochs each has, and the grid has an order of its own: a
+    # recipe has no place in either.
+    if oracle is keras_tuner.oracles.HyperbandOracle:
         options["max_epochs"] = search.epochs
+    else:
+        options["max_trials"] = search.trials
+    if oracle not in (keras_tuner.oracles.HyperbandOracle, _GridSearchOracle):
+        options["recipes"] = search.recipes
     return mirrored(oracle)(
         study=attach(), seed=search.seed, hyperparameters=search.hyperparameters, **options
     )
+
+
+class _GridSearchOracle(keras_tuner.oracles.GridSearchOracle):
+    """Keras Tuner's grid, which forgets the order of its trials when it is saved (1.4.8), with that order made up again."""
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        super().set_state(state)
+
+        def order(one: str, other: str) -> int:
+            return self._compare(*(self.trials[i].hyperparameters.values for i in (one, other)))
+
+        self._populate_next = sorted(self.start_order, key=functools.cmp_to_key(order))
+        for trial_id in self._populate_next:
+            self._ordered_ids.insert(trial_id)
 
 
 ORACLES: dict[str, tuple[Callable[..., keras_tuner.Oracle], dict[str, Any]]] = {
@@ -75,7 +93,7 @@ ORACLES: dict[str, tuple[Callable[..., keras_tuner.Oracle], dict[str, Any]]] = {
     "bayesian": (_keras_tuner, {"oracle": keras_tuner.oracles.BayesianOptimizationOracle}),
     "kt-bayesian": (_keras_tuner, {"oracle": keras_tuner.oracles.BayesianOptimizationOracle}),
     "kt-random": (_keras_tuner, {"oracle": keras_tuner.oracles.RandomSearchOracle}),
-    "kt-grid": (_keras_tuner, {"oracle": keras_tuner.oracles.GridSearchOracle}),
+    "kt-grid": (_keras_tuner, {"oracle": _GridSearchOracle}),
     "kt-hyperband": (_keras_tuner, {"oracle": keras_tuner.oracles.HyperbandOracle}),
 }
 

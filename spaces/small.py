@@ -32,7 +32,7 @@ def small(hp: HyperParameters) -> None:
     """Declare the space of the small backbone."""
     hp.Choice("backbone", ["small", "small_se"])
     hp.Choice("freeze_before", [0])
-    hp.Float("dropout", 0.0, 0.5, step=0.1, default=0.2)
+    hp.Choice("dropout", [0.0, 0.1, 0.2, 0.3, 0.4, 0.5], default=0.2)
     hp.Choice("optimizer", ["adamw", "sgd"])
     with hp.conditional_scope("optimizer", ["adamw"]):
         hp.Float("learning_rate@adamw", 3e-4, 1e-2, sampling="log", default=3e-3)
@@ -46,9 +46,9 @@ def small(hp: HyperParameters) -> None:
     with hp.conditional_scope("lr_policy", ["cosine"]):
         hp.Choice("warmup_epochs", [0.0, 0.5, 1.0], default=0.5)
     with hp.conditional_scope("lr_policy", ["one_cycle"]):
-        hp.Float("peak_fraction", 0.1, 0.4, step=0.1, default=0.3)
+        hp.Choice("peak_fraction", [0.1, 0.2, 0.3, 0.4], default=0.3)
     with hp.conditional_scope("lr_policy", ["exponential"]):
-        hp.Float("decay_rate", 0.5, 0.9, step=0.1, default=0.7)
+        hp.Choice("decay_rate", [0.5, 0.6, 0.7, 0.8, 0.9], default=0.7)
     hp.Choice("class_weights", ["none", "sqrt_balanced", "effective_number"])
     hp.Choice("target", ["soft", "majority"])
     hp.Choice("label_smoothing", [0.0, 0.05, 0.1])

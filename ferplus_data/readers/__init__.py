@@ -32,12 +32,19 @@ def find_source(data: str | Path, *, cache_dir: Path | None = None) -> tuple[str
     Raises:
         InputError: nothing is there, or it is in none of the layouts.
     """
-    path = Path(data).expanduser() if str(data) != demo.NAME else Path(demo.NAME)
-    for name, find in READERS.items():
-        source = find(path, cache_directory(cache_dir))
-        if source is not None:
-            return name, source
-    raise InputError(f"{data}: expected {'; or '.join(LAYOUTS)}; found {_what_stands_at(path)}")
+    try:
+        path = Path(data).expanduser()
+        if path == Path(demo.NAME) and str(data) != demo.NAME:
+            path = path.absolute()  # "./demo", which Path shortens to the word
+        for name, find in READERS.items():
+            source = find(path, cache_directory(cache_dir))
+            if source is not None:
+                return name, source
+        found = _what_stands_at(path)
+    # RuntimeError: the home directory of an unknown ~user.
+    except (OSError, RuntimeError) as error:
+        found = f"a path that cannot be read ({error})"
+    raise InputError(f"{data}: expected {'; or '.join(LAYOUTS)}; found {found}")
 
 
 def read(data: str | Path, progress: Progress | None = None, *, cache_dir: Path | None = None) -> Decoded:

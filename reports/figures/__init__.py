@@ -76,9 +76,9 @@ FIGURES: dict[str, FigureEntry] = {
     "parallel_coordinates": FigureEntry(
         parallel_coordinates.draw,
         "Hyperparameters against score",
-        "One line per complete or pruned trial, grey (lowest score) over blue to orange (highest), across up to "
-        f"{parallel_coordinates.MAX_AXES} hyperparameters, the most important beside the score; a trial without "
-        "a conditional hyperparameter passes through that axis's dash.",
+        "One line per complete or pruned trial, grey (lowest score) over blue to orange (highest), across at "
+        f"most {parallel_coordinates.MAX_AXES} hyperparameters, the most important beside the score; a trial "
+        "without a conditional hyperparameter passes through that axis's dash.",
         "mattered",
         "Nothing to compare: this needs two scored trials that differ in a hyperparameter.",
         shape="tall",

@@ -107,6 +107,8 @@ def _study(complete: Sequence[TrialRecord], parameters: Sequence[Hyperparameter]
 def _distribution(parameter: Hyperparameter) -> BaseDistribution:
     if parameter.kind == "categorical":
         return CategoricalDistribution(parameter.choices)
+    if parameter.discrete:
+        return IntDistribution(0, len(parameter.choices) - 1)
     low, high = parameter.choices[0], parameter.choices[-1]
     if parameter.kind == "integer":
         return IntDistribution(low, high)
@@ -114,4 +116,6 @@ def _distribution(parameter: Hyperparameter) -> BaseDistribution:
 
 
 def _encoded(parameter: Hyperparameter, value: Any) -> Any:
+    if parameter.discrete:
+        return parameter.choices.index(value)
     return shown(value) if parameter.kind == "categorical" else value

@@ -5,6 +5,7 @@ from __future__ import annotations
 import plotly.graph_objects as go
 
 from reports.figures.style import ACCENT, STATE_COLOURS, figure
+from reports.figures.ticks import ACCURACY_AXIS, whole_axis
 from reports.trials import STATES, best_trial
 from search.study import StudyView, TrialRecord
 
@@ -34,8 +35,9 @@ def draw(view: StudyView) -> go.Figure | None:
         traces.append(_best(best))
     return figure(
         *traces,
-        xaxis={"title": {"text": "epoch"}, "tickformat": "d"},
-        yaxis={"title": {"text": "validation accuracy"}, "tickformat": ".0%"},
+        showlegend=True,
+        xaxis={"title": {"text": "epoch"}, **whole_axis(epoch for trial in curves for epoch in trial.values)},
+        yaxis={"title": {"text": "validation accuracy"}, **ACCURACY_AXIS},
     )
 
 

@@ -7,6 +7,7 @@ from itertools import accumulate
 import plotly.graph_objects as go
 
 from reports.figures.style import ACCENT, STATE_COLOURS, figure, plain
+from reports.figures.ticks import ACCURACY_AXIS, whole_axis
 from reports.trials import STATES, first_line, scored
 from search.study import StudyView, TrialRecord
 
@@ -15,7 +16,7 @@ _SYMBOLS = {
     "pruned": "diamond-open",
     "failed": "x",
     "running": "circle-open",
-    "waiting": "line-ns",
+    "waiting": "triangle-up-open",
 }
 _EDGE = 0.02
 FEW = 150
@@ -38,16 +39,14 @@ def draw(view: StudyView) -> go.Figure | None:
         if without:
             traces.append(_points(state, without, at_edge=True, legend=not with_score))
     complete = scored(view.trials, "complete")
+    with_scores = any(trial.score is not None for trial in view.trials)
     if complete:
         traces.append(_running_best(complete))
     return figure(
         *traces,
-        xaxis={"title": {"text": "trial"}, "tickformat": "d"},
-        yaxis={
-            "title": {"text": "validation accuracy"},
-            "tickformat": ".0%",
-            "visible": any(t.score is not None for t in view.trials),
-        },
+        showlegend=True,
+        xaxis={"title": {"text": "trial"}, **whole_axis(trial.number for trial in view.trials)},
+        yaxis={"title": {"text": "validation accuracy"}, "visible": with_scores, **ACCURACY_AXIS},
         yaxis2={"overlaying": "y", "range": [0, 1], "visible": False, "fixedrange": True},
     )
 

@@ -49,7 +49,7 @@ def draw(view: StudyView) -> go.Figure | None:
 
 
 def _chosen(view: StudyView, parameters: list[Hyperparameter]) -> list[Hyperparameter]:
-    """The MAX_AXES most important, the most important last: beside the score. In their own order if unknown."""
+    """The MAX_AXES most important, rising towards the score; the first MAX_AXES if importance is unknown."""
     shares = importances(view.trials)
     if not shares:
         return parameters[:MAX_AXES]
@@ -68,15 +68,15 @@ def _score_dimension(scores: list[float]) -> dict[str, Any]:
 
 
 def _dimension(parameter: Hyperparameter, trials: Sequence[TrialRecord]) -> dict[str, Any]:
-    present = [trial.hyperparameters.get(parameter.name, _ABSENT) for trial in trials]
-    if parameter.kind == "categorical":
-        positions, ticks = _categorical(parameter)
-        values = [None if value is _ABSENT else positions[shown(value)] for value in present]
-    else:
-        values = [None if value is _ABSENT else _placed(parameter, value) for value in present]
-        ticks = _numeric_ticks(parameter)
+    values = [
+        _placed(parameter, trial.hyperparameters[parameter.name])
+        if parameter.name in trial.hyperparameters
+        else None
+        for trial in trials
+    ]
+    ticks = _ticks(parameter)
     low, high = min(ticks), max(ticks)
-    below = low - (1.0 if parameter.kind == "categorical" else (high - low) * _GAP)
+    below = low - (1.0 if _in_steps(parameter) else (high - low) * _GAP)
     if None in values:
         ticks = {below: "–", **ticks}
         low = below
@@ -89,23 +89,22 @@ def _dimension(parameter: Hyperparameter, trials: Sequence[TrialRecord]) -> dict
     }
 
 
-_ABSENT = object()
+def _in_steps(parameter: Hyperparameter) -> bool:
+    return parameter.kind == "categorical" or parameter.discrete
 
 
-def _categorical(parameter: Hyperparameter) -> tuple[dict[str, float], dict[float, str]]:
-    positions = {choice: float(index) for index, choice in enumerate(parameter.choices)}
-    return positions, {position: _cut(choice, 16) for choice, position in positions.items()}
-
-
-def _placed(parameter: Hyperparameter, value: float) -> float:
+def _placed(parameter: Hyperparameter, value: Any) -> float:
+    """Height of a value on its axis: its place among the choices, its log10, or itself."""
+    if _in_steps(parameter):
+        return float(parameter.choices.index(shown(value) if parameter.kind == "categorical" else value))
     return log10(value) if parameter.log else float(value)
 
 
-def _numeric_ticks(parameter: Hyperparameter) -> dict[float, str]:
-    """Position -> label, the range's two ends among them: every value when there are few."""
+def _ticks(parameter: Hyperparameter) -> dict[float, str]:
+    """Height -> label: every choice, or round values between the two ends of the range."""
+    if _in_steps(parameter):
+        return {float(place): _cut(shown(choice), 16) for place, choice in enumerate(parameter.choices)}
     low, high = parameter.choices[0], parameter.choices[-1]
-    if len(parameter.choices) <= _TICKS + 3:
-        return {_placed(parameter, value): shown(value) for value in parameter.choices}
     ticks = log_ticks(low, high) if parameter.log else even_ticks(low, high, _TICKS)
     if parameter.kind == "integer":
         ticks = sorted({round(tick) for tick in ticks})

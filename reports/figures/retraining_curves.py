@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from reports.figures.style import GRID, SERIES, plain, styled
-from reports.figures.ticks import log_ticks
+from reports.figures.ticks import ACCURACY_AXIS, log_ticks, whole_axis
 from search.study import StudyView
 
 _PANELS = (
@@ -54,10 +54,12 @@ def draw(view: StudyView) -> go.Figure | None:
                 )
     for row, (title, _, _) in enumerate(_PANELS, start=1):
         drawn.update_yaxes(title_text=title, automargin=True, gridcolor=GRID, row=row, col=1)
-    drawn.update_yaxes(tickformat=".0%", row=2, col=1)
+    drawn.update_yaxes(**ACCURACY_AXIS, row=2, col=1)
     drawn.update_yaxes(type="log", **_rate_ticks(histories), row=3, col=1)
-    drawn.update_xaxes(title_text="epoch", tickformat="d", row=3, col=1)
-    return styled(drawn)
+    epochs = [int(epoch) for frame in histories.values() for epoch in frame["epoch"]]
+    drawn.update_xaxes(**whole_axis(epochs))
+    drawn.update_xaxes(title_text="epoch", row=3, col=1)
+    return styled(drawn, showlegend=True)
 
 
 def _rate_ticks(histories: dict[str, pd.DataFrame]) -> dict[str, list[Any]]:

@@ -96,7 +96,7 @@ def test_a_csv_pair_is_preferred_to_folders_beside_it(rows, tmp_path: Path) -> N
 def test_a_folder_called_demo_can_be_named(rows, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     rows.write_png(tmp_path / "demo")
     monkeypatch.chdir(tmp_path)
-    assert find_source(str(tmp_path / "demo"))[0] == "png_folders"
+    assert find_source("./demo")[0] == "png_folders"
 
 
 def _nothing(folder: Path) -> Path:
@@ -122,8 +122,18 @@ def _pixels_only(folder: Path) -> Path:
     return folder
 
 
+def _endless_name(folder: Path) -> Path:
+    return folder / ("x" * 300)
+
+
+def _unknown_user(folder: Path) -> Path:
+    return Path("~nobody-of-this-name/data")
+
+
 UNKNOWN = {
     "nothing there": (_nothing, "nothing at that path"),
+    "a name no file can have": (_endless_name, "cannot be read"),
+    "a user who is not there": (_unknown_user, "cannot be read"),
     "an empty folder": (_empty, "a folder with none of these"),
     "an archive": (_archive, "a file of type .gz"),
     "only the votes": (_votes_only, "only fer2013new.csv"),

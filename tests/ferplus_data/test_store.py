@@ -17,10 +17,8 @@ from ferplus_data.readers.kaggle_csv import KagglePair
 from ferplus_data.readers.png_folders import PngFolders
 from ferplus_data.store import SPLITS, Faces, open_faces
 
-LAYOUTS: dict[str, type[KagglePair] | type[PngFolders]] = {
-    "kaggle_csv": KagglePair,
-    "png_folders": PngFolders,
-}
+Layout = type[KagglePair] | type[PngFolders]
+LAYOUTS: dict[str, Layout] = {"kaggle_csv": KagglePair, "png_folders": PngFolders}
 
 
 @pytest.fixture

@@ -26,14 +26,14 @@ COUNTS = {
 RECIPES = [
     {
         "model": "ResNet50",
-        "weights": "vggface2",
+        "weights": "VGGFace2",
         "val_accuracy": 0.880,
         "test_accuracy": 0.865,
         "source": "seed README",
     },
     {
         "model": "SENet50",
-        "weights": "vggface2",
+        "weights": "VGGFace2",
         "val_accuracy": 0.873,
         "test_accuracy": 0.858,
         "source": "seed README",
@@ -48,7 +48,7 @@ def sample_hyperparameters(rng: random.Random) -> dict[str, Any]:
     policy = rng.choice(["plateau", "step", "cosine", "constant"])
     chosen: dict[str, Any] = {"backbone": backbone}
     depths = [0, -12, -25, -41, -51] if backbone == "resnet50" else [0, -21, -39, -57]
-    chosen[f"freeze_before_{backbone}"] = rng.choice(depths)
+    chosen[f"freeze_before@{backbone}"] = rng.choice(depths)
     chosen["dropout"] = round(rng.uniform(0.0, 0.6), 3)
     chosen["learning_rate"] = 10 ** rng.uniform(-5, -2)
     chosen["lr_policy"] = policy
@@ -60,6 +60,7 @@ def sample_hyperparameters(rng: random.Random) -> dict[str, Any]:
     if policy == "cosine":
         chosen["warmup_epochs"] = rng.randint(0, 4)
     chosen["class_weights"] = rng.choice(["seed", "none", "balanced", "sqrt_balanced", "effective_number"])
+    chosen["weight_decay"] = rng.choice([0.0, 1e-5, 1e-4, 1e-3, 1e-2])
     chosen["batch_size"] = rng.choice([16, 32, 64, 128])
     chosen["augmentation"] = rng.choice(["none", "light", "seed", "strong"])
     return chosen
@@ -240,7 +241,9 @@ def make_view(
     if kind in ("full", "one trial"):
         best = max((t for t in records if t.state == "complete"), key=lambda t: t.score or 0.0)
         metrics = make_metrics(best)
-        histories = {f"seed {s}": make_history(s) for s in range(3 if kind == "full" else 1)}
+        if kind == "one trial":
+            metrics["seeds"] = metrics["seeds"][:1]
+        histories = {f"seed {row['seed']}": make_history(row["seed"]) for row in metrics["seeds"]}
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     return StudyView(
         name="faces",

@@ -34,15 +34,24 @@ def test_wilson_refuses_what_is_no_proportion(accuracy, n):
 DIFFERENCES = {
     "same set-up": ({}, {}, ()),
     "demo": ({"data": "demo", "weights": "none"}, {}, ("generated demo faces, not FER+",)),
-    "no weights": ({"weights": "none"}, {}, ("starts from weights none, the recipe from vggface2",)),
+    "no weights": ({"weights": "none"}, {}, ("starts from weights none, the recipe from VGGFace2",)),
+    "weights left to the backbone": ({"weights": None}, {}, ()),
+    "small backbone": (
+        {"weights": None, "image_size": 0},
+        {"hyperparameters": {"backbone": "small"}},
+        (
+            "starts from weights none, the recipe from VGGFace2",
+            "the backbone's own image size, the recipe's are 224 x 224",
+        ),
+    ),
     "a local copy": ({"weights": "/data/rcmalli_vggface_tf_notop_senet50.h5"}, {}, ()),
     "other weights": (
         {"weights": "/data/mine.h5"},
         {},
-        ("starts from weights mine.h5, the recipe from vggface2",),
+        ("starts from weights mine.h5, the recipe from VGGFace2",),
     ),
     "image size": ({"image_size": 96}, {}, ("images of 96 x 96, the recipe's are 224 x 224",)),
-    "default size of a big backbone": ({"image_size": None}, {}, ()),
+    "default size of a big backbone": ({"image_size": 0}, {}, ()),
     "dedupe": ({"dedupe": True}, {}, ("training images with a twin left out",)),
     "subset": (
         {"subset": 0.1},

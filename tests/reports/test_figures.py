@@ -70,6 +70,13 @@ def test_best_so_far_never_falls_and_ends_at_the_best_complete_score(study_of):
     assert best.y[0] == complete[0] and best.y[-1] == max(complete)
 
 
+@pytest.mark.parametrize("name", ["optimisation_history", "learning_curves", "retraining_curves"])
+def test_whole_numbers_get_whole_ticks_however_few_there_are(name, study_of):
+    axes = [FIGURES[name].draw(study_of(kind)).layout.xaxis for kind in ("one trial", "full")]
+    assert all(axis.tickformat == "d" for axis in axes)
+    assert name != "optimisation_history" or [axis.dtick for axis in axes] == [1, None]
+
+
 def test_curves_hold_every_value_once_and_mark_every_pruned_end(study_of):
     view = study_of("full")
     traces = {trace.name: trace for trace in FIGURES["learning_curves"].draw(view).data}
@@ -86,7 +93,7 @@ def test_importances_find_the_hyperparameter_that_made_the_difference(study_of):
     shares = importances(view.trials)
     assert next(iter(shares)) == "learning_rate"
     assert sum(shares.values()) == pytest.approx(1)
-    assert {"backbone", "plateau_factor", "freeze_before_resnet50"} <= set(shares)
+    assert {"backbone", "plateau_factor", "freeze_before@resnet50"} <= set(shares)
     drawn = FIGURES["parameter_importances"].draw(view).data[0]
     assert dict(zip(drawn.y, drawn.x, strict=True)) == shares
 
@@ -116,6 +123,32 @@ def test_parallel_coordinates_read_back_as_the_trials_values(study_of):
     assert [policies[v] for v in axes["lr_policy"]["values"]] == [
         t.hyperparameters["lr_policy"] for t in trials
     ]
+
+
+def test_parallel_coordinates_space_few_numeric_choices_evenly(study_of):
+    view = study_of("full")
+    trials = [
+        replace(t, hyperparameters={"weight_decay": t.hyperparameters["weight_decay"]}) for t in view.trials
+    ]
+    axis = FIGURES["parallel_coordinates"].draw(replace(view, trials=trials)).data[0].dimensions[0]
+    assert list(axis.tickvals) == [0, 1, 2, 3, 4]
+    assert list(axis.ticktext) == ["0", "1e-05", "0.0001", "0.001", "0.01"]
+
+
+def test_importances_see_differences_between_tiny_choices(study_of):
+    decays = [0.0, 1e-5, 1e-4, 1e-3]
+    trials = [
+        replace(
+            t,
+            hyperparameters={"weight_decay": decays[i % 4], "dropout": i % 7 / 10},
+            score=0.5 + (i % 4 == 1) / 4,
+        )
+        for i, t in enumerate(
+            trial for trial in study_of("full", trials=120).trials if trial.state == "complete"
+        )
+    ]
+    shares = importances(trials)
+    assert shares["weight_decay"] > 0.8
 
 
 def test_parallel_coordinates_put_missing_conditional_values_at_the_dash(study_of):

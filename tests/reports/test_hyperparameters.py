@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from reports.figures.ticks import even_ticks, log_ticks
+from reports.figures.ticks import even_ticks, log_ticks, whole_axis
 from reports.hyperparameters import hyperparameters, shown, varied
 from reports.trials import first_line
 
@@ -54,6 +54,11 @@ def test_log_ticks_keep_clear_of_the_ends():
 
 def test_even_ticks_are_round_inside_and_exact_at_the_ends():
     assert even_ticks(0.017, 0.587, 5) == pytest.approx([0.017, 0.16, 0.3, 0.44, 0.587])
+
+
+@pytest.mark.parametrize(("numbers", "step"), [([], 1), ([3], 1), (range(8), 1), (range(60), None)])
+def test_few_whole_numbers_are_one_step_apart(numbers, step):
+    assert whole_axis(numbers).get("dtick") == step
 
 
 @pytest.mark.parametrize(

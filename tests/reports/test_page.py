@@ -77,7 +77,7 @@ def test_numbers_of_the_result_stand_on_the_page(study_of):
         assert f"{view.metrics[key]:.2%}" in text
     assert "3,275" in text and "3,018" in text
     assert "mean" in text and "over 3 seeds" in text
-    assert "ResNet50 vggface2 88.0% 86.5% yes" in text
+    assert "ResNet50 VGGFace2 88.0% 86.5% yes" in text
     diagonal = view.metrics["confusion"]["test"][0][0]
     assert f'"{diagonal}\\u003cbr\\u003e' in page
     for row in view.metrics["per_class"]["test"]:

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from reports import WRITERS
 from reports.tables import TRIAL_COLUMNS, write_csv, write_json
 
 
@@ -39,8 +40,8 @@ def test_json_takes_what_training_really_leaves(study_of, tmp_path):
 
 
 def test_csv_has_a_row_per_trial_and_a_column_per_hyperparameter(view, tmp_path):
-    paths = write_csv(view, tmp_path / "trials.csv")
-    with open(paths[0], newline="", encoding="utf-8") as file:
+    path = write_csv(view, tmp_path / "trials.csv")
+    with open(path, newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     assert len(rows) == len(view.trials)
     for row, trial in zip(rows, view.trials, strict=True):
@@ -53,12 +54,20 @@ def test_csv_has_a_row_per_trial_and_a_column_per_hyperparameter(view, tmp_path)
 
 
 def test_csv_writes_metrics_beside_the_trials_once_there_are_some(view, tmp_path):
-    paths = write_csv(view, tmp_path / "trials.csv")
-    assert len(paths) == (1 if view.metrics is None else 2)
+    write_csv(view, tmp_path / "trials.csv")
+    path = tmp_path / "trials_metrics.csv"
+    assert path.exists() == (view.metrics is not None)
     if view.metrics is not None:
-        table = pd.read_csv(paths[1]).set_index("metric")["value"]
+        table = pd.read_csv(path).set_index("metric")["value"]
         assert float(table["test_accuracy"]) == pytest.approx(view.metrics["test_accuracy"])
         assert int(table["confusion.test.0.0"]) == view.metrics["confusion"]["test"][0][0]
+
+
+@pytest.mark.parametrize("form", WRITERS)
+def test_every_writer_makes_the_folder_and_returns_the_file(form, view, tmp_path):
+    path = tmp_path / "new" / f"report.{form}"
+    assert WRITERS[form](view, path) == path
+    assert path.stat().st_size > 0
 
 
 @pytest.mark.parametrize("write", [write_json, write_csv])

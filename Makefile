@@ -1,0 +1,34 @@
+# make search: everything for a first search on generated faces; make test: everything for the tests.
+PYTHON ?= python3
+VENV ?= .venv
+ARGS ?=
+PIP = $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-compile
+
+.PHONY: search test lint clean
+
+search: $(VENV)/installed
+	$(VENV)/bin/python run_search.py search $(ARGS)
+
+test: $(VENV)/installed-dev
+	$(VENV)/bin/python -m pytest $(ARGS)
+
+lint: $(VENV)/installed-dev
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/mypy run_search.py spaces search ferplus_data models reports
+
+clean:
+	rm -rf $(VENV)
+
+$(VENV)/installed: requirements.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "expected Python 3.11 or newer, found $$($(PYTHON) --version); set PYTHON=python3.11" >&2; exit 2; }
+	@echo "installing requirements.txt into $(VENV) (a few minutes, once)"
+	$(PYTHON) -m venv $(VENV)
+	$(PIP) -r requirements.txt
+	@touch $@
+
+$(VENV)/installed-dev: $(VENV)/installed requirements-dev.txt
+	@echo "installing requirements-dev.txt into $(VENV)"
+	$(PIP) -r requirements-dev.txt
+	@touch $@

@@ -1,0 +1,48 @@
+from __future__ import annotations
+
+import pytest
+
+from ferplus_data.errors import InputError
+from models.lr_policies import LR_POLICIES, policy_parameters
+from models.recipe import Recipe, hyperparameter_names
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ({"backbone": "vgg99"}, "unknown backbone 'vgg99'"),
+        ({"optimizer": "lion"}, "unknown optimizer"),
+        ({"lr_policy": "up"}, "unknown lr policy"),
+        ({"class_weights": "heavy"}, "unknown class weights"),
+        ({"target": "both"}, "unknown target"),
+        ({"augmentation": "wild"}, "unknown augmentation"),
+        ({"dropuot": 0.3}, "unknown hyperparameter 'dropuot'"),
+        ({"dropout": 1.0}, "dropout: expected 0 to 0.999999"),
+        ({"dropout": "much"}, "dropout: expected a number"),
+        ({"learning_rate": 0}, "learning_rate: expected"),
+        ({"batch_size": 1.5}, "batch_size: expected a whole number"),
+        ({"batch_size": True}, "batch_size: expected a number"),
+        ({"image_size": 8}, "image size for small"),
+    ],
+)
+def test_a_bad_value_is_named(values: dict, said: str) -> None:
+    with pytest.raises(InputError, match=said) as raised:
+        Recipe.from_hyperparameters(values)
+    assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize("policy", LR_POLICIES)
+def test_a_policy_gets_its_own_parameters_and_no_others(policy: str) -> None:
+    everything = {name: 0.5 for other in LR_POLICIES for name in policy_parameters(other)}
+    recipe = Recipe.from_hyperparameters({"lr_policy": policy, **everything})
+    assert set(recipe.policy_parameters) == set(policy_parameters(policy))
+
+
+def test_a_mark_only_tells_names_apart() -> None:
+    assert Recipe.from_hyperparameters({"learning_rate@sgd": 0.1}).learning_rate == 0.1
+
+
+def test_every_field_can_be_pinned() -> None:
+    names = hyperparameter_names()
+    assert {"backbone", "image_size", "dropout", "plateau_factor", "warmup_epochs"} <= set(names)
+    assert "policy_parameters" not in names

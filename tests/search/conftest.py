@@ -1,0 +1,89 @@
+"""Studies without training: an oracle on a real SQLite file, driven by a function of the hyperparameters."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import keras_tuner
+import optuna
+import pytest
+from keras_tuner.engine.trial import TrialStatus
+
+from search.oracles import Search, make_oracle
+from search.space import SpaceModel, declared
+from search.storage import open_storage, open_study
+from spaces.space import Space
+
+
+def toy_space(hp: keras_tuner.HyperParameters) -> None:
+    hp.Choice("optimizer", ["adamw", "sgd"])
+    with hp.conditional_scope("optimizer", ["adamw"]):
+        hp.Float("learning_rate@adamw", 1e-4, 1e-2, sampling="log")
+    with hp.conditional_scope("optimizer", ["sgd"]):
+        hp.Float("learning_rate@sgd", 1e-2, 1.0, sampling="log")
+        hp.Choice("momentum", [0.8, 0.9])
+    hp.Choice("batch_size", [16, 32, 64])
+    hp.Choice("dropout", [0.0, 0.1, 0.2, 0.3, 0.4, 0.5])
+
+
+def accuracy(values: dict[str, Any], epoch: int) -> float:
+    return 0.5 + 0.3 * values["dropout"] + 0.01 * epoch + (0.1 if values["optimizer"] == "sgd" else 0.0)
+
+
+class Driver:
+    """Opens oracles on one study and plays the tuner."""
+
+    def __init__(self, path: Path) -> None:
+        self.storage = open_storage(f"sqlite:///{path}", grace=60)
+
+    def attach(self, **options: Any) -> optuna.Study:
+        return open_study(self.storage, "toy", **options)
+
+    def oracle(
+        self,
+        name: str = "random",
+        *,
+        trials: int = 6,
+        epochs: int = 3,
+        space: Callable = toy_space,
+        recipes: list | None = None,
+        pins: dict | None = None,
+        pruner: str = "none",
+        directory: Path | None = None,
+    ) -> Any:
+        model = SpaceModel(Space(space), pins or {})
+        search = Search(model, declared(model), recipes or [], trials, epochs, seed=1, pruner=pruner)
+        oracle = make_oracle(name, search, self.attach)
+        if directory is not None:
+            oracle._set_project_dir(str(directory), "keras_tuner")
+            if (directory / "keras_tuner" / "oracle.json").exists():
+                oracle.reload()
+        return oracle
+
+    def run(self, oracle: Any, *, epochs: int = 3, most: int = 1000, fail: Callable[[dict], bool] = lambda v: False) -> list:
+        """Play up to `most` trials; return their values."""
+        played = []
+        while len(played) < most:
+            trial = oracle.create_trial("tuner0")
+            if trial.status == TrialStatus.STOPPED:
+                break
+            assert trial.status == TrialStatus.RUNNING
+            values = trial.hyperparameters.values
+            played.append({k: v for k, v in values.items() if not k.startswith("tuner/")})
+            if fail(values):
+                trial.status, trial.message = TrialStatus.INVALID, "Traceback ...\n  line\nMemoryError: too big"
+            else:
+                for epoch in range(1, epochs + 1):
+                    score = accuracy(values, epoch)
+                    if oracle.update_trial(trial.trial_id, {"val_accuracy": score}, step=epoch).status == TrialStatus.STOPPED:
+                        break
+                trial.status = TrialStatus.COMPLETED
+            oracle.end_trial(trial)
+        return played
+
+
+@pytest.fixture
+def driver(tmp_path: Path) -> Driver:
+    return Driver(tmp_path / "study.db")

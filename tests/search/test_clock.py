@@ -1,0 +1,46 @@
+from __future__ import annotations
+
+import pytest
+
+from search import clock
+from search.clock import Clock
+
+
+@pytest.fixture
+def now(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    time = [1000.0]
+    monkeypatch.setattr(clock.time, "monotonic", lambda: time[0])
+    return time
+
+
+def test_the_search_leaves_the_retraining_its_time(now: list[float]) -> None:
+    watch = Clock(1000, retrain_epochs=10, retrain_rows=200)
+    watch.epoch_took(20, rows=100)  # so 40 s for one of retraining, 46 with the spare
+    now[0] += 500
+    assert not watch.search_is_over()
+    now[0] += 45
+    assert watch.search_is_over()
+    assert watch.retrain_epochs(10, runs=1) == 9
+
+
+def test_the_retraining_never_takes_more_than_half(now: list[float]) -> None:
+    watch = Clock(1000, retrain_epochs=1000, retrain_rows=200)
+    watch.epoch_took(20, rows=100)
+    now[0] += 499
+    assert not watch.search_is_over()
+    now[0] += 1
+    assert watch.search_is_over()
+    assert watch.retrain_epochs(1000, runs=2) == 5
+
+
+def test_without_a_limit_nothing_is_cut(now: list[float]) -> None:
+    watch = Clock(None, retrain_epochs=10, retrain_rows=200)
+    watch.epoch_took(1e9, rows=1)
+    assert not watch.search_is_over() and watch.retrain_epochs(60, runs=3) == 60
+
+
+def test_there_is_always_an_epoch(now: list[float]) -> None:
+    watch = Clock(10, retrain_epochs=10, retrain_rows=200)
+    watch.epoch_took(500, rows=100)
+    now[0] += 11
+    assert watch.search_is_over() and watch.retrain_epochs(10, runs=1) == 1
