@@ -31,6 +31,8 @@ class Backbone:
         freeze_choices: what `models.freezing.freeze` takes, by how much it freezes: 0 (nothing) first, then
             ascending from the first block boundary (the stem alone) to `HEAD_ONLY`.
         weights_url: the published VGGFace2 weights, or None.
+        batch_norm_momentum: of the moving statistics, or None for the layer's own (0.99, as the published weights were
+            made). A network that is trained from scratch for a few hundred steps needs them to follow faster.
     """
 
     name: str
@@ -39,6 +41,7 @@ class Backbone:
     min_image_size: int
     freeze_choices: tuple[int, ...]
     weights_url: str | None = None
+    batch_norm_momentum: float | None = None
 
     def check_image_size(self, size: int) -> None:
         """Raise InputError for an image size below `min_image_size`."""
@@ -116,10 +119,10 @@ def _small(x: Any, conv_block: Callable[..., Any], identity_block: Callable[...,
     from keras import layers
 
     stem = layers.Conv2D(
-        SMALL_STEM_FILTERS, 3, strides=2, padding="same", use_bias=False, name="conv1_3x3_s2"
+        SMALL_STEM_FILTERS, 5, strides=2, padding="same", use_bias=False, name="conv1_5x5_s2"
     )
     x = stem(x)
-    x = layers.BatchNormalization(name="conv1_3x3_s2_bn")(x)
+    x = layers.BatchNormalization(name="conv1_5x5_s2_bn")(x)
     x = layers.Activation("relu")(x)
     for stage, (count, filters) in enumerate(SMALL_STAGES, start=2):  # the stem is stage 1
         x = conv_block(x, 3, list(filters), stage=stage, block=1, strides=(2, 2))
@@ -156,6 +159,7 @@ BACKBONES: dict[str, Backbone] = {
             default_image_size=48,
             min_image_size=16,
             freeze_choices=_freeze_choices(_SMALL, _RESNET_BLOCK_LAYERS),
+            batch_norm_momentum=0.9,
         ),
         Backbone(
             name="small_se",
@@ -163,6 +167,7 @@ BACKBONES: dict[str, Backbone] = {
             default_image_size=48,
             min_image_size=16,
             freeze_choices=_freeze_choices(_SMALL, _SENET_BLOCK_LAYERS),
+            batch_norm_momentum=0.9,
         ),
     )
 }

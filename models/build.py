@@ -43,6 +43,10 @@ def build_model(recipe: Recipe, *, weights: str = "none") -> keras.Model:
     # float32 whatever the precision policy: a softmax in half precision loses the small probabilities.
     outputs = layers.Dense(len(EMOTIONS), activation="softmax", dtype="float32", name="dense")(x)
     model = keras.Model(faces, outputs, name=f"ferplus_{recipe.backbone}")
+    if backbone.batch_norm_momentum is not None:
+        for layer in model.layers:
+            if isinstance(layer, layers.BatchNormalization):
+                layer.momentum = backbone.batch_norm_momentum
     load_weights(model, backbone, weights)
     freeze(model, recipe.freeze_before)
     return model

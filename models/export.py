@@ -62,8 +62,15 @@ def export_model(checkpoint: Path, formats: Sequence[str], folder: Path) -> list
         difference = float(np.abs(_run(program, path, faces) - expected).max())
         if not difference <= TOLERANCE:
             path.unlink()
-            raise ParityError(f"{name}: differs from {checkpoint} by {difference:.2g}, expected up to {TOLERANCE:g}; not exported")
-        proofs[name] = {"file": path.name, "largest_difference": difference, "tolerance": TOLERANCE, "images": len(faces)}
+            raise ParityError(
+                f"{name}: differs from {checkpoint} by {difference:.2g}, expected up to {TOLERANCE:g}; not exported"
+            )
+        proofs[name] = {
+            "file": path.name,
+            "largest_difference": difference,
+            "tolerance": TOLERANCE,
+            "images": len(faces),
+        }
         written.append(path)
     proof = folder / "parity.json"
     temporary = folder / ".writing-parity.json"
@@ -82,7 +89,9 @@ def _run(program: str, path: Path, faces: np.ndarray) -> np.ndarray:
             text=True,
         )
         if result.returncode:
-            raise ParityError(f"{path}: does not load in a fresh process: {result.stderr.strip().splitlines()[-1]}")
+            raise ParityError(
+                f"{path}: does not load in a fresh process: {result.stderr.strip().splitlines()[-1]}"
+            )
         return np.load(folder / "out.npy")
     finally:
         shutil.rmtree(folder)

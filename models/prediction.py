@@ -37,7 +37,9 @@ def read_face(path: Path) -> np.ndarray:
     except FileNotFoundError:
         raise InputError(f"image {path}: no such file") from None
     except (UnidentifiedImageError, OSError, Image.DecompressionBombError) as error:
-        raise InputError(f"image {path}: expected a PNG or JPEG picture, found one that does not open ({error})") from None
+        raise InputError(
+            f"image {path}: expected a PNG or JPEG picture, found one that does not open ({error})"
+        ) from None
     return np.asarray(face, np.uint8)[..., None]
 
 

@@ -28,13 +28,17 @@ def load_model(path: Path) -> keras.Model:
             model of faces: [B, 48, 48, 1] in, [B, 8] out.
     """
     if not path.is_file():
-        raise InputError(f"checkpoint {path}: no such file; expected a .keras model, such as runs/STUDY/best/model.keras")
+        raise InputError(
+            f"checkpoint {path}: no such file; expected a .keras model, such as runs/STUDY/best/model.keras"
+        )
     try:
         model = keras.saving.load_model(path, compile=False, safe_mode=True)
     except Exception as error:
         # Whatever a damaged archive makes Keras, h5py or zipfile raise, it means one thing to the user.
         reason = " ".join(str(error).split())[:160]
-        raise InputError(f"checkpoint {path}: expected a whole .keras model, found one that does not load ({reason})") from error
+        raise InputError(
+            f"checkpoint {path}: expected a whole .keras model, found one that does not load ({reason})"
+        ) from error
     shapes = (tuple(model.input_shape), tuple(model.output_shape))
     if shapes != ((None, 48, 48, 1), (None, len(EMOTIONS))):
         raise InputError(

@@ -166,7 +166,9 @@ class _Recorder(keras.callbacks.Callback):
             raise DivergedError(f"the loss became {loss} at batch {batch + 1}")
 
     def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
-        figures = {name: float((logs or {})[name]) for name in ("loss", "accuracy", "val_loss", "val_accuracy")}
+        figures = {
+            name: float((logs or {})[name]) for name in ("loss", "accuracy", "val_loss", "val_accuracy")
+        }
         if not math.isfinite(figures["val_loss"]):
             raise DivergedError(f"the validation loss became {figures['val_loss']} after epoch {epoch + 1}")
         finished = Epoch(

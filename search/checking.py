@@ -33,7 +33,11 @@ def evaluate_checkpoint(path: Path, *, data: str | None, run: RunDirectory | Non
         without = figures["accuracy_without_twins"]
         lines.append(
             f"{name}_accuracy {figures['accuracy']:.4f}  n {figures['n']}  macro_f1 {figures['macro_f1']:.4f}  "
-            + (f"without training twins {without:.4f}  n {figures['n_without_twins']}" if without is not None else "")
+            + (
+                f"without training twins {without:.4f}  n {figures['n_without_twins']}"
+                if without is not None
+                else ""
+            )
         )
         for row in figures["per_class"]:
             lines.append(

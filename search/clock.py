@@ -12,25 +12,36 @@ class Clock:
     Args:
         timeout: Seconds for search and retraining together; None: no limit.
         retrain_epochs: Epochs that the retraining should have, all its seeds together.
-        retrain_rows: Rows of one of its epochs.
+        retrain_rows: Training rows of one of its epochs.
+        val_rows: Validation rows of any epoch.
     """
 
     _SPARE = 1.15  # epochs are not all alike, and a report has to be written
+    _VALIDATION_COST = 1 / 3  # a step without its backward pass, which costs twice the forward one
 
-    def __init__(self, timeout: float | None, *, retrain_epochs: int, retrain_rows: int) -> None:
+    def __init__(
+        self, timeout: float | None, *, retrain_epochs: int, retrain_rows: int, val_rows: int = 0
+    ) -> None:
         self._timeout = timeout or math.inf
         self._end = math.inf if timeout is None else time.monotonic() + timeout
-        self._retrain_epochs, self._retrain_rows = retrain_epochs, retrain_rows
+        self._retrain_epochs, self._retrain_rows, self._val_rows = retrain_epochs, retrain_rows, val_rows
         self._seconds_per_row = 0.0
+        self._only_first_epochs = True
 
-    def epoch_took(self, seconds: float, rows: int) -> None:
-        """Learn from a finished epoch over `rows` rows."""
+    def epoch_took(self, epoch: int, seconds: float, rows: int) -> None:
+        """Learn from finished epoch number `epoch` (from 1) over `rows` training rows."""
+        first = epoch == 1  # it holds the tracing of the graph, so it counts only while there is no other
+        if first and not self._only_first_epochs:
+            return
+        per_row = seconds / self._work(rows)
+        if not first and self._only_first_epochs:
+            self._only_first_epochs, self._seconds_per_row = False, per_row
         # The slowest of late stands for what the best trial's network may need.
-        self._seconds_per_row = max(0.9 * self._seconds_per_row, seconds / max(rows, 1))
+        self._seconds_per_row = max(0.9 * self._seconds_per_row, per_row)
 
     def search_is_over(self) -> bool:
-        """Whether what is left is the retraining's, which never claims more than half of the whole."""
-        reserved = min(self._retrain_epochs * self._retrain_epoch_seconds(), self._timeout / 2)
+        """Whether what is left is the retraining's, which never claims more than two thirds of the whole."""
+        reserved = min(self._retrain_epochs * self._retrain_epoch_seconds(), self._timeout * 2 / 3)
         return not math.isinf(self._end) and self.left() <= reserved
 
     def retrain_epochs(self, wanted: int, runs: int) -> int:
@@ -44,5 +55,7 @@ class Clock:
         return self._end - time.monotonic()
 
     def _retrain_epoch_seconds(self) -> float:
-        return self._SPARE * self._seconds_per_row * self._retrain_rows
+        return self._SPARE * self._seconds_per_row * self._work(self._retrain_rows)
 
+    def _work(self, rows: int) -> float:
+        return max(rows + self._VALIDATION_COST * self._val_rows, 1)

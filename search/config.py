@@ -21,9 +21,7 @@ from search.pruners import PRUNERS
 from search.run_directory import RunDirectory, read_json, write_json
 
 CONFIG_VERSION = 1
-_PACKAGES = (
-    "tensorflow keras keras-tuner keras-vggface optuna albumentations numpy pandas plotly scikit-learn".split()
-)
+_PACKAGES = "tensorflow keras keras-tuner keras-vggface optuna albumentations numpy pandas plotly scikit-learn".split()
 _UNITS = {"d": 86400, "h": 3600, "m": 60, "s": 1}
 # What may differ when a study is continued; anything else would mix trials that cannot be compared.
 _MAY_CHANGE = {"trials", "timeout", "retrain_seeds", "retrain_epochs", "oracle", "pruner"}
@@ -73,7 +71,9 @@ class SearchArguments:
             raise InputError(f"unknown pruner {self.pruner!r}: expected one of {', '.join(PRUNERS)}")
         for name in ("trials", "epochs", "retrain_epochs", "retrain_seeds"):
             if getattr(self, name) < 1:
-                raise InputError(f"--{name.replace('_', '-')}: expected 1 or more, found {getattr(self, name)}")
+                raise InputError(
+                    f"--{name.replace('_', '-')}: expected 1 or more, found {getattr(self, name)}"
+                )
         for name in ("search_fraction", "subset"):
             if not 0 < getattr(self, name) <= 1:
                 raise InputError(
@@ -94,7 +94,9 @@ def parse_duration(text: str | None) -> float | None:
     if re.fullmatch(r"\d+(\.\d+)?", text):
         return float(text)
     if not re.fullmatch(r"(\d+(\.\d+)?[dhms])+", text):
-        raise InputError(f"duration {text!r}: expected seconds or a number with d, h, m or s, such as 25m or 1h30m")
+        raise InputError(
+            f"duration {text!r}: expected seconds or a number with d, h, m or s, such as 25m or 1h30m"
+        )
     return sum(float(n) * _UNITS[unit] for n, unit in re.findall(r"([\d.]+)([dhms])", text))
 
 
@@ -113,7 +115,8 @@ def write_config(run: RunDirectory, arguments: SearchArguments, dataset: Dataset
                 "source": dataset.source,
                 "fingerprint": dataset.fingerprint,
                 "counts": {
-                    name: np.asarray(getattr(dataset, name).class_counts).tolist() for name in ("train", "val", "test")
+                    name: np.asarray(getattr(dataset, name).class_counts).tolist()
+                    for name in ("train", "val", "test")
                 },
             },
             "git_commit": _git_commit(),
@@ -128,7 +131,9 @@ def read_arguments(run: RunDirectory) -> SearchArguments:
         InputError: There is no such study here.
     """
     if not run.config.exists():
-        raise InputError(f"study {run.study}: expected {run.config}, found no such file; start it with: run_search.py search")
+        raise InputError(
+            f"study {run.study}: expected {run.config}, found no such file; start it with: run_search.py search"
+        )
     try:
         return SearchArguments(**read_json(run.config)["arguments"])
     except (KeyError, TypeError) as error:
@@ -194,7 +199,11 @@ def _processor() -> str:
 def _git_commit() -> str | None:
     try:
         result = subprocess.run(
-            ["git", "rev-parse", "HEAD"], cwd=Path(__file__).parent, capture_output=True, text=True, check=True
+            ["git", "rev-parse", "HEAD"],
+            cwd=Path(__file__).parent,
+            capture_output=True,
+            text=True,
+            check=True,
         )
     except (OSError, subprocess.CalledProcessError):
         return None

@@ -84,4 +84,6 @@ def _values(hp: Any, grid: bool) -> list[Any] | None:
         return None
     if isinstance(hp, Int) and hp.max_value - hp.min_value < _GRID_POINTS:
         return list(range(hp.min_value, hp.max_value + 1))
-    return sorted({hp.prob_to_value(i / (_GRID_POINTS - 1)) for i in range(_GRID_POINTS - 1)} | {hp.max_value})
+    return sorted(
+        {hp.prob_to_value(i / (_GRID_POINTS - 1)) for i in range(_GRID_POINTS - 1)} | {hp.max_value}
+    )

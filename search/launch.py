@@ -60,6 +60,7 @@ def search(
         arguments.timeout,
         retrain_epochs=arguments.retrain_epochs * arguments.retrain_seeds,
         retrain_rows=len(prepared.dataset.train),
+        val_rows=len(prepared.dataset.val),
     )
     stopped_because = run_trials(arguments, prepared, run, url, clock, progress)
     progress.say(f"the search has ended: {stopped_because}")
@@ -77,7 +78,13 @@ def join(run: RunDirectory, *, storage: str | None, progress: Progress) -> None:
 
 
 def retrain_again(
-    run: RunDirectory, *, storage: str | None, trial: int | None, epochs: int | None, seeds: int | None, progress: Progress
+    run: RunDirectory,
+    *,
+    storage: str | None,
+    trial: int | None,
+    epochs: int | None,
+    seeds: int | None,
+    progress: Progress,
 ) -> dict[str, Any]:
     """Retrain the best trial, or the one with the number `trial`, of an existing study."""
     prepare_device()
@@ -93,7 +100,12 @@ def retrain_again(
 
 
 def run_trials(
-    arguments: SearchArguments, prepared: _Prepared, run: RunDirectory, url: str, clock: Clock, progress: Progress
+    arguments: SearchArguments,
+    prepared: _Prepared,
+    run: RunDirectory,
+    url: str,
+    clock: Clock,
+    progress: Progress,
 ) -> str:
     """Run trials until the oracle has no more or time is up; return why it ended."""
     storage = open_storage(url)
@@ -137,11 +149,19 @@ def retrain_best(
     chosen = best_trial(trials if trial is None else [t for t in trials if t.number == trial])
     if chosen is None:
         if trial is not None:
-            raise InputError(f"trial {trial}: expected one that finished an epoch; the study has {[t.number for t in trials]}")
+            raise InputError(
+                f"trial {trial}: expected one that finished an epoch; the study has {[t.number for t in trials]}"
+            )
         raise NoTrialCompleted(f"no trial finished an epoch: {because}")
     epochs = clock.retrain_epochs(arguments.retrain_epochs, arguments.retrain_seeds)
-    shortened = f" (of {arguments.retrain_epochs}, for the time there is)" if epochs < arguments.retrain_epochs else ""
-    progress.say(f"retraining trial {chosen.number} on the whole training split, up to {epochs} epochs{shortened}")
+    shortened = (
+        f" (of {arguments.retrain_epochs}, for the time there is)"
+        if epochs < arguments.retrain_epochs
+        else ""
+    )
+    progress.say(
+        f"retraining trial {chosen.number} on the whole training split, up to {epochs} epochs{shortened}"
+    )
     weights = weights_for(arguments, str(chosen.hyperparameters["backbone"]))
     return retrain(chosen, dataset, run, arguments, epochs=epochs, weights=weights, progress=progress)
 

@@ -71,7 +71,9 @@ def mirrored(oracle: type[keras_tuner.Oracle]) -> type[keras_tuner.Oracle]:
             if trial.status == TrialStatus.COMPLETED and values:
                 self.study.tell(mirror, max(values))
             else:
-                mirror.set_user_attr("error", reason_of(trial.message or "the trial ended without a finished epoch"))
+                mirror.set_user_attr(
+                    "error", reason_of(trial.message or "the trial ended without a finished epoch")
+                )
                 self.study.tell(mirror, state=TrialState.FAIL)
             try:
                 super().end_trial(trial)
@@ -87,4 +89,3 @@ def mirrored(oracle: type[keras_tuner.Oracle]) -> type[keras_tuner.Oracle]:
 
     Mirrored.__name__ = Mirrored.__qualname__ = f"Mirrored{oracle.__name__}"
     return Mirrored
-

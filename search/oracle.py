@@ -64,7 +64,9 @@ class OptunaOracle(keras_tuner.Oracle):
         grid: bool = False,
     ) -> None:
         super().__init__(
-            objective=keras_tuner.Objective(OBJECTIVE, "max"), max_trials=max_trials, hyperparameters=hyperparameters
+            objective=keras_tuner.Objective(OBJECTIVE, "max"),
+            max_trials=max_trials,
+            hyperparameters=hyperparameters,
         )
         self.verbose = 0
         self.study = study
@@ -90,7 +92,11 @@ class OptunaOracle(keras_tuner.Oracle):
         trials = lineages(self.study)
         self.stopped_because = self._failed_in_a_row(trials)
         states = [trial.state for _, trial in trials]
-        if self.stopped_because is None and TrialState.WAITING not in states and len(trials) >= self.max_trials:
+        if (
+            self.stopped_because is None
+            and TrialState.WAITING not in states
+            and len(trials) >= self.max_trials
+        ):
             if TrialState.RUNNING in states:
                 time.sleep(_IDLE_SECONDS)
                 return self._trial("", {}, TrialStatus.IDLE)
@@ -121,7 +127,9 @@ class OptunaOracle(keras_tuner.Oracle):
             if refusal == "over the budget":
                 self.stopped_because = f"all {self.max_trials} trials are handed out"
                 return None
-        self.stopped_because = f"the space is exhausted: {_COLLISIONS} suggestions in a row had been tried before"
+        self.stopped_because = (
+            f"the space is exhausted: {_COLLISIONS} suggestions in a row had been tried before"
+        )
         return None
 
     def _suggest(self, asked: optuna.Trial) -> dict[str, Any]:
@@ -183,7 +191,9 @@ class OptunaOracle(keras_tuner.Oracle):
         running = self._running.pop(trial.trial_id)
         values = list(self._values.pop(trial.trial_id).values())
         if trial.status != TrialStatus.COMPLETED or not values:
-            running.set_user_attr("error", reason_of(trial.message or "the trial ended without a finished epoch"))
+            running.set_user_attr(
+                "error", reason_of(trial.message or "the trial ended without a finished epoch")
+            )
             self.study.tell(running, state=TrialState.FAIL)
             trial.status = TrialStatus.FAILED
         elif trial.trial_id in self._pruned:
@@ -207,7 +217,9 @@ class OptunaOracle(keras_tuner.Oracle):
         self._forget(trial)
 
     def _forget(self, trial: Trial) -> None:
-        self.ongoing_trials = {t: one for t, one in self.ongoing_trials.items() if one.trial_id != trial.trial_id}
+        self.ongoing_trials = {
+            t: one for t, one in self.ongoing_trials.items() if one.trial_id != trial.trial_id
+        }
 
     def _failed_in_a_row(self, trials: list[tuple[int, FrozenTrial]]) -> str | None:
         finished = sorted(
@@ -249,7 +261,9 @@ class _Drawing(keras_tuner.HyperParameters):
 
 def reason_of(traceback_text: str) -> str:
     """The last line of a traceback: the error itself."""
-    lines = [line for line in traceback_text.strip().splitlines() if line.strip() and not line.startswith(" ")]
+    lines = [
+        line for line in traceback_text.strip().splitlines() if line.strip() and not line.startswith(" ")
+    ]
     reason = lines[-1] if lines else traceback_text.strip()
     logging.getLogger(__name__).debug("%s", traceback_text)
     return reason[:500]

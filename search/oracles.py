@@ -42,7 +42,8 @@ def _optuna(search: Search, attach: Attach, *, sampler: str, pruner: str | None 
     # A sampler that is seeded alike after a restart would suggest the first trials all over again.
     done = len(attach().get_trials(deepcopy=False))
     study = attach(
-        sampler=SAMPLERS[sampler](search.seed + 1009 * done), pruner=PRUNERS[pruner or search.pruner](search.epochs)
+        sampler=SAMPLERS[sampler](search.seed + 1009 * done),
+        pruner=PRUNERS[pruner or search.pruner](search.epochs),
     )
     return OptunaOracle(
         study,
@@ -55,7 +56,9 @@ def _optuna(search: Search, attach: Attach, *, sampler: str, pruner: str | None 
     )
 
 
-def _keras_tuner(search: Search, attach: Attach, *, oracle: type[keras_tuner.Oracle], **options: Any) -> keras_tuner.Oracle:
+def _keras_tuner(
+    search: Search, attach: Attach, *, oracle: type[keras_tuner.Oracle], **options: Any
+) -> keras_tuner.Oracle:
     # Hyperband's brackets decide how many trials there are and which epochs each has, and the grid has an order of its own: a
     # recipe has no place in either.
     if oracle is keras_tuner.oracles.HyperbandOracle:

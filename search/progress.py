@@ -92,12 +92,18 @@ class Progress:
         trial = trials[number]
         score = max(trial.intermediate_values.values(), default=None)
         done = [t for t in trials.values() if t.state.is_finished()]
-        complete = {n: t.value for n, t in trials.items() if t.state == TrialState.COMPLETE and t.value is not None}
+        complete = {
+            n: t.value for n, t in trials.items() if t.state == TrialState.COMPLETE and t.value is not None
+        }
         best = max(complete, key=lambda n: complete[n], default=None)
-        outcome = {TrialState.COMPLETE: "done", TrialState.PRUNED: "pruned", TrialState.FAIL: "failed"}[trial.state]
+        outcome = {TrialState.COMPLETE: "done", TrialState.PRUNED: "pruned", TrialState.FAIL: "failed"}[
+            trial.state
+        ]
         parts = [
             f"trial {number:>3} {outcome:<6} {len(done)}/{self._trials}",
-            f"val_accuracy {score:.4f} after {len(trial.intermediate_values)} epochs" if score is not None else "no epoch",
+            f"val_accuracy {score:.4f} after {len(trial.intermediate_values)} epochs"
+            if score is not None
+            else "no epoch",
         ]
         if trial.state == TrialState.FAIL:
             parts.append(str(trial.user_attrs.get("error", ""))[:160])

@@ -62,7 +62,13 @@ def retrain(
 
 
 def _train(
-    recipe: Recipe, dataset: Dataset, run: RunDirectory, seed: int, epochs: int, weights: str, progress: Progress
+    recipe: Recipe,
+    dataset: Dataset,
+    run: RunDirectory,
+    seed: int,
+    epochs: int,
+    weights: str,
+    progress: Progress,
 ) -> Training:
     progress.retraining_begins(seed)
     keras.backend.clear_session()
@@ -124,6 +130,9 @@ def _metrics(
             }
             for seed, training in trainings.items()
         ],
-        **{name: {split: both[split][name] for split in both} for name in ("per_class", "confusion", "macro_f1", "majority_class_rate")},
+        **{
+            name: {split: both[split][name] for split in both}
+            for name in ("per_class", "confusion", "macro_f1", "majority_class_rate")
+        },
         "seed_recipes": SEED_RECIPES,
     }

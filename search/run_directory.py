@@ -43,7 +43,9 @@ class RunDirectory:
         """
         configs = sorted(runs_dir.glob("*/config.json"), key=lambda path: path.stat().st_mtime)
         if not configs:
-            raise InputError(f"runs directory {runs_dir}: expected a study, found none; start one with: run_search.py search")
+            raise InputError(
+                f"runs directory {runs_dir}: expected a study, found none; start one with: run_search.py search"
+            )
         return cls(configs[-1].parent)
 
     @property

@@ -30,7 +30,9 @@ def _grid(seed: int) -> BaseSampler:
 
 
 def _cmaes(seed: int) -> BaseSampler:
-    return optuna.samplers.CmaEsSampler(seed=seed, n_startup_trials=_STARTUP_TRIALS, warn_independent_sampling=False)
+    return optuna.samplers.CmaEsSampler(
+        seed=seed, n_startup_trials=_STARTUP_TRIALS, warn_independent_sampling=False
+    )
 
 
 def _gp(seed: int) -> BaseSampler:

@@ -33,7 +33,9 @@ def load_space(name: str) -> Space:
         return SPACES[name]
     file, separator, function = name.rpartition(":")
     if not separator or not file.endswith(".py"):
-        raise InputError(f"unknown space {name!r}: expected one of {', '.join(sorted(SPACES))}, or FILE.py:FUNCTION")
+        raise InputError(
+            f"unknown space {name!r}: expected one of {', '.join(sorted(SPACES))}, or FILE.py:FUNCTION"
+        )
     path = Path(file)
     if not path.is_file():
         raise InputError(f"space {name}: no such file as {path}")
@@ -51,7 +53,9 @@ def load_space(name: str) -> Space:
         return found
     if not callable(found):
         functions = [n for n, v in vars(module).items() if callable(v) and not n.startswith("_")]
-        raise InputError(f"space {name}: expected a function {function} in {path}, found {', '.join(functions) or 'none'}")
+        raise InputError(
+            f"space {name}: expected a function {function} in {path}, found {', '.join(functions) or 'none'}"
+        )
     return Space(declare=found)
 
 
@@ -151,11 +155,15 @@ def declared(model: SpaceModel) -> keras_tuner.HyperParameters:
     except (SpaceError, ValueError) as error:
         raise InputError(str(error) if isinstance(error, InputError) else f"space: {error}") from error
     if not hp.space:
-        raise InputError("space: expected a function that declares hyperparameters, found one that declares none")
+        raise InputError(
+            "space: expected a function that declares hyperparameters, found one that declares none"
+        )
     return hp
 
 
-def recipe_values(hp: keras_tuner.HyperParameters, recipe: Mapping[str, Any], pins: Mapping[str, Any]) -> dict[str, Any]:
+def recipe_values(
+    hp: keras_tuner.HyperParameters, recipe: Mapping[str, Any], pins: Mapping[str, Any]
+) -> dict[str, Any]:
     """Return the active values of `recipe` in the space `hp`: its own where it has them, else the defaults, and the pins before
     both."""
     filled = keras_tuner.HyperParameters()
@@ -169,4 +177,3 @@ def recipe_values(hp: keras_tuner.HyperParameters, recipe: Mapping[str, Any], pi
 
 def _reason(error: BaseException) -> str:
     return f"{type(error).__name__}: {' '.join(str(error).split())}"[:300]
-

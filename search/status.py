@@ -16,7 +16,10 @@ def status_table(view: StudyView) -> Group:
     counts = Counter(trial.state for trial in view.trials)
     asked = view.config["arguments"]["trials"]
     best = best_trial(view.trials)
-    lines = [f"study {view.name}: {len(view.trials)} of {asked} trials  " + "  ".join(f"{n} {s}" for s, n in counts.items())]
+    lines = [
+        f"study {view.name}: {len(view.trials)} of {asked} trials  "
+        + "  ".join(f"{n} {s}" for s, n in counts.items())
+    ]
     if best is not None:
         lines.append(f"best val_accuracy {best.score:.4f} (trial {best.number})")
     if view.metrics is not None:
@@ -34,7 +37,10 @@ def status_table(view: StudyView) -> Group:
             "" if trial.score is None else f"{trial.score:.4f}",
             str(max(trial.values, default=0)),
             "" if seconds is None else f"{seconds:.0f}",
-            Text(trial.error or "  ".join(f"{name}={_short(value)}" for name, value in trial.hyperparameters.items())),
+            Text(
+                trial.error
+                or "  ".join(f"{name}={_short(value)}" for name, value in trial.hyperparameters.items())
+            ),
         )
     return Group(*(Text(line) for line in lines), table)
 

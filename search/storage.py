@@ -66,7 +66,9 @@ def open_storage(url: str, *, grace: int = GRACE_SECONDS) -> RDBStorage:
     except Exception as error:
         # SQLAlchemy, the driver and alembic raise what they like; the user needs to know which database it was.
         reason = " ".join(str(error).split()).replace(url, "the URL")[:200]
-        raise InputError(f"storage {without_password(url)}: expected a database to connect to, found: {reason}") from error
+        raise InputError(
+            f"storage {without_password(url)}: expected a database to connect to, found: {reason}"
+        ) from error
 
 
 def without_password(url: str) -> str:
@@ -76,12 +78,22 @@ def without_password(url: str) -> str:
     return f"{scheme}{separator}{credentials.split(':')[0]}:***@{host}" if at else url
 
 
-def open_study(storage: RDBStorage, name: str, *, sampler: optuna.samplers.BaseSampler | None = None,
-               pruner: optuna.pruners.BasePruner | None = None) -> optuna.Study:
+def open_study(
+    storage: RDBStorage,
+    name: str,
+    *,
+    sampler: optuna.samplers.BaseSampler | None = None,
+    pruner: optuna.pruners.BasePruner | None = None,
+) -> optuna.Study:
     """Return the study `name`, made now if there is none; validation accuracy is maximised."""
     quiet()
     return optuna.create_study(
-        storage=storage, study_name=name, direction="maximize", sampler=sampler, pruner=pruner, load_if_exists=True
+        storage=storage,
+        study_name=name,
+        direction="maximize",
+        sampler=sampler,
+        pruner=pruner,
+        load_if_exists=True,
     )
 
 

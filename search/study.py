@@ -64,9 +64,13 @@ def read_study(run: RunDirectory, storage: str | None = None) -> StudyView:
         InputError: There is no such study.
     """
     if not run.config.exists():
-        raise InputError(f"study {run.study}: expected {run.config}, found no such file; start it with: run_search.py search")
+        raise InputError(
+            f"study {run.study}: expected {run.config}, found no such file; start it with: run_search.py search"
+        )
     if storage is None and not run.database.exists():
-        raise InputError(f"study {run.study}: expected {run.database}, found no such file; name its server with --storage")
+        raise InputError(
+            f"study {run.study}: expected {run.database}, found no such file; name its server with --storage"
+        )
     quiet()
     url = storage_url(run, storage)
     try:

@@ -96,8 +96,10 @@ class FERPlusTuner(BaseTuner):
 
         def on_epoch(epoch: Epoch) -> bool:
             self._progress.epoch_ends(epoch, epochs)
-            self._clock.epoch_took(epoch.seconds, len(self._train_split))
-            updated = self.oracle.update_trial(trial.trial_id, {OBJECTIVE: epoch.val_accuracy}, step=epoch.epoch)
+            self._clock.epoch_took(epoch.epoch, epoch.seconds, len(self._train_split))
+            updated = self.oracle.update_trial(
+                trial.trial_id, {OBJECTIVE: epoch.val_accuracy}, step=epoch.epoch
+            )
             if updated.status == TrialStatus.STOPPED:
                 return True
             if epoch.epoch < epochs and self._clock.search_is_over():

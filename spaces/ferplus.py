@@ -25,7 +25,11 @@ def ferplus(hp: HyperParameters) -> None:
     hp.Choice("backbone", ["resnet50", "senet50"])
     for backbone, choices in FREEZE_BEFORE.items():
         with hp.conditional_scope("backbone", [backbone]):
-            hp.Choice(f"freeze_before@{backbone}", choices, default=SEED_RECIPES[f"seed-{backbone}"]["freeze_before"])
+            hp.Choice(
+                f"freeze_before@{backbone}",
+                choices,
+                default=SEED_RECIPES[f"seed-{backbone}"]["freeze_before"],
+            )
     hp.Float("dropout", 0.0, 0.7, default=0.3)
     hp.Choice("optimizer", ["adam", "adamw", "sgd"])
     hp.Float("learning_rate", 1e-5, 1e-1, sampling="log", default=1e-3)

@@ -39,7 +39,9 @@ def seed(hp: HyperParameters) -> None:
     hp.Choice("backbone", ["resnet50", "senet50"])
     for backbone, choices in FREEZE_BEFORE.items():
         with hp.conditional_scope("backbone", [backbone]):
-            hp.Choice(f"freeze_before@{backbone}", choices, default=RECIPES[f"seed-{backbone}"]["freeze_before"])
+            hp.Choice(
+                f"freeze_before@{backbone}", choices, default=RECIPES[f"seed-{backbone}"]["freeze_before"]
+            )
     hp.Choice("dropout", [0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6], default=0.3)
     hp.Choice("optimizer", ["adam"])
     hp.Float("learning_rate", 1e-4, 1e-2, sampling="log", default=1e-3)

@@ -1,4 +1,4 @@
-"""Trainings that two CPU cores can afford: the small backbone from scratch at 48x48."""
+"""Trainings that two CPU cores can afford: the small backbones from scratch."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ if TYPE_CHECKING:
 # Hand-made before any search, on FER+'s training and validation splits (docs/results.md).
 RECIPES = {
     "small-soft": {
-        "backbone": "small",
+        "backbone": "small_se",
         "freeze_before": 0,
         "dropout": 0.2,
         "optimizer": "adamw",
         "learning_rate": 3e-3,
         "beta_1": 0.9,
-        "weight_decay": 0.01,
+        "weight_decay": 0.02,
         "batch_size": 64,
         "lr_policy": "cosine",
         "warmup_epochs": 0.5,
@@ -30,7 +30,7 @@ RECIPES = {
 
 def small(hp: HyperParameters) -> None:
     """Declare the space of the small backbone."""
-    hp.Choice("backbone", ["small", "small_se"])
+    hp.Choice("backbone", ["small", "small_se"], default="small_se")
     hp.Choice("freeze_before", [0])
     hp.Choice("dropout", [0.0, 0.1, 0.2, 0.3, 0.4, 0.5], default=0.2)
     hp.Choice("optimizer", ["adamw", "sgd"])
@@ -40,7 +40,7 @@ def small(hp: HyperParameters) -> None:
     with hp.conditional_scope("optimizer", ["sgd"]):
         hp.Float("learning_rate@sgd", 1e-2, 3e-1, sampling="log", default=5e-2)
         hp.Choice("momentum", [0.9])
-    hp.Choice("weight_decay", [0.0, 1e-4, 1e-3, 1e-2], default=1e-2)
+    hp.Choice("weight_decay", [0.0, 1e-3, 5e-3, 2e-2, 5e-2], default=2e-2)
     hp.Choice("batch_size", [32, 64, 128], default=64)
     hp.Choice("lr_policy", ["cosine", "one_cycle", "exponential"])
     with hp.conditional_scope("lr_policy", ["cosine"]):
@@ -52,4 +52,13 @@ def small(hp: HyperParameters) -> None:
     hp.Choice("class_weights", ["none", "sqrt_balanced", "effective_number"])
     hp.Choice("target", ["soft", "majority"])
     hp.Choice("label_smoothing", [0.0, 0.05, 0.1])
-    hp.Choice("augmentation", ["light", "seed", "none"])
+    hp.Choice("augmentation", ["light", "seed"])
+
+
+def demo(hp: HyperParameters) -> None:
+    """Declare `small` at 32 pixels, which shows the generated faces well enough in half of the time."""
+    hp.Fixed("image_size", 32)
+    small(hp)
+
+
+DEMO_RECIPES = {name: {"image_size": 32, **recipe} for name, recipe in RECIPES.items()}

@@ -22,4 +22,6 @@ def tiny() -> Dataset:
     images = (labels[:, None, None] * 30 + rng.integers(0, 12, (170, 48, 48))).astype(np.uint8)
     rows = np.arange(170)
     parts = [slice(0, 100), slice(100, 140), slice(140, 170)]
-    return Dataset(*(_split(images, rows[part], labels[part]) for part in parts), fingerprint="0" * 64, source="tiny")
+    return Dataset(
+        *(_split(images, rows[part], labels[part]) for part in parts), fingerprint="0" * 64, source="tiny"
+    )

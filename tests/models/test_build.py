@@ -53,3 +53,10 @@ def test_weight_decay_spares_biases_and_normalisation(optimizer: str) -> None:
         for variable in model.trainable_variables
     }
     assert kinds["kernel"] and not (kinds["gamma"] or kinds["beta"] or kinds["bias"])
+
+
+@pytest.mark.parametrize("name", BACKBONES)
+def test_moving_statistics_follow_as_the_backbone_says(name: str) -> None:
+    model = build_model(Recipe(backbone=name, image_size=48))
+    momenta = {layer.momentum for layer in model.layers if isinstance(layer, keras.layers.BatchNormalization)}
+    assert momenta == {BACKBONES[name].batch_norm_momentum or 0.99}

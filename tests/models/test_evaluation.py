@@ -19,7 +19,11 @@ def test_figures_of_known_predictions(tiny: Dataset) -> None:
     assert figures["confusion"][0][:3] == [1, 1, 0] and figures["confusion"][2][0] == 1
     assert np.sum(figures["confusion"]) == 5
     happiness = figures["per_class"][1]
-    assert (happiness["precision"], happiness["recall"], happiness["support"]) == (pytest.approx(2 / 3), 1.0, 2)
+    assert (happiness["precision"], happiness["recall"], happiness["support"]) == (
+        pytest.approx(2 / 3),
+        1.0,
+        2,
+    )
     assert figures["macro_f1"] == pytest.approx((0.5 + 0.8 + 0.0) / 3)
 
 

@@ -27,7 +27,9 @@ def test_every_format_is_proven(name: str, checkpoint: Path, tmp_path: Path) -> 
     assert proof["largest_difference"] <= export.TOLERANCE
 
 
-def test_a_format_that_differs_is_not_left_behind(checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_format_that_differs_is_not_left_behind(
+    checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def wrong(model: keras.Model, folder: Path) -> Path:
         other = keras.models.clone_model(model)
         other.set_weights([w + 0.1 * np.sign(w) for w in model.get_weights()])

@@ -14,7 +14,9 @@ from models.recipe import Recipe
 
 
 @pytest.mark.parametrize(("mode", "size", "suffix"), [("L", (48, 48), ".png"), ("RGB", (100, 80), ".jpg"), ("RGBA", (48, 48), ".png")])  # fmt: skip
-def test_pictures_of_any_kind_become_faces(mode: str, size: tuple[int, int], suffix: str, tmp_path: Path) -> None:
+def test_pictures_of_any_kind_become_faces(
+    mode: str, size: tuple[int, int], suffix: str, tmp_path: Path
+) -> None:
     path = tmp_path / f"face{suffix}"
     Image.new(mode, size, 77 if mode == "L" else (77, 77, 77, 255)[: len(mode)]).save(path)
     face = read_face(path)

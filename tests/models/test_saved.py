@@ -21,12 +21,16 @@ def saved(tmp_path_factory: pytest.TempPathFactory) -> tuple[keras.Model, Path]:
 def test_what_is_saved_computes_the_same(saved: tuple[keras.Model, Path]) -> None:
     model, path = saved
     faces = np.random.default_rng(0).integers(0, 256, (5, 48, 48, 1)).astype(np.uint8)
-    np.testing.assert_allclose(load_model(path).predict(faces, verbose=0), model.predict(faces, verbose=0), atol=1e-6)
+    np.testing.assert_allclose(
+        load_model(path).predict(faces, verbose=0), model.predict(faces, verbose=0), atol=1e-6
+    )
     assert not list(path.parent.glob("writing-*"))
 
 
 @pytest.mark.parametrize("tenth", range(10))
-def test_a_truncated_checkpoint_is_refused(saved: tuple[keras.Model, Path], tenth: int, tmp_path: Path) -> None:
+def test_a_truncated_checkpoint_is_refused(
+    saved: tuple[keras.Model, Path], tenth: int, tmp_path: Path
+) -> None:
     content = saved[1].read_bytes()
     broken = tmp_path / "broken.keras"
     broken.write_bytes(content[: len(content) * tenth // 10])
@@ -37,7 +41,9 @@ def test_a_truncated_checkpoint_is_refused(saved: tuple[keras.Model, Path], tent
 
 def test_a_lambda_layer_is_refused_unrun(tmp_path: Path) -> None:
     x = keras.Input((48, 48, 1))
-    y = keras.layers.Dense(8)(keras.layers.Flatten()(keras.layers.Lambda(lambda t: t * 2, output_shape=(48, 48, 1))(x)))
+    y = keras.layers.Dense(8)(
+        keras.layers.Flatten()(keras.layers.Lambda(lambda t: t * 2, output_shape=(48, 48, 1))(x))
+    )
     keras.Model(x, y).save(tmp_path / "lambda.keras")
     with pytest.raises(InputError, match="does not load"):
         load_model(tmp_path / "lambda.keras")

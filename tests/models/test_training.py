@@ -13,7 +13,13 @@ from models.recipe import Recipe
 from models.training import DivergedError, train
 
 RECIPE = Recipe(
-    optimizer="adamw", beta_1=0.9, learning_rate=2e-3, lr_policy="cosine", batch_size=32, augmentation="light", dropout=0.3
+    optimizer="adamw",
+    beta_1=0.9,
+    learning_rate=2e-3,
+    lr_policy="cosine",
+    batch_size=32,
+    augmentation="light",
+    dropout=0.3,
 )
 
 
@@ -34,7 +40,12 @@ def test_an_interrupted_training_ends_as_one_that_was_not(tiny: Dataset, tmp_pat
     assert [e.epoch for e in read_history(tmp_path / "cut" / "history.csv")] == [1, 2]
     seen: list[int] = []
     rest = train(
-        RECIPE, tiny, directory=tmp_path / "cut", epochs=4, seed=3, on_epoch=lambda e: bool(seen.append(e.epoch))
+        RECIPE,
+        tiny,
+        directory=tmp_path / "cut",
+        epochs=4,
+        seed=3,
+        on_epoch=lambda e: bool(seen.append(e.epoch)),
     )
     assert seen == [1, 2, 3, 4]
     np.testing.assert_allclose(figures(rest.history), figures(whole.history), rtol=2e-3, atol=2e-3)
@@ -55,20 +66,26 @@ def test_training_stops_on_request_and_says_so(tiny: Dataset, tmp_path: Path) ->
 
 
 def test_patience_ends_a_training(tiny: Dataset, tmp_path: Path) -> None:
-    recipe = Recipe(optimizer="sgd", learning_rate=1e-9, lr_policy="constant", patience=2, augmentation="none")
+    recipe = Recipe(
+        optimizer="sgd", learning_rate=1e-9, lr_policy="constant", patience=2, augmentation="none"
+    )
     training = train(recipe, tiny, directory=tmp_path, epochs=20)
     assert len(training.history) < 20 and not training.stopped
 
 
 def test_a_loss_that_is_not_finite_is_an_error(tiny: Dataset, tmp_path: Path) -> None:
-    recipe = Recipe(optimizer="sgd", learning_rate=90.0, lr_policy="constant", augmentation="none", batch_size=8)
+    recipe = Recipe(
+        optimizer="sgd", learning_rate=90.0, lr_policy="constant", augmentation="none", batch_size=8
+    )
     with pytest.raises(DivergedError, match="loss became (nan|inf)"):
         train(recipe, tiny, directory=tmp_path, epochs=30)
 
 
 @pytest.mark.parametrize("policy", LR_POLICIES)
 def test_every_policy_sets_the_learning_rate(policy: str, tiny: Dataset, tmp_path: Path) -> None:
-    recipe = Recipe(lr_policy=policy, optimizer="sgd", learning_rate=1e-3, batch_size=100, augmentation="none")
+    recipe = Recipe(
+        lr_policy=policy, optimizer="sgd", learning_rate=1e-3, batch_size=100, augmentation="none"
+    )
     training = train(recipe, tiny, directory=tmp_path, epochs=2)
     expected = LR_POLICIES[policy](1e-3, epoch=1.0, epochs=2, val_losses=[training.history[0].val_loss])
     assert training.history[1].learning_rate == pytest.approx(expected, rel=1e-5)
@@ -79,9 +96,13 @@ def test_class_weights_scale_the_loss(weighting: str, tiny: Dataset, tmp_path: P
     recipe = Recipe(class_weights=weighting, optimizer="sgd", learning_rate=1e-9, batch_size=100, dropout=0.0,
                     augmentation="none", lr_policy="constant")  # fmt: skip
     loss = train(recipe, tiny, directory=tmp_path / "weighted", epochs=1).history[0].loss
-    plain = train(
-        Recipe(**{**vars(recipe), "class_weights": "none"}), tiny, directory=tmp_path / "plain", epochs=1
-    ).history[0].loss
+    plain = (
+        train(
+            Recipe(**{**vars(recipe), "class_weights": "none"}), tiny, directory=tmp_path / "plain", epochs=1
+        )
+        .history[0]
+        .loss
+    )
     mean_weight = CLASS_WEIGHTS[weighting](tiny.train.class_counts)[tiny.train.labels].mean()
     assert loss / plain == pytest.approx(mean_weight, rel=0.35)
 

@@ -62,7 +62,14 @@ class Driver:
                 oracle.reload()
         return oracle
 
-    def run(self, oracle: Any, *, epochs: int = 3, most: int = 1000, fail: Callable[[dict], bool] = lambda v: False) -> list:
+    def run(
+        self,
+        oracle: Any,
+        *,
+        epochs: int = 3,
+        most: int = 1000,
+        fail: Callable[[dict], bool] = lambda v: False,
+    ) -> list:
         """Play up to `most` trials; return their values."""
         played = []
         while len(played) < most:
@@ -73,11 +80,17 @@ class Driver:
             values = trial.hyperparameters.values
             played.append({k: v for k, v in values.items() if not k.startswith("tuner/")})
             if fail(values):
-                trial.status, trial.message = TrialStatus.INVALID, "Traceback ...\n  line\nMemoryError: too big"
+                trial.status, trial.message = (
+                    TrialStatus.INVALID,
+                    "Traceback ...\n  line\nMemoryError: too big",
+                )
             else:
                 for epoch in range(1, epochs + 1):
                     score = accuracy(values, epoch)
-                    if oracle.update_trial(trial.trial_id, {"val_accuracy": score}, step=epoch).status == TrialStatus.STOPPED:
+                    if (
+                        oracle.update_trial(trial.trial_id, {"val_accuracy": score}, step=epoch).status
+                        == TrialStatus.STOPPED
+                    ):
                         break
                 trial.status = TrialStatus.COMPLETED
             oracle.end_trial(trial)

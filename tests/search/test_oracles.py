@@ -33,7 +33,9 @@ def test_an_oracle_runs_its_trials_and_the_study_has_them(name: str, driver: Any
         assert len({tuple(sorted(values.items())) for values in played}) == 8, "a configuration was run twice"
     assert {t.state for t in trials} <= {TrialState.COMPLETE, TrialState.PRUNED}
     for trial, values in zip(trials, played, strict=True):
-        recorded = {k: v for k, v in trial.user_attrs["hyperparameters"].items() if not k.startswith("tuner/")}
+        recorded = {
+            k: v for k, v in trial.user_attrs["hyperparameters"].items() if not k.startswith("tuner/")
+        }
         assert recorded == values
         assert ("momentum" in values) == (values["optimizer"] == "sgd")
         assert ("learning_rate@sgd" in values) == (values["optimizer"] == "sgd")
@@ -76,7 +78,9 @@ def test_known_recipes_come_first(name: str, driver: Any, tmp_path: Path) -> Non
     for values, recipe in zip(played, RECIPES, strict=False):
         assert values.keys() == recipe.keys()
         for key, value in recipe.items():
-            assert values[key] == (pytest.approx(value, rel=0.5) if grid and "rate" in key else pytest.approx(value))
+            assert values[key] == (
+                pytest.approx(value, rel=0.5) if grid and "rate" in key else pytest.approx(value)
+            )
     assert len(played) == 4
 
 
@@ -97,7 +101,9 @@ def test_pruned_trials_stop_within_their_epoch(pruner: str, driver: Any) -> None
 
 def test_a_failed_trial_is_recorded_and_the_search_goes_on(driver: Any) -> None:
     oracle = driver.oracle("random", trials=8)
-    driver.run(oracle, fail=lambda values: values["batch_size"] == 16 and len(lineages(oracle.study)) % 2 == 0)
+    driver.run(
+        oracle, fail=lambda values: values["batch_size"] == 16 and len(lineages(oracle.study)) % 2 == 0
+    )
     failed = [t for _, t in lineages(driver.attach()) if t.state == TrialState.FAIL]
     assert failed and all(t.user_attrs["error"] == "MemoryError: too big" for t in failed)
     assert len(lineages(driver.attach())) == 8

@@ -48,7 +48,8 @@ def test_the_latest_study_is_the_default(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "seconds"), [(None, None), ("90", 90), ("90s", 90), ("25m", 1500), ("1h30m", 5400), ("2d", 172800), ("1.5h", 5400)]
+    ("text", "seconds"),
+    [(None, None), ("90", 90), ("90s", 90), ("25m", 1500), ("1h30m", 5400), ("2d", 172800), ("1.5h", 5400)],
 )
 def test_durations(text: str | None, seconds: float | None) -> None:
     assert parse_duration(text) == seconds

@@ -68,7 +68,8 @@ def test_a_bad_function_is_named(function: str, said: str, file: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "said"), [("smal", "unknown space 'smal': expected one of"), ("gone.py:f", "no such file as gone.py")]
+    ("name", "said"),
+    [("smal", "unknown space 'smal': expected one of"), ("gone.py:f", "no such file as gone.py")],
 )
 def test_an_unknown_space_is_named(name: str, said: str) -> None:
     with pytest.raises(InputError, match=said):
@@ -95,12 +96,20 @@ def test_a_pin_without_its_mark_holds_them_all_and_new_names_may_be_pinned() -> 
     names = [one.name for one in hp.space]
     assert "freeze_before" in names and "image_size" in names
     assert not [name for name in names if name.startswith("freeze_before@")]
-    values = recipe_values(hp, SPACES["ferplus"].recipes["seed-resnet50"], {"freeze_before": -3, "image_size": 64})
+    values = recipe_values(
+        hp, SPACES["ferplus"].recipes["seed-resnet50"], {"freeze_before": -3, "image_size": 64}
+    )
     assert values["freeze_before"] == -3 and values["image_size"] == 64 and values["learning_rate"] == 1e-3
 
 
 @pytest.mark.parametrize(
-    ("setting", "value"), [("dropout=0.3", 0.3), ("batch_size=32", 32), ("backbone=small", "small"), ("learning_rate@sgd=1e-2", 0.01)]
+    ("setting", "value"),
+    [
+        ("dropout=0.3", 0.3),
+        ("batch_size=32", 32),
+        ("backbone=small", "small"),
+        ("learning_rate@sgd=1e-2", 0.01),
+    ],
 )
 def test_pins_are_typed(setting: str, value: object) -> None:
     (parsed,) = parse_pins([setting]).values()

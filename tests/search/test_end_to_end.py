@@ -1,0 +1,190 @@
+"""Whole searches through the command line, on generated faces, in processes of their own."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+ROOT = Path(__file__).parents[2]
+SMALL = ["--subset", "0.15", "--epochs", "2", "--trials", "3", "--set", "backbone=small", "--pruner", "none"]
+
+
+def start(*arguments: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "run_search.py", *arguments],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        env={**os.environ, "PYTHONUNBUFFERED": "1"},
+    )
+
+
+def run(*arguments: str, code: int = 0) -> str:
+    process = start(*arguments)
+    output, _ = process.communicate(timeout=400)
+    assert process.returncode == code, output
+    return output
+
+
+def read_until(process: subprocess.Popen[str], seen: Callable[[str], object]) -> str:
+    """Read the process's lines up to the first that is `seen`; return all of them."""
+    assert process.stdout is not None
+    lines = []
+    for line in process.stdout:
+        lines.append(line)
+        if seen(line):
+            return "".join(lines)
+    raise AssertionError(f"ended early: {''.join(lines)}")
+
+
+def trial_lines(output: str) -> list[int]:
+    return [int(n) for n in re.findall(r"^trial +(\d+) (?:done|pruned|failed)", output, re.MULTILINE)]
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("runs")
+
+
+@pytest.fixture(scope="module")
+def searched(runs: Path) -> tuple[Path, str]:
+    """A finished study: interrupted by Ctrl-C in its second trial, then by a kill -9, then finished."""
+    arguments = ["search", "--study", "whole", "--runs-dir", str(runs), *SMALL]
+    process = start(*arguments)
+    first = read_until(process, lambda line: "trial 1 epoch 1/2" in line)
+    process.send_signal(signal.SIGINT)
+    rest, _ = process.communicate(timeout=120)
+    assert process.returncode == 130, rest
+    assert "To continue: python run_search.py search --study whole" in rest
+
+    process = start(*arguments)
+    second = read_until(process, lambda line: "trial 2 epoch 1/2" in line)
+    process.kill()
+    process.communicate(timeout=60)
+
+    third = run(*arguments)
+    return runs / "whole", first + second + third
+
+
+def test_no_finished_trial_is_lost_and_none_is_run_twice(searched: tuple[Path, str]) -> None:
+    run_dir, output = searched
+    assert sorted(trial_lines(output)) == [0, 1, 2]
+    # Epochs that were finished before the interruption are told of again, but not trained again.
+    for number in range(3):
+        epochs = (run_dir / "trials" / f"{number:04d}" / "history.csv").read_text().splitlines()[1:]
+        assert [line.split(",")[0] for line in epochs] == ["1", "2"]
+
+
+def test_the_run_directory_is_complete(searched: tuple[Path, str]) -> None:
+    run_dir, output = searched
+    config = json.loads((run_dir / "config.json").read_text())
+    metrics = json.loads((run_dir / "best" / "metrics.json").read_text())
+    assert config["arguments"]["trials"] == 3 and len(config["data"]["fingerprint"]) == 64
+    assert 0 <= metrics["val_accuracy"] <= 1 and 0 <= metrics["test_accuracy"] <= 1
+    for split in ("val", "test"):
+        assert (
+            np.sum(metrics["confusion"][split])
+            == metrics[f"n_{split}"]
+            == sum(config["data"]["counts"][split])
+        )
+        right = np.trace(metrics["confusion"][split])
+        assert right / metrics[f"n_{split}"] == pytest.approx(metrics[f"{split}_accuracy"])
+    assert metrics["trial"] in (0, 1, 2) and metrics["seed_recipes"][0]["test_accuracy"] == 0.865
+    assert (run_dir / "report.html").stat().st_size > 1_000_000
+    assert str(run_dir / "report.html") in output and str(run_dir / "best" / "model.keras") in output
+    assert not [p for p in run_dir.rglob("*") if "writing" in p.name]
+
+
+def test_evaluate_agrees_with_the_report(searched: tuple[Path, str], runs: Path) -> None:
+    run_dir, _ = searched
+    metrics = json.loads((run_dir / "best" / "metrics.json").read_text())
+    output = run("evaluate", "--study", "whole", "--runs-dir", str(runs))
+    for split in ("val", "test"):
+        assert f"{split}_accuracy {metrics[f'{split}_accuracy']:.4f}  n {metrics[f'n_{split}']}" in output
+
+
+def test_predict_names_an_expression(searched: tuple[Path, str], runs: Path, tmp_path: Path) -> None:
+    face = tmp_path / "face.png"
+    Image.fromarray(np.random.default_rng(0).integers(0, 256, (60, 50, 3)).astype(np.uint8)).save(face)
+    output = run("predict", str(face), "--study", "whole", "--runs-dir", str(runs))
+    probabilities = [float(p) for p in re.findall(r" (0\.\d{3}|1\.000)", output)]
+    assert len(probabilities) == 8 and sum(probabilities) == pytest.approx(1, abs=0.005)
+    assert probabilities == sorted(probabilities, reverse=True)
+
+
+def test_status_and_report_read_the_study(searched: tuple[Path, str], runs: Path) -> None:
+    assert "3 of 3 trials" in run("status", "--study", "whole", "--runs-dir", str(runs))
+    for kind in ("html", "json", "csv"):
+        path = Path(
+            run("report", "--study", "whole", "--runs-dir", str(runs), "--format", kind)
+            .strip()
+            .splitlines()[-1]
+        )
+        assert path.exists() and path.suffix == f".{kind}"
+
+
+def test_a_copied_run_directory_still_reports(searched: tuple[Path, str], tmp_path: Path) -> None:
+    import shutil
+
+    shutil.copytree(searched[0], tmp_path / "elsewhere" / "whole")
+    assert "3 of 3 trials" in run("status", "--study", "whole", "--runs-dir", str(tmp_path / "elsewhere"))
+
+
+def test_a_finished_study_is_not_searched_again_and_other_arguments_are_refused(
+    searched: tuple[Path, str], runs: Path
+) -> None:
+    before = time.time()
+    output = run("search", "--study", "whole", "--runs-dir", str(runs), *SMALL)
+    assert trial_lines(output) == [] and "all 3 trials are done" in output
+    assert (searched[0] / "trials" / "0000" / "history.csv").stat().st_mtime < before
+    refused = run("search", "--study", "whole", "--runs-dir", str(runs), *SMALL, "--seed", "5", code=2)
+    assert "was begun with seed=0, found 5" in refused
+
+
+FAILING = """
+def fails(hp):
+    hp.Choice("backbone", ["small"])
+    hp.Choice("optimizer", ["sgd"])
+    hp.Choice("lr_policy", ["constant"])
+    hp.Float("learning_rate", 50.0, 90.0)
+    hp.Choice("batch_size", [4])
+"""
+
+
+def test_a_search_whose_trials_all_fail_stops_and_says_why(tmp_path: Path) -> None:
+    (tmp_path / "failing.py").write_text(FAILING)
+    output = run(
+        "search", "--study", "failing", "--runs-dir", str(tmp_path), "--space", f"{tmp_path}/failing.py:fails",
+        "--subset", "0.1", "--trials", "9", "--epochs", "3", code=3,
+    )  # fmt: skip
+    assert trial_lines(output) == [0, 1, 2]
+    assert "3 trials in a row failed" in output and "DivergedError" in output
+    assert "DivergedError" in (tmp_path / "failing" / "trials" / "0000" / "error.txt").read_text()
+    assert "DivergedError" in run("status", "--study", "failing", "--runs-dir", str(tmp_path))
+
+
+def test_both_published_backbones_run_and_a_worker_takes_part(tmp_path: Path) -> None:
+    """ResNet50 and SENet50 at their smallest, the search and a worker on one study."""
+    arguments = ["--runs-dir", str(tmp_path), "--study", "two"]
+    process = start(
+        "search", *arguments, "--space", "seed", "--set", "image_size=32", "--trials", "2", "--epochs", "1",
+        "--subset", "0.05", "--weights", "none",
+    )  # fmt: skip
+    output, _ = process.communicate(timeout=500)
+    assert process.returncode == 0, output
+    assert trial_lines(output) == [0, 1]
+    metrics = json.loads((tmp_path / "two" / "best" / "metrics.json").read_text())
+    assert metrics["hyperparameters"]["backbone"] in ("resnet50", "senet50")
+    assert "all 2 trials are done" in run("worker", *arguments)

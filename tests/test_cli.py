@@ -1,0 +1,114 @@
+"""The command line as a user meets it: help, exit codes, one line for every mistake."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import run_search
+
+ROOT = Path(run_search.__file__).parent
+COMMANDS = ["search", "worker", "retrain", "report", "export", "evaluate", "predict", "status", "prepare"]
+
+
+@pytest.mark.parametrize("arguments", [["--help"], *([command, "--help"] for command in COMMANDS)])
+def test_help_answers_without_loading_anything_heavy(arguments: list[str]) -> None:
+    program = (
+        "import sys, run_search\n"
+        f"code = run_search.main({arguments!r})\n"
+        "heavy = {'tensorflow', 'keras', 'keras_tuner', 'optuna', 'pandas', 'plotly', 'numpy'} & set(sys.modules)\n"
+        "assert not heavy, heavy\n"
+        "sys.exit(code)"
+    )
+    result = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr
+    assert "Usage: run_search.py" in result.stdout and "--help" in result.stdout
+
+
+def refused(arguments: list[str], capsys: pytest.CaptureFixture, *said: str) -> None:
+    """Assert exit code 2 and one line on standard error that says all of `said`."""
+    assert run_search.main(arguments) == 2
+    error = capsys.readouterr().err.strip()
+    assert error.startswith("error: ") and "\n" not in error, error
+    for part in said:
+        assert part in error
+
+
+@pytest.fixture
+def runs(tmp_path: Path) -> list[str]:
+    return ["--runs-dir", str(tmp_path / "runs")]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["search", "--data", "/no/such/folder"], "/no/such/folder"),
+        (["search", "--space", "smal"], "unknown space 'smal'"),
+        (["search", "--oracle", "delphi"], "unknown oracle 'delphi'"),
+        (["search", "--pruner", "shears"], "unknown pruner 'shears'"),
+        (["search", "--set", "backbone=vgg99"], "unknown backbone 'vgg99'"),
+        (["search", "--set", "dropuot=0.3"], "unknown hyperparameter 'dropuot'"),
+        (["search", "--set", "dropout"], "NAME=VALUE"),
+        (["search", "--set", "dropout=5"], "dropout: expected 0 to"),
+        (["search", "--study", "../out"], "study name"),
+        (["search", "--trials", "0"], "--trials: expected 1 or more"),
+        (["search", "--trials", "many"], "many"),
+        (["search", "--epochs", "0"], "--epochs: expected 1 or more"),
+        (["search", "--subset", "0"], "--subset"),
+        (["search", "--subset", "1.5"], "--subset"),
+        (["search", "--timeout", "soon"], "duration 'soon'"),
+        (["search", "--image-size", "4"], "image size"),
+        (["search", "--storage", "nosuchdb://x"], "storage nosuchdb://x"),
+        (["search", "--storage", "postgresql+nodriver://me:secret@host/db"], "me:***@host"),
+        (["search", "--weights", "/no/such.h5"], "/no/such.h5"),
+        (["search", "--nonsense"], "--nonsense"),
+        (["nonsense"], "nonsense"),
+        (["status"], "expected a study, found none"),
+        (["status", "--study", "absent"], "study absent"),
+        (["report", "--format", "docx"], "docx"),
+        (["evaluate", "--checkpoint", "/no/such.keras"], "/no/such.keras"),
+        (["predict", "/no/such.png"], "/no/such.png"),
+        (["predict"], "IMAGES"),
+        (["export", "--checkpoint", "/no/such.keras"], "/no/such.keras"),
+        (["export", "--format", "caffe", "--checkpoint", "/no/such.keras"], "caffe"),
+    ],
+)
+def test_a_mistake_is_one_line(
+    arguments: list[str], said: str, runs: list[str], capsys: pytest.CaptureFixture, tmp_path: Path
+) -> None:
+    with_runs = arguments if arguments[0] in ("nonsense", "prepare") else [*arguments, *runs]
+    refused(with_runs, capsys, said)
+    assert "secret" not in str(capsys.readouterr())
+
+
+def test_a_run_directory_without_permission(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    blocked = tmp_path / "blocked"
+    blocked.touch()
+    refused(["search", "--runs-dir", str(blocked)], capsys, "run directory", "--runs-dir")
+
+
+def test_a_space_that_raises(tmp_path: Path, runs: list[str], capsys: pytest.CaptureFixture) -> None:
+    path = tmp_path / "mine.py"
+    path.write_text("def f(hp):\n    raise RuntimeError('no')\n")
+    refused(["search", "--space", f"{path}:f", *runs], capsys, "space function raised RuntimeError: no")
+
+
+def test_a_corrupt_checkpoint(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    path = tmp_path / "model.keras"
+    path.write_bytes(b"PK not really")
+    refused(["evaluate", "--checkpoint", str(path)], capsys, "model.keras", "expected a whole .keras model")
+
+
+def test_a_corrupt_weights_file(tmp_path: Path, runs: list[str], capsys: pytest.CaptureFixture) -> None:
+    path = tmp_path / "weights.h5"
+    path.write_bytes(b"\x89HDF\r\n\x1a\n broken")
+    refused(["search", "--weights", str(path), *runs], capsys, "weights.h5")
+
+
+def test_prepare_counts_the_demo(capsys: pytest.CaptureFixture) -> None:
+    assert run_search.main(["prepare"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].startswith("demo") and lines[2].startswith("neutral") and lines[-1].startswith("all")
