@@ -6,7 +6,6 @@ Parses, calls, prints. What a command does is in the folder it imports, and it i
 
 from __future__ import annotations
 
-import os
 import shlex
 import signal
 import sys
@@ -16,12 +15,6 @@ from typing import Annotated, Any
 import typer
 
 from ferplus_data.errors import InputError
-
-# Before any command imports TensorFlow or albumentations: their start-up messages and update checks are not our user's, and
-# oneDNN's convolutions are the faster ones also on the CPUs where TensorFlow does not choose them by itself.
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
-os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 
 DONE, BAD_INPUT, NO_TRIAL_COMPLETED, INTERRUPTED = 0, 2, 3, 130
 COMMANDS_HELP = """Hyperparameter search for facial-expression models on FER+.
@@ -130,6 +123,7 @@ def search(
     names = ["demo" if demo else "ferplus", Path(space.partition(":")[0]).stem]
     run = RunDirectory.of(runs_dir, study or "-".join(dict.fromkeys(names)))
     with _interruptible():
+        _start()
         from search.config import SearchArguments, parse_duration
         from search.launch import search as launch
         from search.space import load_space, parse_pins
@@ -178,6 +172,7 @@ def _finish(run: Any, storage: str | None, metrics: dict[str, Any]) -> None:
 def worker(study: Study = None, storage: Storage = None, runs_dir: RunsDir = Path("runs")) -> None:
     """Run trials of a study beside its other workers."""
     with _interruptible():
+        _start()
         from search.launch import join
 
         with _progress() as progress:
@@ -195,6 +190,7 @@ def retrain(
 ) -> None:
     """Retrain the best (or a given) trial of a study and replace its checkpoint, metrics and report."""
     with _interruptible():
+        _start()
         from search.launch import retrain_again
 
         run = _run_directory(runs_dir, study)
@@ -236,6 +232,7 @@ def export(
     runs_dir: RunsDir = Path("runs"),
 ) -> None:
     """Export the best checkpoint, each format proven equal to it."""
+    _start()
     from models.export import export_model
 
     run = _run_directory(runs_dir, study)
@@ -253,10 +250,15 @@ def evaluate(
     runs_dir: RunsDir = Path("runs"),
 ) -> None:
     """Validation and test accuracy of a checkpoint."""
+    _start()
     from search.checking import evaluate_checkpoint
 
-    run = _run_directory(runs_dir, study) if checkpoint is None or study else None
-    for line in evaluate_checkpoint(checkpoint or run.best_model, data=data, run=run):
+    if checkpoint is None:
+        run = _run_directory(runs_dir, study)
+        lines = evaluate_checkpoint(run.best_model, data=data, run=run)
+    else:
+        lines = evaluate_checkpoint(checkpoint, data=data, run=None)
+    for line in lines:
         typer.echo(line)
 
 
@@ -268,6 +270,7 @@ def predict(
     runs_dir: RunsDir = Path("runs"),
 ) -> None:
     """Name the expression of each picture, with its probabilities."""
+    _start()
     from models.prediction import predict as predict_images
     from models.prediction import read_faces
     from models.saved import load_model
@@ -312,6 +315,12 @@ def _run_directory(runs_dir: Path, study: str | None) -> Any:
     from search.run_directory import RunDirectory
 
     return RunDirectory.of(runs_dir, study) if study else RunDirectory.latest(runs_dir)
+
+
+def _start() -> None:
+    from models.device import prepare_device
+
+    prepare_device()
 
 
 def _progress() -> Any:

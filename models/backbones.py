@@ -84,16 +84,24 @@ def block_boundaries(model: Any) -> tuple[int, ...]:
 
 
 def _freeze_choices(
-    blocks_per_stage: Sequence[int], block_layers: tuple[int, int], inner_points: Sequence[int] = ()
+    blocks_per_stage: Sequence[int],
+    block_layers: tuple[int, int],
+    inner_points: Sequence[int] = (),
+    layers_between_stages: int = 0,
 ) -> tuple[int, ...]:
     conv_block, identity_block = block_layers
-    lengths = [conv_block if block == 0 else identity_block for n in blocks_per_stage for block in range(n)]
+    lengths = [
+        (conv_block if block == 0 else identity_block) + (layers_between_stages if block == n - 1 else 0)
+        for n in blocks_per_stage
+        for block in range(n)
+    ]
+    lengths[-1] -= layers_between_stages
     boundaries = [-(_LAYERS_AFTER_BLOCKS + 1 + sum(lengths[i:])) for i in range(len(lengths))]
     return (0, *sorted({*boundaries, *inner_points, HEAD_ONLY}))
 
 
 class Stage(NamedTuple):
-    """Residual blocks at one resolution: a conv block that halves it, then identity blocks."""
+    """Residual blocks at one resolution, after a pooling that halves it: a conv block, then identity blocks."""
 
     blocks: int
     filters: tuple[int, int, int]  # 1x1 reduce, 3x3, 1x1 increase
@@ -125,7 +133,10 @@ def _small(x: Any, conv_block: Callable[..., Any], identity_block: Callable[...,
     x = layers.BatchNormalization(name="conv1_5x5_s2_bn")(x)
     x = layers.Activation("relu")(x)
     for stage, (count, filters) in enumerate(SMALL_STAGES, start=2):  # the stem is stage 1
-        x = conv_block(x, 3, list(filters), stage=stage, block=1, strides=(2, 2))
+        # The blocks' own way to halve the resolution, a 1x1 convolution with stride 2, drops three of four
+        # activations; at these sizes that is too much to lose.
+        x = layers.MaxPooling2D(3, strides=2, padding="same", name=f"pool{stage}")(x)
+        x = conv_block(x, 3, list(filters), stage=stage, block=1, strides=(1, 1))
         for block in range(2, count + 1):
             x = identity_block(x, 3, list(filters), stage=stage, block=block)
     return layers.GlobalAveragePooling2D(keepdims=True, name="avg_pool")(x)
@@ -158,7 +169,7 @@ BACKBONES: dict[str, Backbone] = {
             body=small,
             default_image_size=48,
             min_image_size=16,
-            freeze_choices=_freeze_choices(_SMALL, _RESNET_BLOCK_LAYERS),
+            freeze_choices=_freeze_choices(_SMALL, _RESNET_BLOCK_LAYERS, layers_between_stages=1),
             batch_norm_momentum=0.9,
         ),
         Backbone(
@@ -166,7 +177,7 @@ BACKBONES: dict[str, Backbone] = {
             body=small_se,
             default_image_size=48,
             min_image_size=16,
-            freeze_choices=_freeze_choices(_SMALL, _SENET_BLOCK_LAYERS),
+            freeze_choices=_freeze_choices(_SMALL, _SENET_BLOCK_LAYERS, layers_between_stages=1),
             batch_norm_momentum=0.9,
         ),
     )

@@ -19,7 +19,7 @@ from models.class_weights import CLASS_WEIGHTS
 from models.lr_policies import LR_POLICIES
 from models.recipe import Recipe
 
-OnEpoch = Callable[[Epoch], bool]
+OnEpoch = Callable[[Epoch], bool | None]
 """Called with each finished epoch; training stops when it returns True."""
 OnBatch = Callable[[int, int, int], None]
 """Called as each batch ends with (epoch from 1, batch from 1, batches in the epoch)."""

@@ -21,7 +21,18 @@ from search.pruners import PRUNERS
 from search.run_directory import RunDirectory, read_json, write_json
 
 CONFIG_VERSION = 1
-_PACKAGES = "tensorflow keras keras-tuner keras-vggface optuna albumentations numpy pandas plotly scikit-learn".split()
+_PACKAGES = [
+    "tensorflow",
+    "keras",
+    "keras-tuner",
+    "keras-vggface",
+    "optuna",
+    "albumentations",
+    "numpy",
+    "pandas",
+    "plotly",
+    "scikit-learn",
+]
 _UNITS = {"d": 86400, "h": 3600, "m": 60, "s": 1}
 # What may differ when a study is continued; anything else would mix trials that cannot be compared.
 _MAY_CHANGE = {"trials", "timeout", "retrain_seeds", "retrain_epochs", "oracle", "pruner"}
@@ -146,8 +157,8 @@ def check_continuation(run: RunDirectory, arguments: SearchArguments, fingerprin
     for name, value in dataclasses.asdict(arguments).items():
         if name not in _MAY_CHANGE and name != "data" and value != getattr(old, name):
             raise InputError(
-                f"study {run.study}: was begun with {name}={getattr(old, name)!r}, found {value!r}; give the same, another --study, "
-                "or --fresh"
+                f"study {run.study}: was begun with {name}={getattr(old, name)!r}, found {value!r}; give the same, another "
+                "--study, or --fresh"
             )
     begun_with = read_json(run.config)["data"]["fingerprint"]
     if begun_with != fingerprint:

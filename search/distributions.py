@@ -10,7 +10,6 @@ from typing import Any
 
 from keras_tuner.engine.hyperparameters import Boolean, Choice, Fixed, Int
 from optuna.distributions import (
-    BaseDistribution,
     CategoricalDistribution,
     FloatDistribution,
     IntDistribution,
@@ -20,7 +19,9 @@ _GRID_POINTS = 10
 """Values of a free number in a grid: what keras_tuner's GridSearch takes."""
 
 
-def distribution(hp: Any, *, grid: bool = False) -> BaseDistribution:
+def distribution(
+    hp: Any, *, grid: bool = False
+) -> CategoricalDistribution | FloatDistribution | IntDistribution:
     """Return how `hp` is drawn; with `grid`, every free number takes `_GRID_POINTS` values."""
     values = _values(hp, grid)
     if values is None:

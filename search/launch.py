@@ -11,7 +11,6 @@ import optuna
 from ferplus_data.dataset import Dataset, Split, load_dataset, stratified
 from ferplus_data.errors import InputError
 from models.backbones import BACKBONES
-from models.device import prepare_device
 from search.clock import Clock
 from search.config import SearchArguments, check_continuation, read_arguments, write_config
 from search.oracles import ORACLES, Search, make_oracle
@@ -46,7 +45,6 @@ def search(
         NoTrialCompleted: There is nothing to retrain.
         KeyboardInterrupt: Interrupted; the same call continues.
     """
-    prepare_device()
     prepared = _prepare(arguments, progress)
     run.create()
     url = storage_url(run, storage)
@@ -69,7 +67,6 @@ def search(
 
 def join(run: RunDirectory, *, storage: str | None, progress: Progress) -> None:
     """Run trials of the study in `run` beside its other workers until there are none left."""
-    prepare_device()
     arguments = read_arguments(run)
     prepared = _prepare(arguments, progress)
     check_continuation(run, arguments, prepared.dataset.fingerprint)
@@ -87,7 +84,6 @@ def retrain_again(
     progress: Progress,
 ) -> dict[str, Any]:
     """Retrain the best trial, or the one with the number `trial`, of an existing study."""
-    prepare_device()
     old = read_arguments(run)
     changes = {"retrain_epochs": epochs or old.retrain_epochs, "retrain_seeds": seeds or old.retrain_seeds}
     arguments = SearchArguments(**{**vars(old), **changes})

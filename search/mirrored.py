@@ -20,7 +20,7 @@ from search.storage import hand_back, hand_back_orphans, number_of, worker_name
 def mirrored(oracle: type[keras_tuner.Oracle]) -> type[keras_tuner.Oracle]:
     """Return a subclass of Keras Tuner's `oracle` that also takes `study` and `recipes`, the values of its first trials."""
 
-    class Mirrored(oracle):  # type: ignore[misc, valid-type]
+    class Mirrored(oracle):
         def __init__(
             self, *, study: optuna.Study, recipes: Iterable[Mapping[str, Any]] = (), **options: Any
         ) -> None:

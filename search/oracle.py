@@ -72,6 +72,7 @@ class OptunaOracle(keras_tuner.Oracle):
         self.study = study
         self.stopped_because: str | None = None
         self._model = model
+        self.ongoing_trials: dict[str, Trial] = {}
         self._epochs = epochs
         self._grid = grid
         # What this process is running: Keras Tuner's trial id -> Optuna's trial.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -80,7 +81,7 @@ def _train(
         epochs=epochs,
         weights=weights,
         seed=seed,
-        on_epoch=lambda epoch: progress.epoch_ends(epoch, epochs),
+        on_epoch=partial(progress.epoch_ends, epochs=epochs),
         on_batch=lambda epoch, batch, batches: progress.batch_ends(epoch, epochs, batch, batches),
     )
     save_model(training.model, run.retraining(seed) / "model.keras")

@@ -93,8 +93,8 @@ class RunDirectory:
             probe.unlink()
         except OSError as error:
             raise InputError(
-                f"run directory {self.path}: expected to be able to write there, found: {error.strerror or error}; choose another "
-                "with --runs-dir"
+                f"run directory {self.path}: expected to be able to write there, found: {error.strerror or error}; choose "
+                "another with --runs-dir"
             ) from error
 
 

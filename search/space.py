@@ -77,7 +77,7 @@ class SpaceModel(keras_tuner.HyperModel):
             if name not in hp:
                 hp.Fixed(name, value)
         try:
-            self.space.declare(pinning)  # type: ignore[arg-type]
+            self.space.declare(pinning)
         except InputError:
             raise
         except Exception as error:
@@ -147,8 +147,8 @@ def declared(model: SpaceModel) -> keras_tuner.HyperParameters:
         for one in hp.space:
             if sum(other.name == one.name for other in hp.space) > 1:
                 raise InputError(
-                    f"space: {one.name} is declared in more than one conditional scope, which Keras Tuner cannot tell apart; mark "
-                    f"each, as in {one.name}@one and {one.name}@other"
+                    f"space: {one.name} is declared in more than one conditional scope, which Keras Tuner cannot tell apart; "
+                    f"mark each, as in {one.name}@one and {one.name}@other"
                 )
             check_values(one.name, one.values if isinstance(one, Choice) else [one.default])
         Recipe.from_hyperparameters(recipe_values(hp, {}, model.pins))

@@ -133,8 +133,8 @@ def hand_back(study: optuna.Study, optuna_number: int) -> None:
 
 
 def hand_back_orphans(study: optuna.Study) -> None:
-    """Queue again the trials of workers that are gone: at once those of dead processes of this machine, and after the grace period
-    those whose heartbeat has stopped."""
+    """Queue again the trials of workers that are gone: at once those of dead processes of this machine, and after the
+    grace period those whose heartbeat has stopped."""
     fail_stale_trials(study)
     for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
         host, _, pid = trial.user_attrs.get("worker", "").rpartition(":")

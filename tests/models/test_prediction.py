@@ -13,7 +13,10 @@ from models.prediction import predict, read_face, read_faces
 from models.recipe import Recipe
 
 
-@pytest.mark.parametrize(("mode", "size", "suffix"), [("L", (48, 48), ".png"), ("RGB", (100, 80), ".jpg"), ("RGBA", (48, 48), ".png")])  # fmt: skip
+@pytest.mark.parametrize(
+    ("mode", "size", "suffix"),
+    [("L", (48, 48), ".png"), ("RGB", (100, 80), ".jpg"), ("RGBA", (48, 48), ".png")],
+)
 def test_pictures_of_any_kind_become_faces(
     mode: str, size: tuple[int, int], suffix: str, tmp_path: Path
 ) -> None:
