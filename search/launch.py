@@ -15,7 +15,7 @@ from search.clock import Clock
 from search.config import SearchArguments, check_continuation, read_arguments, write_config
 from search.oracles import ORACLES, Search, make_oracle
 from search.progress import Progress
-from search.retraining import retrain
+from search.retraining import forget_retraining, retrain
 from search.run_directory import RunDirectory
 from search.space import SpaceModel, declared, load_space, recipe_values
 from search.storage import heartbeat, open_storage, open_study, storage_url
@@ -89,8 +89,8 @@ def retrain_again(
     arguments = SearchArguments(**{**vars(old), **changes})
     dataset = _load(arguments)
     check_continuation(run, arguments, dataset.fingerprint)
-    for directory in run.metrics.parent.glob("seed-*"):
-        shutil.rmtree(directory)
+    forget_retraining(run)
+    run.metrics.unlink(missing_ok=True)
     clock = Clock(None, retrain_epochs=0, retrain_rows=0)
     return retrain_best(arguments, dataset, run, storage_url(run, storage), clock, progress, trial=trial)
 
@@ -150,14 +150,8 @@ def retrain_best(
             )
         raise NoTrialCompleted(f"no trial finished an epoch: {because}")
     epochs = clock.retrain_epochs(arguments.retrain_epochs, arguments.retrain_seeds)
-    shortened = (
-        f" (of {arguments.retrain_epochs}, for the time there is)"
-        if epochs < arguments.retrain_epochs
-        else ""
-    )
-    progress.say(
-        f"retraining trial {chosen.number} on the whole training split, up to {epochs} epochs{shortened}"
-    )
+    if epochs < arguments.retrain_epochs:
+        progress.say(f"the time there is allows {epochs} of {arguments.retrain_epochs} epochs of retraining")
     weights = weights_for(arguments, str(chosen.hyperparameters["backbone"]))
     return retrain(chosen, dataset, run, arguments, epochs=epochs, weights=weights, progress=progress)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import shutil
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
@@ -17,7 +18,7 @@ from models.saved import load_model, save_model
 from models.training import Training, train
 from search.config import SearchArguments
 from search.progress import Progress
-from search.run_directory import RunDirectory, write_json
+from search.run_directory import RunDirectory, read_json, write_json
 from search.study import TrialRecord
 
 SEED_RECIPES = [
@@ -44,13 +45,21 @@ def retrain(
     progress: Progress,
 ) -> dict[str, Any]:
     """Retrain `trial` with every seed, choose the seed and the epoch by validation accuracy, read the test split once, and write
-    best/model.keras and best/metrics.json. An interrupted retraining is continued.
+    best/model.keras and best/metrics.json.
+
+    A retraining of the same trial that was interrupted is continued with the epochs it was planned for, and one that has ended is
+    not done again. One of another trial is removed.
 
     Returns:
         The content of metrics.json.
     """
     recipe = Recipe.from_hyperparameters(trial.hyperparameters)
     seeds = [arguments.seed + i for i in range(arguments.retrain_seeds)]
+    epochs = _plan(run, trial.number, seeds, epochs)
+    if run.metrics.exists() and (done := read_json(run.metrics))["retraining"] == _description(trial.number, seeds, epochs):
+        progress.say(f"trial {trial.number} has been retrained before")
+        return done
+    progress.say(f"retraining trial {trial.number} on the whole training split, up to {epochs} epochs")
     trainings = {seed: _train(recipe, dataset, run, seed, epochs, weights, progress) for seed in seeds}
     best_seed = max(seeds, key=lambda seed: trainings[seed].best.val_accuracy)
     progress.say("retraining done; the test split is read now, once")
@@ -60,6 +69,28 @@ def retrain(
     metrics = _metrics(trial, trainings, figures, best_seed, epochs)
     write_json(run.metrics, metrics)
     return metrics
+
+
+def _plan(run: RunDirectory, trial: int, seeds: list[int], epochs: int) -> int:
+    """Return the epochs of the retraining that is under way, or begin a new one: the learning rate's course depends on them."""
+    if run.retraining_plan.exists():
+        planned = read_json(run.retraining_plan)
+        if planned == _description(trial, seeds, planned["epochs"]):
+            return planned["epochs"]
+    forget_retraining(run)
+    write_json(run.retraining_plan, _description(trial, seeds, epochs))
+    return epochs
+
+
+def _description(trial: int, seeds: list[int], epochs: int) -> dict[str, Any]:
+    return {"trial": trial, "seeds": seeds, "epochs": epochs}
+
+
+def forget_retraining(run: RunDirectory) -> None:
+    """Remove what earlier retrainings need to be continued. Their model and metrics stay until there are others."""
+    run.retraining_plan.unlink(missing_ok=True)
+    for directory in run.retraining_plan.parent.glob("seed-*"):
+        shutil.rmtree(directory)
 
 
 def _train(
@@ -136,4 +167,5 @@ def _metrics(
             for name in ("per_class", "confusion", "macro_f1", "majority_class_rate")
         },
         "seed_recipes": SEED_RECIPES,
+        "retraining": _description(trial.number, list(trainings), epochs),
     }

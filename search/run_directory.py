@@ -72,6 +72,10 @@ class RunDirectory:
     def metrics(self) -> Path:
         return self.path / "best" / "metrics.json"
 
+    @property
+    def retraining_plan(self) -> Path:
+        return self.path / "best" / "retraining.json"
+
     def trial(self, number: int) -> Path:
         """The directory of the trial that began as number `number`."""
         return self.path / "trials" / f"{number:04d}"
