@@ -56,7 +56,9 @@ def retrain(
     recipe = Recipe.from_hyperparameters(trial.hyperparameters)
     seeds = [arguments.seed + i for i in range(arguments.retrain_seeds)]
     epochs = _plan(run, trial.number, seeds, epochs)
-    if run.metrics.exists() and (done := read_json(run.metrics))["retraining"] == _description(trial.number, seeds, epochs):
+    if run.metrics.exists() and (done := read_json(run.metrics))["retraining"] == _description(
+        trial.number, seeds, epochs
+    ):
         progress.say(f"trial {trial.number} has been retrained before")
         return done
     progress.say(f"retraining trial {trial.number} on the whole training split, up to {epochs} epochs")

@@ -1,0 +1,62 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+from optuna.trial import TrialState
+
+from ferplus_data.errors import InputError
+from search.storage import hand_back, hand_back_orphans, lineages, open_storage, without_password, worker_name
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("sqlite:///runs/x/study.db", "sqlite:///runs/x/study.db"),
+        ("postgresql+psycopg://me:secret@host:5432/db", "postgresql+psycopg://me:***@host:5432/db"),
+        ("postgresql://me:se@cr:et@host/db", "postgresql://me:***@host/db"),
+    ],
+)
+def test_passwords_are_not_shown(url: str, shown: str) -> None:
+    assert without_password(url) == shown
+
+
+@pytest.mark.parametrize("url", ["nosuch://x", "sqlite:////no/such/folder/study.db", "not a url"])
+def test_a_storage_that_cannot_be_had_is_named(url: str) -> None:
+    with pytest.raises(InputError, match="storage"):
+        open_storage(url)
+
+
+def test_a_trial_handed_back_keeps_its_number_values_and_epochs(driver: Any) -> None:
+    study = driver.attach()
+    trial = study.ask()
+    trial.suggest_float("x", 0, 1)
+    trial.report(0.5, 1)
+    hand_back(study, trial.number)
+    ((number, waiting),) = lineages(study)
+    assert number == trial.number == 0 and waiting.state == TrialState.WAITING
+    assert waiting.params == trial.params and waiting.intermediate_values == {1: 0.5}
+    again = study.ask()
+    assert again.suggest_float("x", 0, 1) == trial.params["x"]
+    hand_back(study, trial.number)  # too late: nothing happens
+    assert len(lineages(study)) == 1
+
+
+def test_only_trials_of_dead_processes_are_orphans(driver: Any) -> None:
+    study = driver.attach()
+    dead = subprocess.run(
+        [sys.executable, "-c", "import os; print(os.getpid())"], capture_output=True, text=True
+    )
+    mine, orphan, far = study.ask(), study.ask(), study.ask()
+    host = worker_name().rpartition(":")[0]
+    for trial, worker in (
+        (mine, worker_name()),
+        (orphan, f"{host}:{dead.stdout.strip()}"),
+        (far, "elsewhere:1"),
+    ):
+        trial.set_user_attr("worker", worker)
+    hand_back_orphans(study)
+    states = {number: trial.state for number, trial in lineages(study)}
+    assert states == {0: TrialState.RUNNING, 1: TrialState.WAITING, 2: TrialState.RUNNING}
