@@ -6,11 +6,15 @@ import shutil
 from dataclasses import dataclass
 from typing import Any
 
+import keras_tuner
 import optuna
+from keras_tuner.engine.hyperparameters import Choice
 
 from ferplus_data.dataset import Dataset, Split, load_dataset, stratified
 from ferplus_data.errors import InputError
 from models.backbones import BACKBONES
+from models.build import build_model
+from models.recipe import Recipe
 from search.clock import Clock
 from search.config import SearchArguments, check_continuation, read_arguments, write_config
 from search.oracles import ORACLES, Search, make_oracle
@@ -170,6 +174,7 @@ def _prepare(arguments: SearchArguments, progress: Progress) -> _Prepared:
     pins = {**({"image_size": arguments.image_size} if arguments.image_size else {}), **arguments.pins}
     model = SpaceModel(space, pins)
     hyperparameters = declared(model)
+    _check_weights(arguments, hyperparameters)
     dataset = _load(arguments)
     counts = ", ".join(f"{len(getattr(dataset, name)):,} {name}" for name in ("train", "val", "test"))
     progress.say(f"data {dataset.source}: {counts} faces")
@@ -187,6 +192,17 @@ def _prepare(arguments: SearchArguments, progress: Progress) -> _Prepared:
             pruner=arguments.pruner,
         ),
     )
+
+
+def _check_weights(arguments: SearchArguments, hyperparameters: keras_tuner.HyperParameters) -> None:
+    """Raise InputError now, not in every trial, if the weights of a backbone in the space cannot be had or do not fit."""
+    for hp in hyperparameters.space:
+        if hp.name == "backbone":
+            for name in hp.values if isinstance(hp, Choice) else [hp.default]:
+                if (weights := weights_for(arguments, name)) != "none":
+                    build_model(
+                        Recipe(backbone=name, image_size=BACKBONES[name].min_image_size), weights=weights
+                    )
 
 
 def _load(arguments: SearchArguments) -> Dataset:

@@ -4,9 +4,11 @@ What the project adds to each Optuna trial, as user attributes:
     hyperparameters   the values under the names that the user knows
     worker            host:pid of the process that runs it
     error             why it failed
+    deaths            how often its worker died
     discarded         why it is no part of the study: it was over the budget or a repetition
-A trial whose worker was interrupted or died is failed and queued again as a new Optuna trial (Optuna's own retry, which notes the
-lineage in system attributes). Both are one trial to the user: the last of the line, under the number and directory of the first.
+A trial whose worker was interrupted or died is failed and queued again as a new Optuna trial, with the lineage in system
+attributes under the name that Optuna's own retry gives it. Both are one trial to the user: the last of the line, under the
+number and directory of the first.
 """
 
 from __future__ import annotations
@@ -17,10 +19,10 @@ import os
 import socket
 import threading
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import optuna
-from optuna.storages import RDBStorage, RetryHeartbeatStaleTrialCallback, fail_stale_trials
+from optuna.storages import RDBStorage, fail_stale_trials
 from optuna.trial import FrozenTrial, TrialState
 
 from ferplus_data.errors import InputError
@@ -30,12 +32,8 @@ HEARTBEAT_SECONDS = 10
 GRACE_SECONDS = 120
 RETRIES = 3
 
-warnings.filterwarnings("ignore", category=optuna.exceptions.ExperimentalWarning)
 # Said of ask-and-tell with a heartbeat, which `heartbeat` below takes care of.
 warnings.filterwarnings("ignore", message="Heartbeat of storage is supposed to be used with")
-# An interruption on purpose costs a trial none of its retries.
-_requeue_freely = RetryHeartbeatStaleTrialCallback(inherit_intermediate_values=True)
-_requeue = RetryHeartbeatStaleTrialCallback(max_retry=RETRIES, inherit_intermediate_values=True)
 
 
 def storage_url(run: RunDirectory, url: str | None) -> str:
@@ -61,7 +59,7 @@ def open_storage(url: str, *, grace: int = GRACE_SECONDS) -> RDBStorage:
             engine_kwargs=connect,
             heartbeat_interval=HEARTBEAT_SECONDS,
             grace_period=grace,
-            heartbeat_stale_trial_callback=_requeue,
+            heartbeat_stale_trial_callback=_requeue_after_death,
         )
     except Exception as error:
         # SQLAlchemy, the driver and alembic raise what they like; the user needs to know which database it was.
@@ -123,23 +121,49 @@ def is_continuation(trial: FrozenTrial) -> bool:
 
 
 def hand_back(study: optuna.Study, optuna_number: int) -> None:
-    """Queue a running trial again, to be continued from its checkpoint by whoever comes next. Of several processes that do so at
-    once, the first has its way."""
-    try:
-        study.tell(optuna_number, state=TrialState.FAIL)
-    except ValueError:  # finished meanwhile
-        return
-    _requeue_freely(study, study.get_trials(deepcopy=False)[optuna_number])
+    """Queue a running trial again, to be continued from its checkpoint by whoever comes next."""
+    _end_and(_requeue, study, optuna_number)
 
 
 def hand_back_orphans(study: optuna.Study) -> None:
     """Queue again the trials of workers that are gone: at once those of dead processes of this machine, and after the
-    grace period those whose heartbeat has stopped."""
+    grace period those whose heartbeat has stopped. A trial whose worker has died RETRIES times before stays failed."""
     fail_stale_trials(study)
     for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
         host, _, pid = trial.user_attrs.get("worker", "").rpartition(":")
         if host == socket.gethostname() and not _alive(int(pid)):
-            hand_back(study, trial.number)
+            _end_and(_requeue_after_death, study, trial.number)
+
+
+def _end_and(
+    requeue: Callable[[optuna.Study, FrozenTrial], None], study: optuna.Study, optuna_number: int
+) -> None:
+    # Of several processes that do so at once, the first has its way.
+    try:
+        study.tell(optuna_number, state=TrialState.FAIL)
+    except ValueError:  # finished meanwhile
+        return
+    requeue(study, study.get_trials(deepcopy=False)[optuna_number])
+
+
+def _requeue(study: optuna.Study, trial: FrozenTrial, deaths: int = 0) -> None:
+    died = {"deaths": deaths} if deaths else {}
+    study.add_trial(
+        optuna.create_trial(
+            state=TrialState.WAITING,
+            params=trial.params,
+            distributions=trial.distributions,
+            user_attrs={**trial.user_attrs, **died},
+            system_attrs={**trial.system_attrs, "failed_trial": number_of(trial)},
+            intermediate_values=trial.intermediate_values,
+        )
+    )
+
+
+def _requeue_after_death(study: optuna.Study, trial: FrozenTrial) -> None:
+    deaths = trial.user_attrs.get("deaths", 0) + 1
+    if deaths <= RETRIES:
+        _requeue(study, trial, deaths)
 
 
 def _alive(pid: int) -> bool:

@@ -106,6 +106,6 @@ def _record(run: RunDirectory, number: int, trial: FrozenTrial) -> TrialRecord:
         started=trial.datetime_start,
         ended=trial.datetime_complete,
         worker=trial.user_attrs.get("worker"),
-        error=trial.user_attrs.get("error"),
+        error=trial.user_attrs.get("error", "its worker died" if trial.state == TrialState.FAIL else None),
         directory=run.trial(number),
     )

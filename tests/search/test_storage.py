@@ -8,7 +8,20 @@ import pytest
 from optuna.trial import TrialState
 
 from ferplus_data.errors import InputError
-from search.storage import hand_back, hand_back_orphans, lineages, open_storage, without_password, worker_name
+from search.storage import (
+    RETRIES,
+    hand_back,
+    hand_back_orphans,
+    lineages,
+    open_storage,
+    without_password,
+    worker_name,
+)
+
+
+def dead_process() -> str:
+    program = [sys.executable, "-c", "import os; print(os.getpid())"]
+    return subprocess.run(program, capture_output=True, text=True).stdout.strip()
 
 
 @pytest.mark.parametrize(
@@ -46,17 +59,26 @@ def test_a_trial_handed_back_keeps_its_number_values_and_epochs(driver: Any) -> 
 
 def test_only_trials_of_dead_processes_are_orphans(driver: Any) -> None:
     study = driver.attach()
-    dead = subprocess.run(
-        [sys.executable, "-c", "import os; print(os.getpid())"], capture_output=True, text=True
-    )
     mine, orphan, far = study.ask(), study.ask(), study.ask()
     host = worker_name().rpartition(":")[0]
     for trial, worker in (
         (mine, worker_name()),
-        (orphan, f"{host}:{dead.stdout.strip()}"),
+        (orphan, f"{host}:{dead_process()}"),
         (far, "elsewhere:1"),
     ):
         trial.set_user_attr("worker", worker)
     hand_back_orphans(study)
     states = {number: trial.state for number, trial in lineages(study)}
     assert states == {0: TrialState.RUNNING, 1: TrialState.WAITING, 2: TrialState.RUNNING}
+
+
+def test_a_trial_that_kills_its_workers_is_given_up(driver: Any) -> None:
+    study = driver.attach()
+    host = worker_name().rpartition(":")[0]
+    for _ in range(RETRIES + 1):
+        trial = study.ask()
+        trial.suggest_float("x", 0, 1)
+        trial.set_user_attr("worker", f"{host}:{dead_process()}")
+        hand_back_orphans(study)
+    ((number, last),) = lineages(study)
+    assert number == 0 and last.state == TrialState.FAIL and last.user_attrs["deaths"] == RETRIES
