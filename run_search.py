@@ -16,7 +16,7 @@ import typer
 
 from ferplus_data.errors import InputError
 
-DONE, BAD_INPUT, NO_TRIAL_COMPLETED, INTERRUPTED = 0, 2, 3, 130
+DONE, NOT_EQUAL, BAD_INPUT, NO_TRIAL_COMPLETED, INTERRUPTED = 0, 1, 2, 3, 130
 COMMANDS_HELP = """Hyperparameter search for facial-expression models on FER+.
 
 Without a command: search. Without any argument: a search on generated faces, in a few minutes on two CPU cores."""
@@ -145,7 +145,7 @@ def search(
             search_fraction=defaults.search_fraction if search_fraction is None else search_fraction,
             seed=seed,
             weights=weights,
-            image_size=int(pins.pop("image_size", image_size)),
+            image_size=image_size,
             subset=subset,
             dedupe=dedupe,
             pins=pins,
@@ -335,12 +335,16 @@ class _interruptible:
     """Turns Ctrl-C and SIGTERM into the exit code 130 and the command that goes on."""
 
     def __enter__(self) -> None:
-        signal.signal(signal.SIGTERM, signal.getsignal(signal.SIGINT) or signal.default_int_handler)
+        # Explicitly: a shell that starts a job in the background has it ignore SIGINT.
+        for interruption in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(interruption, signal.default_int_handler)
 
     def __exit__(self, kind: Any, error: Any, traceback: Any) -> None:
         if kind is KeyboardInterrupt:
             typer.echo(
-                "interrupted; nothing finished is lost. To continue: python " + shlex.join(sys.argv), err=True
+                "interrupted; nothing finished is lost. To continue: python "
+                + shlex.join(word for word in sys.argv if word != "--fresh"),
+                err=True,
             )
             raise typer.Exit(INTERRUPTED)
 
@@ -356,10 +360,14 @@ def main(arguments: list[str] | None = None) -> int:
         return _fail(str(error), BAD_INPUT)
     except typer.TyperException as error:
         return _fail(getattr(error, "format_message", error.__str__)(), BAD_INPUT)
+    except OSError as error:
+        return _fail(f"{error.filename or ''}: {error.strerror or error}".lstrip(": "), BAD_INPUT)
     except Exception as error:
-        if type(error).__name__ == "NoTrialCompleted":
-            return _fail(str(error), NO_TRIAL_COMPLETED)
-        raise
+        # By name, for their modules may not be loaded, and loading them takes seconds.
+        code = {"NoTrialCompleted": NO_TRIAL_COMPLETED, "ParityError": NOT_EQUAL}.get(type(error).__name__)
+        if code is None:
+            raise
+        return _fail(str(error), code)
 
 
 def _fail(message: str, code: int) -> int:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import os
 import re
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
+from typing import Any
 
 import keras
 
@@ -34,14 +36,28 @@ class Checkpoints:
     `history.csv` is the commit record: an epoch exists once its row is there. Its weights (with the optimizer's state)
     are written before the row and those of the epoch before are removed after it, so a process killed at any moment
     leaves the last finished epoch whole.
+
+    Args:
+        directory: Of this training alone.
+        identity: What the training is, as plain values. A directory that holds another training's files is emptied of them.
     """
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, identity: dict[str, Any] | None = None) -> None:
         self.directory = directory
         directory.mkdir(parents=True, exist_ok=True)
+        if identity is not None:
+            self._own(json.dumps(identity, sort_keys=True))
         self.history_path = directory / "history.csv"
         self.best_path = directory / "best.weights.h5"
         self.history: list[Epoch] = read_history(self.history_path)
+
+    def _own(self, identity: str) -> None:
+        record = self.directory / "training.json"
+        if not record.exists() or record.read_text() != identity:
+            for name in ("history.csv", "best.weights.h5", "model.keras"):
+                (self.directory / name).unlink(missing_ok=True)
+            self._remove_epochs(keep=None)
+            _write(record, lambda temporary: Path(temporary).write_text(identity))
 
     @property
     def best(self) -> Epoch | None:

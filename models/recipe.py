@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -83,11 +84,11 @@ class Recipe:
     def _check(self) -> None:
         for name, table in _TABLES.items():
             _check_choice(name, getattr(self, name), table)
-        for name, (low, high) in _RANGES.items():
-            if not low <= getattr(self, name) <= high:
-                raise InputError(
-                    f"hyperparameter {name}: expected {low:g} to {high:g}, found {getattr(self, name):g}"
-                )
+        ranged = {name: (getattr(self, name), _RANGES[name]) for name in _RANGES}
+        ranged |= {name: (value, _POLICY_RANGES[name]) for name, value in self.policy_parameters.items()}
+        for name, (value, (low, high)) in ranged.items():
+            if not low <= value <= high:
+                raise InputError(f"hyperparameter {name}: expected {low:g} to {high:g}, found {value:g}")
         BACKBONES[self.backbone].check_image_size(self.resolved_image_size)
 
     @property
@@ -116,6 +117,16 @@ _RANGES: dict[str, tuple[float, float]] = {
     "label_smoothing": (0, _BELOW_ONE),
     "batch_size": (1, 65536),
     "patience": (1, 100_000),
+    "freeze_before": (-10_000, 0),
+}
+_POLICY_RANGES: dict[str, tuple[float, float]] = {
+    "plateau_factor": (1e-6, 1),
+    "plateau_patience": (0, 1e6),
+    "step_factor": (1e-6, 1),
+    "step_epochs": (1, 1e6),
+    "warmup_epochs": (0, 1e6),
+    "decay_rate": (1e-6, 1),
+    "peak_fraction": (1e-3, _BELOW_ONE),
 }
 
 
@@ -166,6 +177,6 @@ def _typed(name: str, value: Any) -> Any:
 
 
 def _number(name: str, value: Any) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float):
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
         raise InputError(f"hyperparameter {name}: expected a number, found {value!r}")
     return float(value)

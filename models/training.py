@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import keras
@@ -79,7 +79,14 @@ def train(
     keras.utils.set_random_seed(seed)
     model = build_model(recipe, weights=weights)
     compile_model(model, recipe)
-    checkpoints = Checkpoints(directory)
+    identity = {
+        "recipe": asdict(recipe),
+        "epochs": epochs,
+        "seed": seed,
+        "weights": weights,
+        "rows": len(split),
+    }
+    checkpoints = Checkpoints(directory, identity)
     done = checkpoints.restore(model)
     stopped = any([on_epoch(epoch) for epoch in checkpoints.history]) if on_epoch else False
     if done < epochs and not stopped and not _patience_over(checkpoints, recipe):

@@ -35,7 +35,7 @@ _PACKAGES = [
 ]
 _UNITS = {"d": 86400, "h": 3600, "m": 60, "s": 1}
 # What may differ when a study is continued; anything else would mix trials that cannot be compared.
-_MAY_CHANGE = {"trials", "timeout", "retrain_seeds", "retrain_epochs", "oracle", "pruner"}
+_MAY_CHANGE = {"trials", "timeout", "retrain_seeds", "retrain_epochs", "pruner"}
 
 
 @dataclass(frozen=True)
@@ -90,6 +90,8 @@ class SearchArguments:
                 raise InputError(
                     f"--{name.replace('_', '-')}: expected above 0 and up to 1, found {getattr(self, name):g}"
                 )
+        if self.seed < 0:
+            raise InputError(f"--seed: expected 0 or more, found {self.seed}")
         if self.timeout is not None and self.timeout <= 0:
             raise InputError(f"--timeout: expected more than 0 seconds, found {self.timeout:g}")
 
@@ -111,8 +113,12 @@ def parse_duration(text: str | None) -> float | None:
     return sum(float(n) * _UNITS[unit] for n, unit in re.findall(r"([\d.]+)([dhms])", text))
 
 
-def write_config(run: RunDirectory, arguments: SearchArguments, dataset: Dataset) -> None:
-    """Write config.json: all that is needed to run the study again. The storage's URL is not in it, for its password."""
+def write_config(run: RunDirectory, arguments: SearchArguments, dataset: Dataset, space: Any) -> None:
+    """Write config.json: all that is needed to run the study again, and what its `space` declared. The storage's URL is not
+    in it, for its password. Of a study that is continued only the arguments are written anew."""
+    if run.config.exists():
+        write_json(run.config, {**read_json(run.config), "arguments": dataclasses.asdict(arguments)})
+        return
     write_json(
         run.config,
         {
@@ -131,6 +137,7 @@ def write_config(run: RunDirectory, arguments: SearchArguments, dataset: Dataset
                 },
             },
             "git_commit": _git_commit(),
+            "space": space,
         },
     )
 
@@ -151,8 +158,11 @@ def read_arguments(run: RunDirectory) -> SearchArguments:
         raise InputError(f"{run.config}: expected the arguments of a search, found {error}") from error
 
 
-def check_continuation(run: RunDirectory, arguments: SearchArguments, fingerprint: str) -> None:
-    """Raise InputError if the study in `run` was made with arguments or data whose trials cannot be compared with new ones."""
+def check_continuation(
+    run: RunDirectory, arguments: SearchArguments, fingerprint: str, space: Any = None
+) -> None:
+    """Raise InputError if the study in `run` was made with arguments, data (by its `fingerprint`) or, when it is given, a `space`
+    whose trials cannot be compared with new ones."""
     old = read_arguments(run)
     for name, value in dataclasses.asdict(arguments).items():
         if name not in _MAY_CHANGE and name != "data" and value != getattr(old, name):
@@ -160,6 +170,10 @@ def check_continuation(run: RunDirectory, arguments: SearchArguments, fingerprin
                 f"study {run.study}: was begun with {name}={getattr(old, name)!r}, found {value!r}; give the same, another "
                 "--study, or --fresh"
             )
+    if space is not None and space != read_json(run.config)["space"]:
+        raise InputError(
+            f"study {run.study}: its space {arguments.space} declares other hyperparameters now; give another --study, or --fresh"
+        )
     begun_with = read_json(run.config)["data"]["fingerprint"]
     if begun_with != fingerprint:
         raise InputError(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from dataclasses import dataclass
 from typing import Any
@@ -19,7 +20,7 @@ from search.clock import Clock
 from search.config import SearchArguments, check_continuation, read_arguments, write_config
 from search.oracles import ORACLES, Search, make_oracle
 from search.progress import Progress
-from search.retraining import forget_retraining, retrain
+from search.retraining import retrain
 from search.run_directory import RunDirectory
 from search.space import SpaceModel, declared, load_space, recipe_values
 from search.storage import heartbeat, open_storage, open_study, storage_url
@@ -38,6 +39,11 @@ class _Prepared:
     model: SpaceModel
     search: Search
 
+    @property
+    def space(self) -> dict[str, Any]:
+        """All that the space declares, as plain values."""
+        return json.loads(json.dumps(self.search.hyperparameters.get_config()["space"]))
+
 
 def search(
     arguments: SearchArguments, run: RunDirectory, *, storage: str | None, fresh: bool, progress: Progress
@@ -55,9 +61,9 @@ def search(
     if fresh:
         _forget(run, url)
     if run.config.exists():
-        check_continuation(run, arguments, prepared.dataset.fingerprint)
+        check_continuation(run, arguments, prepared.dataset.fingerprint, prepared.space)
         progress.say(f"study {run.study} continues")
-    write_config(run, arguments, prepared.dataset)
+    write_config(run, arguments, prepared.dataset, prepared.space)
     clock = Clock(
         arguments.timeout,
         retrain_epochs=arguments.retrain_epochs * arguments.retrain_seeds,
@@ -72,8 +78,12 @@ def search(
 def join(run: RunDirectory, *, storage: str | None, progress: Progress) -> None:
     """Run trials of the study in `run` beside its other workers until there are none left."""
     arguments = read_arguments(run)
+    if arguments.oracle.startswith("kt-") or arguments.oracle == "bayesian":
+        raise InputError(
+            f"study {run.study}: its oracle {arguments.oracle} is Keras Tuner's own and has room for one worker"
+        )
     prepared = _prepare(arguments, progress)
-    check_continuation(run, arguments, prepared.dataset.fingerprint)
+    check_continuation(run, arguments, prepared.dataset.fingerprint, prepared.space)
     clock = Clock(None, retrain_epochs=0, retrain_rows=0)
     progress.say(run_trials(arguments, prepared, run, storage_url(run, storage), clock, progress))
 
@@ -93,10 +103,10 @@ def retrain_again(
     arguments = SearchArguments(**{**vars(old), **changes})
     dataset = _load(arguments)
     check_continuation(run, arguments, dataset.fingerprint)
-    forget_retraining(run)
-    run.metrics.unlink(missing_ok=True)
     clock = Clock(None, retrain_epochs=0, retrain_rows=0)
-    return retrain_best(arguments, dataset, run, storage_url(run, storage), clock, progress, trial=trial)
+    return retrain_best(
+        arguments, dataset, run, storage_url(run, storage), clock, progress, trial=trial, again=True
+    )
 
 
 def run_trials(
@@ -111,7 +121,7 @@ def run_trials(
     storage = open_storage(url)
 
     def attach(**options: Any) -> optuna.Study:
-        return open_study(storage, run.study, **options)
+        return open_study(storage, run.stored_name(), **options)
 
     study = attach()
     oracle = make_oracle(arguments.oracle, prepared.search, attach)
@@ -128,7 +138,7 @@ def run_trials(
         progress=progress,
     )
     progress.follow(study, arguments.trials)
-    with heartbeat(study, storage):
+    with heartbeat(study):
         tuner.search()
     return oracle.stopped_because or "the time for it is over"
 
@@ -142,6 +152,7 @@ def retrain_best(
     progress: Progress,
     *,
     trial: int | None = None,
+    again: bool = False,
     because: str = "",
 ) -> dict[str, Any]:
     """Retrain the best trial (or number `trial`) as long as the clock allows."""
@@ -156,8 +167,10 @@ def retrain_best(
     epochs = clock.retrain_epochs(arguments.retrain_epochs, arguments.retrain_seeds)
     if epochs < arguments.retrain_epochs:
         progress.say(f"the time there is allows {epochs} of {arguments.retrain_epochs} epochs of retraining")
-    weights = weights_for(arguments, str(chosen.hyperparameters["backbone"]))
-    return retrain(chosen, dataset, run, arguments, epochs=epochs, weights=weights, progress=progress)
+    weights = weights_for(arguments, Recipe.from_hyperparameters(chosen.hyperparameters).backbone)
+    return retrain(
+        chosen, dataset, run, arguments, epochs=epochs, weights=weights, progress=progress, again=again
+    )
 
 
 def weights_for(arguments: SearchArguments, backbone: str) -> str:

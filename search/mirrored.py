@@ -14,7 +14,7 @@ from keras_tuner.engine.trial import Trial, TrialStatus
 from optuna.trial import TrialState
 
 from search.oracle import OBJECTIVE, reason_of
-from search.storage import hand_back, hand_back_orphans, number_of, worker_name
+from search.storage import claim, hand_back, hand_back_orphans, number_of
 
 
 def mirrored(oracle: type[keras_tuner.Oracle]) -> type[keras_tuner.Oracle]:
@@ -51,9 +51,10 @@ def mirrored(oracle: type[keras_tuner.Oracle]) -> type[keras_tuner.Oracle]:
             # A trial that Keras Tuner retries after a restart is, in the study, an orphan that was queued again.
             hand_back_orphans(self.study)
             self._mirrors[trial.trial_id] = asked = self.study.ask()
-            asked.set_user_attr("keras_tuner_trial", trial.trial_id)
-            asked.set_user_attr("hyperparameters", dict(trial.hyperparameters.values))
-            asked.set_user_attr("worker", worker_name())
+            claim(self.study, asked)
+            # Without what Keras Tuner's Hyperband keeps there of its own.
+            values = {k: v for k, v in trial.hyperparameters.values.items() if not k.startswith("tuner/")}
+            asked.set_user_attr("hyperparameters", values)
 
         def number(self, trial_id: str) -> int:
             """The number, to the user, of a running trial."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import datetime
 import logging
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -15,14 +17,14 @@ from optuna.distributions import CategoricalDistribution, IntDistribution
 from optuna.trial import FrozenTrial, TrialState
 
 from search.distributions import distribution, to_drawn, to_value
-from search.space import SpaceModel
+from search.space import SpaceError, SpaceModel
 from search.storage import (
+    claim,
     hand_back,
     hand_back_orphans,
     is_continuation,
     lineages,
     number_of,
-    worker_name,
 )
 
 OBJECTIVE = "val_accuracy"
@@ -71,6 +73,7 @@ class OptunaOracle(keras_tuner.Oracle):
         self.verbose = 0
         self.study = study
         self.stopped_because: str | None = None
+        self._started = datetime.datetime.now()
         self._model = model
         self.ongoing_trials: dict[str, Trial] = {}
         self._epochs = epochs
@@ -113,12 +116,20 @@ class OptunaOracle(keras_tuner.Oracle):
     def _ask(self) -> tuple[str, dict[str, Any]] | None:
         for _ in range(_COLLISIONS):
             asked = self.study.ask()
-            values = self._suggest(asked)
+            claim(self.study, asked)
+            try:
+                values = self._suggest(asked)
+            except SpaceError as error:  # for what was drawn; the next draw may be another matter
+                asked.set_user_attr("error", str(error))
+                self.study.tell(asked, state=TrialState.FAIL)
+                self.stopped_because = self._failed_in_a_row(lineages(self.study))
+                if self.stopped_because is not None:
+                    return None
+                continue
             frozen = self.study.get_trials(deepcopy=False)[asked.number]
             refusal = None if is_continuation(frozen) else self._refusal(asked.number, values)
             if refusal is None:
                 asked.set_user_attr("hyperparameters", values)
-                asked.set_user_attr("worker", worker_name())
                 trial_id = f"{number_of(frozen):04d}"
                 self._running[trial_id] = asked
                 self._values[trial_id] = dict(frozen.intermediate_values)
@@ -192,16 +203,16 @@ class OptunaOracle(keras_tuner.Oracle):
         running = self._running.pop(trial.trial_id)
         values = list(self._values.pop(trial.trial_id).values())
         if trial.status != TrialStatus.COMPLETED or not values:
-            running.set_user_attr(
-                "error", reason_of(trial.message or "the trial ended without a finished epoch")
-            )
-            self.study.tell(running, state=TrialState.FAIL)
+            # A worker that was held up for longer than the grace period finds its trial ended and in other hands.
+            with contextlib.suppress(optuna.exceptions.UpdateFinishedTrialError):
+                running.set_user_attr("error", reason_of(trial.message or "the trial ended without an epoch"))
+            self.study.tell(running, state=TrialState.FAIL, skip_if_finished=True)
             trial.status = TrialStatus.FAILED
         elif trial.trial_id in self._pruned:
             # Optuna takes the last reported value for a pruned trial.
-            self.study.tell(running, state=TrialState.PRUNED)
+            self.study.tell(running, state=TrialState.PRUNED, skip_if_finished=True)
         else:
-            self.study.tell(running, max(values))
+            self.study.tell(running, max(values), skip_if_finished=True)
         if values:
             trial.score = max(values)
         self._forget(trial)
@@ -223,9 +234,14 @@ class OptunaOracle(keras_tuner.Oracle):
         }
 
     def _failed_in_a_row(self, trials: list[tuple[int, FrozenTrial]]) -> str | None:
+        # Those of an earlier run may have had a cause that is gone.
         finished = sorted(
-            (trial for _, trial in trials if trial.state.is_finished()),
-            key=lambda t: t.datetime_complete.timestamp() if t.datetime_complete else 0.0,
+            (
+                t
+                for _, t in trials
+                if t.datetime_complete is not None and t.datetime_complete >= self._started
+            ),
+            key=lambda t: t.datetime_complete or self._started,
         )
         last = finished[-MAX_FAILURES:]
         if len(last) == MAX_FAILURES and all(t.state == TrialState.FAIL for t in last):

@@ -59,6 +59,7 @@ def _optuna(search: Search, attach: Attach, *, sampler: str, pruner: str | None 
 def _keras_tuner(
     search: Search, attach: Attach, *, oracle: type[keras_tuner.Oracle], **options: Any
 ) -> keras_tuner.Oracle:
+    # To Keras Tuner a seed of 0 is none.
     # Hyperband's brackets decide how many trials there are and which epochs each has, and the grid has an order of its own: a
     # recipe has no place in either.
     if oracle is keras_tuner.oracles.HyperbandOracle:
@@ -68,7 +69,7 @@ def _keras_tuner(
     if oracle not in (keras_tuner.oracles.HyperbandOracle, _GridSearchOracle):
         options["recipes"] = search.recipes
     return mirrored(oracle)(
-        study=attach(), seed=search.seed, hyperparameters=search.hyperparameters, **options
+        study=attach(), seed=search.seed + 1, hyperparameters=search.hyperparameters, **options
     )
 
 

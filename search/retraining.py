@@ -12,6 +12,7 @@ from typing import Any
 import keras
 
 from ferplus_data.dataset import Dataset
+from models.checkpoints import Checkpoints
 from models.evaluation import evaluate
 from models.recipe import Recipe
 from models.saved import load_model, save_model
@@ -43,24 +44,26 @@ def retrain(
     epochs: int,
     weights: str,
     progress: Progress,
+    again: bool = False,
 ) -> dict[str, Any]:
     """Retrain `trial` with every seed, choose the seed and the epoch by validation accuracy, read the test split once, and write
     best/model.keras and best/metrics.json.
 
     A retraining of the same trial that was interrupted is continued with the epochs it was planned for, and one that has ended is
-    not done again. One of another trial is removed.
+    not done again unless `again` is set.
 
     Returns:
         The content of metrics.json.
     """
     recipe = Recipe.from_hyperparameters(trial.hyperparameters)
     seeds = [arguments.seed + i for i in range(arguments.retrain_seeds)]
-    epochs = _plan(run, trial.number, seeds, epochs)
-    if run.metrics.exists() and (done := read_json(run.metrics))["retraining"] == _description(
-        trial.number, seeds, epochs
-    ):
-        progress.say(f"trial {trial.number} has been retrained before")
-        return done
+    asked_for = {"trial": trial.number, "seeds": seeds, "epochs": arguments.retrain_epochs}
+    if not run.retraining_plan.exists() and not again and run.metrics.exists():
+        done = read_json(run.metrics)
+        if done["retraining"] == asked_for:
+            progress.say(f"trial {trial.number} has been retrained before")
+            return done
+    epochs = _plan(run, asked_for, epochs)
     progress.say(f"retraining trial {trial.number} on the whole training split, up to {epochs} epochs")
     trainings = {seed: _train(recipe, dataset, run, seed, epochs, weights, progress) for seed in seeds}
     best_seed = max(seeds, key=lambda seed: trainings[seed].best.val_accuracy)
@@ -68,31 +71,25 @@ def retrain(
     candidates = {seed: run.retraining(seed) / "model.keras" for seed in seeds}
     figures = {seed: _evaluate(candidates[seed], dataset) for seed in seeds}
     save_model(load_model(candidates[best_seed]), run.best_model)
-    metrics = _metrics(trial, trainings, figures, best_seed, epochs)
+    metrics = {**_metrics(trial, trainings, figures, best_seed, epochs), "retraining": asked_for}
     write_json(run.metrics, metrics)
+    run.retraining_plan.unlink()
+    for seed in seeds:
+        Checkpoints(run.retraining(seed)).finish()
     return metrics
 
 
-def _plan(run: RunDirectory, trial: int, seeds: list[int], epochs: int) -> int:
-    """Return the epochs of the retraining that is under way, or begin a new one: the learning rate's course depends on them."""
+def _plan(run: RunDirectory, asked_for: dict[str, Any], epochs: int) -> int:
+    """Return the epochs of the retraining that is under way, for the learning rate's course depends on them, or begin a new one.
+    The model and the metrics of an earlier one stay until there are others."""
     if run.retraining_plan.exists():
-        planned = read_json(run.retraining_plan)
-        if planned == _description(trial, seeds, planned["epochs"]):
-            return planned["epochs"]
-    forget_retraining(run)
-    write_json(run.retraining_plan, _description(trial, seeds, epochs))
-    return epochs
-
-
-def _description(trial: int, seeds: list[int], epochs: int) -> dict[str, Any]:
-    return {"trial": trial, "seeds": seeds, "epochs": epochs}
-
-
-def forget_retraining(run: RunDirectory) -> None:
-    """Remove what earlier retrainings need to be continued. Their model and metrics stay until there are others."""
-    run.retraining_plan.unlink(missing_ok=True)
+        plan = read_json(run.retraining_plan)
+        if plan["asked_for"] == asked_for:
+            return plan["epochs"]
     for directory in run.retraining_plan.parent.glob("seed-*"):
         shutil.rmtree(directory)
+    write_json(run.retraining_plan, {"asked_for": asked_for, "epochs": epochs})
+    return epochs
 
 
 def _train(
@@ -169,5 +166,4 @@ def _metrics(
             for name in ("per_class", "confusion", "macro_f1", "majority_class_rate")
         },
         "seed_recipes": SEED_RECIPES,
-        "retraining": _description(trial.number, list(trainings), epochs),
     }

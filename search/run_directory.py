@@ -52,6 +52,10 @@ class RunDirectory:
     def study(self) -> str:
         return self.path.name
 
+    def stored_name(self) -> str:
+        """The study's name in the storage: that of the directory when it was begun, wherever it has been copied since."""
+        return read_json(self.config)["study"] if self.config.exists() else self.study
+
     @property
     def config(self) -> Path:
         return self.path / "config.json"

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
+from typing import Any
 
 import optuna
 from optuna.samplers import BaseSampler
@@ -26,7 +28,14 @@ def _random(seed: int) -> BaseSampler:
 
 def _grid(seed: int) -> BaseSampler:
     # Walks the tree of a conditional space, which GridSampler's plain product cannot.
-    return optuna.samplers.BruteForceSampler(seed=seed)
+    return _BruteForceSampler(seed=seed)
+
+
+class _BruteForceSampler(optuna.samplers.BruteForceSampler):
+    def after_trial(self, *arguments: Any, **options: Any) -> None:
+        # At the last point it asks the study to stop, which only study.optimize can; the oracle sees the end by itself.
+        with contextlib.suppress(RuntimeError):
+            super().after_trial(*arguments, **options)
 
 
 def _cmaes(seed: int) -> BaseSampler:

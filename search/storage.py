@@ -2,7 +2,7 @@
 
 What the project adds to each Optuna trial, as user attributes:
     hyperparameters   the values under the names that the user knows
-    worker            host:pid of the process that runs it
+    worker            host:pid:token of the process that runs it
     error             why it failed
     deaths            how often its worker died
     discarded         why it is no part of the study: it was over the budget or a repetition
@@ -16,6 +16,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import secrets
 import socket
 import threading
 import warnings
@@ -130,8 +131,7 @@ def hand_back_orphans(study: optuna.Study) -> None:
     grace period those whose heartbeat has stopped. A trial whose worker has died RETRIES times before stays failed."""
     fail_stale_trials(study)
     for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
-        host, _, pid = trial.user_attrs.get("worker", "").rpartition(":")
-        if host == socket.gethostname() and not _alive(int(pid)):
+        if _is_dead(trial.user_attrs.get("worker")):
             _end_and(_requeue_after_death, study, trial.number)
 
 
@@ -141,19 +141,21 @@ def _end_and(
     # Of several processes that do so at once, the first has its way.
     try:
         study.tell(optuna_number, state=TrialState.FAIL)
-    except ValueError:  # finished meanwhile
+    except (ValueError, optuna.exceptions.UpdateFinishedTrialError):  # finished meanwhile
         return
     requeue(study, study.get_trials(deepcopy=False)[optuna_number])
 
 
 def _requeue(study: optuna.Study, trial: FrozenTrial, deaths: int = 0) -> None:
-    died = {"deaths": deaths} if deaths else {}
+    attributes = {name: value for name, value in trial.user_attrs.items() if name != "worker"}
+    if deaths:
+        attributes["deaths"] = deaths
     study.add_trial(
         optuna.create_trial(
             state=TrialState.WAITING,
             params=trial.params,
             distributions=trial.distributions,
-            user_attrs={**trial.user_attrs, **died},
+            user_attrs=attributes,
             system_attrs={**trial.system_attrs, "failed_trial": number_of(trial)},
             intermediate_values=trial.intermediate_values,
         )
@@ -166,23 +168,44 @@ def _requeue_after_death(study: optuna.Study, trial: FrozenTrial) -> None:
         _requeue(study, trial, deaths)
 
 
-def _alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
+_TOKEN = secrets.token_hex(4)  # a container that starts again may have the same host name and process id
 
 
 def worker_name() -> str:
-    """What stands in a trial's `worker` attribute: host:pid."""
-    return f"{socket.gethostname()}:{os.getpid()}"
+    """What stands in a trial's `worker` attribute: host:pid:token."""
+    return f"{socket.gethostname()}:{os.getpid()}:{_TOKEN}"
+
+
+def claim(study: optuna.Study, asked: optuna.Trial) -> None:
+    """Put this process's name and first heartbeat to a trial it has just been given."""
+    asked.set_user_attr("worker", worker_name())
+    _beat(study, asked._trial_id)
+
+
+def _is_dead(worker: str | None) -> bool:
+    """Whether the worker was a process of this machine and is no more."""
+    if worker is None or worker == worker_name():
+        return False
+    host, pid, _ = worker.rsplit(":", 2)
+    if host != socket.gethostname():
+        return False
+    if int(pid) == os.getpid():  # with another token: an earlier life
+        return True
+    try:
+        os.kill(int(pid), 0)
+    except ProcessLookupError:
+        return True
+    except PermissionError:
+        return False
+    return False
+
+
+def _beat(study: optuna.Study, trial_id: int) -> None:
+    study._storage.record_heartbeat(trial_id)  # type: ignore[attr-defined]
 
 
 @contextlib.contextmanager
-def heartbeat(study: optuna.Study, storage: RDBStorage) -> Iterator[None]:
+def heartbeat(study: optuna.Study) -> Iterator[None]:
     """Record the heartbeat of the trials that this process runs from a thread while the block runs. Optuna itself beats only
     inside `study.optimize`."""
     stop = threading.Event()
@@ -193,7 +216,7 @@ def heartbeat(study: optuna.Study, storage: RDBStorage) -> Iterator[None]:
             try:
                 for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
                     if trial.user_attrs.get("worker") == me:
-                        storage.record_heartbeat(trial._trial_id)
+                        _beat(study, trial._trial_id)
             except Exception as error:
                 # The trial goes on: a missed beat matters only if the storage stays away, and then reporting will say so.
                 logging.getLogger(__name__).warning("heartbeat not recorded: %s", error)

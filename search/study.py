@@ -74,7 +74,7 @@ def read_study(run: RunDirectory, storage: str | None = None) -> StudyView:
     quiet()
     url = storage_url(run, storage)
     try:
-        study = optuna.load_study(study_name=run.study, storage=open_storage(url))
+        study = optuna.load_study(study_name=run.stored_name(), storage=open_storage(url))
     except KeyError as error:
         raise InputError(f"study {run.study}: not found in {without_password(url)}") from error
     seeds = sorted(run.metrics.parent.glob("seed-*/history.csv"))

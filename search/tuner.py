@@ -12,11 +12,11 @@ from keras_tuner.engine.base_tuner import BaseTuner
 from keras_tuner.engine.trial import Trial, TrialStatus
 
 from ferplus_data.dataset import Dataset, Split
-from models.checkpoints import Epoch
+from models.checkpoints import Checkpoints, Epoch
 from models.recipe import Recipe
 from models.training import train
 from search.clock import Clock
-from search.oracle import OBJECTIVE
+from search.oracle import OBJECTIVE, OptunaOracle
 from search.progress import Progress
 from search.run_directory import RunDirectory, write_text
 from search.space import SpaceModel
@@ -71,6 +71,10 @@ class FERPlusTuner(BaseTuner):
             super().search(*fit_args, **fit_kwargs)
         except TimeIsUp:
             self._hand_back()
+        except keras_tuner.errors.FatalError:
+            self._hand_back()
+            if self.oracle.stopped_because is None:
+                raise
         except BaseException:
             self._hand_back()
             raise
@@ -78,6 +82,13 @@ class FERPlusTuner(BaseTuner):
     def _hand_back(self) -> None:
         for trial in list(self.oracle.ongoing_trials.values()):
             self.oracle.hand_back(trial)
+
+    def on_search_begin(self) -> None:
+        self.save()  # so that Keras Tuner's own oracles find, after an interruption in the first trial, what they had begun
+
+    def save(self) -> None:
+        if not isinstance(self.oracle, OptunaOracle):
+            super().save()
 
     def pre_create_trial(self) -> None:
         if self._clock.search_is_over():
@@ -128,4 +139,5 @@ class FERPlusTuner(BaseTuner):
         if trial.status != TrialStatus.COMPLETED and trial.message:
             write_text(self._run.trial(number) / "error.txt", trial.message)
         super().on_trial_end(trial)
+        Checkpoints(self._run.trial(number)).finish()
         self._progress.trial_ends(number)

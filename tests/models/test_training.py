@@ -113,3 +113,11 @@ def test_a_checkpoint_that_went_missing_starts_over(tiny: Dataset, tmp_path: Pat
         path.unlink()
     training = train(RECIPE, tiny, directory=tmp_path, epochs=2)
     assert [e.epoch for e in training.history] == [1, 2]
+
+
+def test_another_training_in_the_same_directory_starts_over(tiny: Dataset, tmp_path: Path) -> None:
+    first = train(RECIPE, tiny, directory=tmp_path, epochs=2)
+    other = Recipe(optimizer="sgd", learning_rate=1e-9, lr_policy="constant", batch_size=100)
+    second = train(other, tiny, directory=tmp_path, epochs=2)
+    assert [e.epoch for e in second.history] == [1, 2]
+    assert figures(second.history)[0, 4] != figures(first.history)[0, 4]

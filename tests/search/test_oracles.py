@@ -132,8 +132,26 @@ def test_a_value_needed_only_for_another_is_sampled_when_it_appears(driver: Any)
     assert all("momentum" not in values for values in played if values["optimizer"] == "adamw")
 
 
-def test_an_exhausted_space_ends_the_search(driver: Any) -> None:
-    oracle = driver.oracle("random", trials=50, space=lambda hp: hp.Choice("batch_size", [16, 32, 64]))
+def test_a_space_that_raises_for_some_values_fails_those_trials(driver: Any) -> None:
+    def picky(hp: keras_tuner.HyperParameters) -> None:
+        if hp.Float("dropout", 0.0, 0.6, default=0.1) > 0.4:
+            raise ValueError("too much")
+
+    oracle = driver.oracle("random", trials=12, space=picky)
+    while (trial := oracle.create_trial("tuner0")).status == TrialStatus.RUNNING:
+        assert trial.hyperparameters.values["dropout"] <= 0.4
+        oracle.update_trial(trial.trial_id, {"val_accuracy": 0.5}, step=1)
+        trial.status = TrialStatus.COMPLETED
+        oracle.end_trial(trial)
+    trials = [trial for _, trial in lineages(driver.attach())]
+    failed = [t for t in trials if t.state == TrialState.FAIL]
+    assert len(trials) == 12 and 0 < len(failed) < 12
+    assert all("ValueError: too much" in t.user_attrs["error"] for t in failed)
+
+
+@pytest.mark.parametrize("name", ["random", "grid", "tpe"])
+def test_an_exhausted_space_ends_the_search(name: str, driver: Any) -> None:
+    oracle = driver.oracle(name, trials=50, space=lambda hp: hp.Choice("batch_size", [16, 32, 64]))
     oracle_values = []
     while (trial := oracle.create_trial("tuner0")).status == TrialStatus.RUNNING:
         oracle_values.append(trial.hyperparameters.values["batch_size"])

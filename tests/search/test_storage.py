@@ -60,11 +60,11 @@ def test_a_trial_handed_back_keeps_its_number_values_and_epochs(driver: Any) -> 
 def test_only_trials_of_dead_processes_are_orphans(driver: Any) -> None:
     study = driver.attach()
     mine, orphan, far = study.ask(), study.ask(), study.ask()
-    host = worker_name().rpartition(":")[0]
+    host = worker_name().rsplit(":", 2)[0]
     for trial, worker in (
         (mine, worker_name()),
-        (orphan, f"{host}:{dead_process()}"),
-        (far, "elsewhere:1"),
+        (orphan, f"{host}:{dead_process()}:token"),
+        (far, "elsewhere:1:token"),
     ):
         trial.set_user_attr("worker", worker)
     hand_back_orphans(study)
@@ -74,11 +74,11 @@ def test_only_trials_of_dead_processes_are_orphans(driver: Any) -> None:
 
 def test_a_trial_that_kills_its_workers_is_given_up(driver: Any) -> None:
     study = driver.attach()
-    host = worker_name().rpartition(":")[0]
+    host = worker_name().rsplit(":", 2)[0]
     for _ in range(RETRIES + 1):
         trial = study.ask()
         trial.suggest_float("x", 0, 1)
-        trial.set_user_attr("worker", f"{host}:{dead_process()}")
+        trial.set_user_attr("worker", f"{host}:{dead_process()}:token")
         hand_back_orphans(study)
     ((number, last),) = lineages(study)
     assert number == 0 and last.state == TrialState.FAIL and last.user_attrs["deaths"] == RETRIES
