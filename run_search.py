@@ -228,15 +228,20 @@ def export(
     study: Study = None,
     checkpoint: Checkpoint = None,
     format_: Annotated[str, typer.Option("--format", help="Comma-separated: keras.")] = "keras",
-    out: Annotated[Path | None, typer.Option(help="Folder. Default: RUNS_DIR/STUDY/export.")] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Folder. Default: RUNS_DIR/STUDY/export, or export beside the checkpoint."),
+    ] = None,
     runs_dir: RunsDir = Path("runs"),
 ) -> None:
     """Export the best checkpoint, each format proven equal to it."""
     _start()
     from models.export import export_model
 
-    run = _run_directory(runs_dir, study)
-    for path in export_model(checkpoint or run.best_model, format_.split(","), out or run.path / "export"):
+    if checkpoint is None:
+        run = _run_directory(runs_dir, study)
+        checkpoint, out = run.best_model, out or run.path / "export"
+    for path in export_model(checkpoint, format_.split(","), out or checkpoint.parent / "export"):
         typer.echo(path)
 
 

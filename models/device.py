@@ -14,6 +14,7 @@ from collections.abc import Iterator
 _START_UP_NOISE = (
     "All log messages before absl::InitializeLog",
     "Could not find cuda drivers",
+    "failed call to cuInit",  # a CUDA library without a GPU
     "oneDNN custom operations are on",
     "This TensorFlow binary is optimized",
     "To enable the following instructions",

@@ -57,8 +57,8 @@ def train(
     """Train `recipe` on the training split and keep the epoch with the best validation accuracy.
 
     A training found unfinished in `directory` is continued after its last finished epoch, and then ends as it would
-    have without the interruption: order, augmentation and learning rate are functions of the seed and the step, and
-    weights, optimizer and dropout state come from the checkpoint.
+    have without the interruption: order, augmentation, dropout and learning rate are functions of the seed and the step, and
+    weights and optimizer state come from the checkpoint.
 
     Args:
         recipe: What to train.
@@ -102,7 +102,12 @@ def train(
             shuffle=False,  # Batches orders the rows; Keras would shuffle the batches once more, by a global random state
             initial_epoch=done,
             epochs=epochs,
-            callbacks=[_LearningRate(recipe, epochs, checkpoints), recorder, _Progress(on_batch)],
+            callbacks=[
+                _LearningRate(recipe, epochs, checkpoints),
+                _DropoutSeed(seed),
+                recorder,
+                _Progress(on_batch),
+            ],
             verbose=0,
         )
         stopped = recorder.stopped
@@ -154,6 +159,19 @@ class _LearningRate(keras.callbacks.Callback):
             val_losses=[e.val_loss for e in self._checkpoints.history],
             **recipe.policy_parameters,
         )
+
+
+class _DropoutSeed(keras.callbacks.Callback):
+    """Seeds dropout anew in every epoch: Keras does not save its random state, and a continued training must not repeat it."""
+
+    def __init__(self, seed: int) -> None:
+        super().__init__()
+        self._seed = seed
+
+    def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
+        for layer in self.model.layers:
+            if isinstance(layer, keras.layers.Dropout):
+                layer.seed_generator.state.assign(np.array([self._seed, epoch]))
 
 
 class _Recorder(keras.callbacks.Callback):

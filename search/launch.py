@@ -187,10 +187,10 @@ def _prepare(arguments: SearchArguments, progress: Progress) -> _Prepared:
     pins = {**({"image_size": arguments.image_size} if arguments.image_size else {}), **arguments.pins}
     model = SpaceModel(space, pins)
     hyperparameters = declared(model)
-    _check_weights(arguments, hyperparameters)
     dataset = _load(arguments)
     counts = ", ".join(f"{len(getattr(dataset, name)):,} {name}" for name in ("train", "val", "test"))
     progress.say(f"data {dataset.source}: {counts} faces")
+    _check_weights(arguments, hyperparameters)
     return _Prepared(
         dataset,
         stratified(dataset.train, arguments.search_fraction, (arguments.seed, 0)),

@@ -33,6 +33,8 @@ HEARTBEAT_SECONDS = 10
 GRACE_SECONDS = 120
 RETRIES = 3
 
+# The project pins Optuna's release, and what is experimental in it with it.
+warnings.filterwarnings("ignore", category=optuna.exceptions.ExperimentalWarning)
 # Said of ask-and-tell with a heartbeat, which `heartbeat` below takes care of.
 warnings.filterwarnings("ignore", message="Heartbeat of storage is supposed to be used with")
 

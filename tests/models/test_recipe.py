@@ -33,7 +33,7 @@ def test_a_bad_value_is_named(values: dict, said: str) -> None:
 
 @pytest.mark.parametrize("policy", LR_POLICIES)
 def test_a_policy_gets_its_own_parameters_and_no_others(policy: str) -> None:
-    everything = {name: 0.5 for other in LR_POLICIES for name in policy_parameters(other)}
+    everything = {n: default for other in LR_POLICIES for n, default in policy_parameters(other).items()}
     recipe = Recipe.from_hyperparameters({"lr_policy": policy, **everything})
     assert set(recipe.policy_parameters) == set(policy_parameters(policy))
 
