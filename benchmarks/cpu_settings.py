@@ -1,7 +1,7 @@
 """Training steps a second of the small backbones on a CPU under the settings that models/device.py and models/build.py choose
 between: oneDNN, XLA, and whether freed memory is kept.
 
-    python benchmarks/cpu_settings.py [--batches 40] [--json]
+    python benchmarks/cpu_settings.py [--backbones small small_se] [--batches 40] [--rounds 3] [--json]
 
 Each setting runs in a process of its own, in turn, `--rounds` times; the median counts, and only the ratios of one run mean
 anything.
@@ -60,13 +60,14 @@ def main() -> None:
     )
     parser.add_argument("--batches", type=int, default=40)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--backbones", nargs="+", default=["small", "small_se"])
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--measure", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.measure:
         return measure(arguments.measure, arguments.batches)
     results: dict[str, dict[str, float]] = {}
-    for backbone in ("small", "small_se"):
+    for backbone in arguments.backbones:
         rates: dict[str, list[float]] = {name: [] for name in SETTINGS}
         for _ in range(arguments.rounds):
             for name, setting in SETTINGS.items():

@@ -64,8 +64,8 @@ def compile_model(model: keras.Model, recipe: Recipe) -> None:
 
 
 def _jit_compile() -> str | bool:
-    # Keras's "auto" compiles with XLA wherever it can, and on CPUs TensorFlow's XLA convolutions run several times
-    # slower than its oneDNN ones (docs/results.md).
+    # Keras's "auto" compiles with XLA wherever it can. On CPUs that was slower in most of what was measured, and it traces
+    # longer (docs/results.md).
     if keras.backend.backend() != "tensorflow":
         return "auto"
     import tensorflow as tf

@@ -43,7 +43,7 @@ def prepare_device() -> None:
 
 def _keep_freed_memory() -> None:
     """Stop glibc's malloc from giving every step's tensors back to the system. Their pages are otherwise mapped and cleared
-    anew each step, which took up to half of the time of small networks (docs/results.md)."""
+    anew each step; docs/results.md has the system time that was seen with and without."""
     if platform.libc_ver()[0] != "glibc":
         return
     m_trim_threshold, m_top_pad, m_mmap_max = -1, -2, -4  # malloc.h
