@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from statistics import fmean, stdev
 from typing import Any
 
+from models.intervals import wilson
 from reports.comparison import (
     Comparison,
     compare,
@@ -15,7 +16,6 @@ from reports.comparison import (
     partial_splits,
     starting_weights,
 )
-from reports.intervals import wilson
 from reports.trials import best_trial, count_states
 from search.study import StudyView
 

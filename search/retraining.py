@@ -163,7 +163,14 @@ def _metrics(
         ],
         **{
             name: {split: both[split][name] for split in both}
-            for name in ("per_class", "confusion", "macro_f1", "majority_class_rate")
+            for name in (
+                "interval",
+                "per_class",
+                "confusion",
+                "macro_f1",
+                "majority_class_rate",
+                "calibration",
+            )
         },
         "seed_recipes": SEED_RECIPES,
     }

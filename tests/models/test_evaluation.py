@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from ferplus_data.dataset import Dataset
-from models.evaluation import score
+from models.evaluation import calibration, score
 
 
 def test_figures_of_known_predictions(tiny: Dataset) -> None:
@@ -31,3 +31,16 @@ def test_no_row_without_a_twin(tiny: Dataset) -> None:
     split = tiny.test.take(np.arange(2))
     split.twin[:] = True
     assert score(np.eye(8, dtype=np.float32)[[0, 1]], split)["accuracy_without_twins"] is None
+
+
+def test_a_model_that_is_always_sure_and_half_right_is_half_miscalibrated():
+    probabilities = np.eye(8, dtype=np.float32)[[0, 0, 1, 1]]
+    found = calibration(probabilities, np.array([0, 1, 1, 0]))
+    assert found["ece"] == pytest.approx(0.5)
+    assert [(b["n"], b["confidence"], b["accuracy"]) for b in found["bins"]] == [(4, 1.0, 0.5)]
+
+
+def test_confidence_that_equals_the_share_that_is_right_has_no_calibration_error():
+    probabilities = np.full((4, 8), 0.25 / 7, np.float32)
+    probabilities[:, 2] = 0.75
+    assert calibration(probabilities, np.array([2, 2, 2, 3]))["ece"] == pytest.approx(0, abs=1e-6)

@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 
+from models.intervals import wilson
 from reports.answer import answer
 from reports.comparison import compare
-from reports.intervals import wilson
 from reports.trials import best_trial
 
 
