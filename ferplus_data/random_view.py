@@ -113,4 +113,4 @@ class RandomView(A.ImageOnlyTransform):
         if cover:
             top, bottom, left, right = cover
             out[top:bottom, left:right] = _GREY
-        return out  # type: ignore[return-value]
+        return out
