@@ -19,6 +19,19 @@ from models.build import BGR_MEAN
 from models.freezing import freeze
 from models.weights import load_weights
 
+AUGMENTATIONS = {
+    "light": lambda size: [
+        A.RandomResizedCrop((size, size), scale=(0.9, 1.0), ratio=(0.95, 1 / 0.95)),
+        A.HorizontalFlip(),
+    ],
+    "seed": lambda size: [
+        A.RandomResizedCrop((size, size), scale=(0.8, 1.0), ratio=(4 / 5, 5 / 4)),
+        A.RandomBrightnessContrast(brightness_limit=0.1, contrast_limit=0.1),
+        A.HorizontalFlip(),
+    ],
+}
+"""Those of `ferplus_data.augment`, of albumentations' own transforms: size in pixels -> transforms."""
+
 
 class PlainBatches(keras.utils.PyDataset):
     """Batches of float32 [B, s, s, 3] and one-hot targets [B, 8], each image from its string of pixels.
@@ -27,35 +40,40 @@ class PlainBatches(keras.utils.PyDataset):
         split: The rows.
         size: s, in pixels.
         batch_size: Images per batch.
-        augmented: Whether the seed's augmentation is applied.
+        augmentation: Name in AUGMENTATIONS; None: the images as they are, in their order.
         repeat: How often an epoch goes over the rows.
+        targets: float32 [n, 8]; None: one-hot majority labels.
+        sample_weight: float32 [n] or None.
     """
 
-    def __init__(self, split: Split, size: int, batch_size: int, *, augmented: bool, repeat: int = 1) -> None:
+    def __init__(
+        self,
+        split: Split,
+        size: int,
+        batch_size: int,
+        *,
+        augmentation: str | None,
+        repeat: int = 1,
+        targets: np.ndarray | None = None,
+        sample_weight: np.ndarray | None = None,
+    ) -> None:
         super().__init__()
         self.pixels = [" ".join(map(str, image.ravel())) for image in split.pixels()]
-        self.targets = np.eye(8, dtype=np.float32)[split.labels]
+        self.targets = np.eye(8, dtype=np.float32)[split.labels] if targets is None else targets
+        self.sample_weight = sample_weight
         self.size, self.batch_size = size, batch_size
         self.order = np.tile(np.arange(len(self.pixels)), repeat)
-        self.shuffled = augmented
-        self.augment = (
-            A.Compose(
-                [
-                    A.RandomResizedCrop((size, size), scale=(0.8, 1.0), ratio=(4 / 5, 5 / 4)),
-                    A.RandomBrightnessContrast(brightness_limit=0.1, contrast_limit=0.1),
-                    A.HorizontalFlip(),
-                ]
-            )
-            if augmented
-            else None
-        )
+        self.augment = A.Compose(AUGMENTATIONS[augmentation](size)) if augmentation else None
 
     def __len__(self) -> int:
         return -(-len(self.order) // self.batch_size)
 
-    def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
+    def __getitem__(self, index: int) -> tuple[np.ndarray, ...]:
         chosen = self.order[index * self.batch_size : (index + 1) * self.batch_size]
-        return np.stack([self.image(row) for row in chosen]), self.targets[chosen]
+        images = np.stack([self.image(row) for row in chosen])
+        if self.sample_weight is None:
+            return images, self.targets[chosen]
+        return images, self.targets[chosen], self.sample_weight[chosen]
 
     def image(self, row: int) -> np.ndarray:
         image = np.array(self.pixels[row].split(" "), dtype=np.uint8).reshape(48, 48)
@@ -65,7 +83,7 @@ class PlainBatches(keras.utils.PyDataset):
         return image.astype(np.float32) - np.array(BGR_MEAN, np.float32)
 
     def on_epoch_end(self) -> None:
-        if self.shuffled:
+        if self.augment is not None:
             np.random.shuffle(self.order)
 
 

@@ -78,7 +78,7 @@ def measure(backbone: str, freeze_before: int, split: Split, arguments: argparse
         "plain": (
             plain,
             lambda n: PlainBatches(
-                tiled(split, min(n, len(split))), size, batch, augmented=True, repeat=-(-n // len(split))
+                tiled(split, min(n, len(split))), size, batch, augmentation="seed", repeat=-(-n // len(split))
             ),
         ),
         "uncached": (
