@@ -40,7 +40,7 @@ SPACES = {"scratch": "small", "transfer": f"{Path(__file__).resolve().parent / '
 
 
 def write_pair(folder: Path, train: Split, val: Split) -> None:
-    """Write the two splits as FER+'s CSV pair. As the test split, which the reader wants, it gets validation rows; no one reads it."""
+    """Write the two splits as FER+'s CSV pair. The reader's test split gets validation rows, which no one reads."""
     from ferplus_data.labels import VOTE_COLUMNS
     from ferplus_data.readers.kaggle_csv import PIXEL_FILES, VOTES_FILE
 
