@@ -34,23 +34,23 @@ def test_wilson_refuses_what_is_no_proportion(accuracy, n):
 DIFFERENCES = {
     "same set-up": ({}, {}, ()),
     "demo": ({"data": "demo", "weights": "none"}, {}, ("generated demo faces, not FER+",)),
-    "no weights": ({"weights": "none"}, {}, ("starts from weights none, the recipe from VGGFace2",)),
+    "no weights": ({"weights": "none"}, {}, ("starts from weights none, the published one from VGGFace2",)),
     "weights left to the backbone": ({"weights": None}, {}, ()),
     "small backbone": (
         {"weights": None, "image_size": 0},
         {"hyperparameters": {"backbone": "small"}},
         (
-            "starts from weights none, the recipe from VGGFace2",
-            "the backbone's own image size, the recipe's are 224 x 224",
+            "starts from weights none, the published one from VGGFace2",
+            "the backbone's own image size, the published one of 224 x 224",
         ),
     ),
     "a local copy": ({"weights": "/data/rcmalli_vggface_tf_notop_senet50.h5"}, {}, ()),
     "other weights": (
         {"weights": "/data/mine.h5"},
         {},
-        ("starts from weights mine.h5, the recipe from VGGFace2",),
+        ("starts from weights mine.h5, the published one from VGGFace2",),
     ),
-    "image size": ({"image_size": 96}, {}, ("images of 96 x 96, the recipe's are 224 x 224",)),
+    "image size": ({"image_size": 96}, {}, ("images of 96 x 96, the published one of 224 x 224",)),
     "default size of a big backbone": ({"image_size": 0}, {}, ()),
     "dedupe": ({"dedupe": True}, {}, ("training images with a twin left out",)),
     "subset": (

@@ -1,0 +1,42 @@
+"""Where the time of all workers went."""
+
+from __future__ import annotations
+
+import plotly.graph_objects as go
+
+from reports.figures.style import NEUTRAL, SERIES, figure
+from reports.workers import time_split
+from search.study import StudyView
+
+_NAMES = {"other": "in trials, not recorded as one of these", "idle": "idle, between a worker's trials"}
+
+
+def draw(view: StudyView) -> go.Figure | None:
+    """One bar per kind of work, in minutes summed over the workers, labelled with its share."""
+    split = time_split(view.trials)
+    total = sum(split.values())
+    if total <= 0:
+        return None
+    if list(split) == ["other", "idle"]:
+        names = {"other": "in trials (training, validation, cache and oracle<br>were not recorded apart)"}
+    else:
+        names = _NAMES
+    kinds = list(split)
+    minutes = [split[kind] / 60 for kind in kinds]
+    bars = go.Bar(
+        x=minutes,
+        y=[names.get(kind, _NAMES.get(kind, kind)) for kind in kinds],
+        orientation="h",
+        marker={"color": [NEUTRAL if kind in ("other", "idle") else SERIES[0] for kind in kinds]},
+        text=[f"{split[kind] / total:.1%}" for kind in kinds],
+        textposition="outside",
+        cliponaxis=False,
+        hovertemplate="%{y}: %{x:.2f} min<extra></extra>",
+    )
+    return figure(
+        bars,
+        height=90 + 34 * len(kinds),
+        xaxis={"title": {"text": "minutes, over all workers"}, "range": [0, max(minutes) * 1.15]},
+        yaxis={"autorange": "reversed", "showgrid": False, "ticklabelstandoff": 4},
+        bargap=0.35,
+    )
