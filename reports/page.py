@@ -153,9 +153,9 @@ def _moment(moment: datetime | str) -> str:
 
 
 def _text(value: Any) -> str:
-    """A configuration value on one line: mappings as name=value, nothing as "none"."""
+    """A configuration value on one line: mappings as name=value, an empty one as "none"."""
     if isinstance(value, Mapping):
         return ", ".join(f"{key}={_text(item)}" for key, item in value.items()) or "none"
     if isinstance(value, list | tuple):
         return ", ".join(_text(item) for item in value) or "none"
-    return shown(value)
+    return "not set" if value is None else shown(value)

@@ -105,14 +105,16 @@ FIGURES: dict[str, FigureEntry] = {
         worker_timeline.draw,
         "Workers",
         "A row per worker with its utilisation, the share of its time that was spent in trials, and a bar per trial from "
-        "start to end, coloured by how it ended; a continued trial shows from where it was taken up again.",
+        "start to end by the storage's clock, coloured by how it ended; a "
+        "continued trial shows from where it was taken up again.",
         "search",
         "No trial has started.",
     ),
     "time_spent": FigureEntry(
         time_spent.draw,
         "Where the time went",
-        "Minutes of all workers together by what they were spent on, with their share of the total.",
+        "Minutes of all workers together by what the trials recorded them for, with their share of the total; idle is what lies "
+        "between a worker's trials.",
         "search",
         "No trial has taken any time yet.",
     ),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import ceil, floor, log10
+from math import floor, log10
 
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
@@ -28,7 +28,7 @@ def draw(view: StudyView) -> go.Figure | None:
     }
     if not maps:
         return None
-    scores = [score for cells in maps.values() for _, _, score in cells]
+    best = [max(scores) for cells in maps.values() for scores in _grouped(cells).values()]
     heights = [len({depth for depth, _, _ in cells}) for cells in maps.values()]
     drawn = make_subplots(
         rows=len(maps),
@@ -38,7 +38,7 @@ def draw(view: StudyView) -> go.Figure | None:
         vertical_spacing=0.16 / max(1, len(maps) - 1) if len(maps) > 1 else 0,
     )
     for row, cells in enumerate(maps.values(), start=1):
-        drawn.add_trace(_map(cells, min(scores), max(scores)), row=row, col=1)
+        drawn.add_trace(_map(cells, min(best), max(best)), row=row, col=1)
     drawn.update_xaxes(title_text="learning rate", showgrid=False, automargin=True, tickangle=0)
     drawn.update_yaxes(
         title_text="freeze index", showgrid=False, automargin=True, gridcolor=GRID, type="category"
@@ -65,14 +65,19 @@ def _cells(trials: Sequence[TrialRecord], backbone: str) -> list[tuple[int, int,
     return found
 
 
+def _grouped(cells: Sequence[tuple[int, int, float]]) -> dict[tuple[int, int], list[float]]:
+    """(freeze index, column) -> the scores there."""
+    found: dict[tuple[int, int], list[float]] = {}
+    for depth, column, score in cells:
+        found.setdefault((depth, column), []).append(score)
+    return found
+
+
 def _map(cells: Sequence[tuple[int, int, float]], low: float, high: float) -> go.Heatmap:
-    depths = sorted({depth for depth, _, _ in cells})
-    first, last = min(c for _, c, _ in cells), max(c for _, c, _ in cells)
-    columns = range(first, last + 1)
-    grouped = [
-        [[score for d, c, score in cells if (d, c) == (depth, column)] for column in columns]
-        for depth in depths
-    ]
+    found = _grouped(cells)
+    depths = sorted({depth for depth, _ in found})
+    columns = range(min(column for _, column in found), max(column for _, column in found) + 1)
+    grouped = [[found.get((depth, column), []) for column in columns] for depth in depths]
     return go.Heatmap(
         z=[[max(scores, default=None) for scores in row] for row in grouped],
         x=[f"{_edge(column)} to {_edge(column + 1)}" for column in columns],
@@ -94,6 +99,4 @@ def _map(cells: Sequence[tuple[int, int, float]], low: float, high: float) -> go
 
 
 def _edge(column: int) -> str:
-    value = 10 ** (column / PER_DECADE)
-    digits = max(0, ceil(-log10(value)) + 1)
-    return f"{value:.1e}" if value < 1e-3 else f"{value:.{digits}f}".rstrip("0").rstrip(".")
+    return f"{10 ** (column / PER_DECADE):.1g}"

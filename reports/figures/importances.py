@@ -93,7 +93,7 @@ def importances(trials: Sequence[TrialRecord]) -> dict[str, float]:
     complete trials, when nothing varied, or when every trial scored the same.
     """
     complete = scored(trials, "complete")
-    top = max(TOP_QUANTILE, TOP_TRIALS / max(1, len(complete)))
+    top = max(TOP_QUANTILE, TOP_TRIALS / max(MIN_TRIALS, len(complete)))
     return _shares(complete, varied(complete), PedAnovaImportanceEvaluator(target_quantile=top))
 
 

@@ -52,6 +52,7 @@ def _curves(predictions: Predictions) -> go.Figure:
     return figure(
         *traces,
         showlegend=True,
+        legend={"entrywidth": 88, "font": {"size": 11}},
         xaxis={"title": {"text": "recall"}, "tickformat": ".0%", "range": [0, 1.01]},
         yaxis={"title": {"text": "precision"}, "tickformat": ".0%", "range": [0, 1.02]},
     )

@@ -22,7 +22,7 @@ def of(name: str) -> Callable[[StudyView], go.Figure | None]:
     """Return the figure function of the family `name`: dropout, or learning_rate for all learning_rate@....
 
     It draws a point per scored complete or pruned trial that has the hyperparameter, one colour per condition it was
-    declared under. Numbers with few values and names stand evenly spaced, with a tick for each; for names the median of the
+    declared under. Numbers with few values and names stand evenly spaced, with a tick for each; there, the median of the
     complete trials is a bar.
     """
 
@@ -116,7 +116,7 @@ def _medians(points: Sequence[tuple[TrialRecord, str, Any]], order: list[str]) -
             x += [place - 0.35, place + 0.35, None]
             y += [middle, middle, None]
     return go.Scatter(
-        name="median of the complete",
+        name="median",
         x=x,
         y=y,
         mode="lines",

@@ -8,7 +8,7 @@ from reports.figures.style import NEUTRAL, SERIES, figure
 from reports.workers import time_split
 from search.study import StudyView
 
-_NAMES = {"other": "in trials, not recorded as one of these", "idle": "idle, between a worker's trials"}
+_NAMES = {"other": "in trials,<br>not recorded apart", "idle": "idle"}
 
 
 def draw(view: StudyView) -> go.Figure | None:
@@ -17,15 +17,11 @@ def draw(view: StudyView) -> go.Figure | None:
     total = sum(split.values())
     if total <= 0:
         return None
-    if list(split) == ["other", "idle"]:
-        names = {"other": "in trials (training, validation, cache and oracle<br>were not recorded apart)"}
-    else:
-        names = _NAMES
     kinds = list(split)
     minutes = [split[kind] / 60 for kind in kinds]
     bars = go.Bar(
         x=minutes,
-        y=[names.get(kind, _NAMES.get(kind, kind)) for kind in kinds],
+        y=[_NAMES.get(kind, kind) for kind in kinds],
         orientation="h",
         marker={"color": [NEUTRAL if kind in ("other", "idle") else SERIES[0] for kind in kinds]},
         text=[f"{split[kind] / total:.1%}" for kind in kinds],
@@ -36,7 +32,7 @@ def draw(view: StudyView) -> go.Figure | None:
     return figure(
         bars,
         height=90 + 34 * len(kinds),
-        xaxis={"title": {"text": "minutes, over all workers"}, "range": [0, max(minutes) * 1.15]},
+        xaxis={"title": {"text": "minutes"}, "range": [0, max(minutes) * 1.15]},
         yaxis={"autorange": "reversed", "showgrid": False, "ticklabelstandoff": 4},
         bargap=0.35,
     )

@@ -45,7 +45,7 @@ def draw(view: StudyView) -> go.Figure | None:
         barmode="overlay",
         showlegend=True,
         height=130 + 34 * len(found),
-        xaxis={"type": "date", "title": {"text": "time, as the storage recorded it"}},
+        xaxis={"type": "date", "title": {"text": "time"}},
         yaxis={"autorange": "reversed", "showgrid": False, "ticklabelstandoff": 4},
         bargap=0.35,
     )

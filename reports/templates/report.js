@@ -1,9 +1,12 @@
 "use strict";
 (() => {
-  const PRINT_WIDTH = 660; // pixels that fit A4 and Letter between the browsers' default margins
+  // Pixels that fit A4 and Letter between the browsers' default margins, and half of them.
+  const printWidth = (plot) => (plot.closest(".half, .square") ? 318 : 660);
   const config = {responsive: true, displaylogo: false, modeBarButtonsToRemove: ["lasso2d", "select2d"]};
+  const MOST_ROWS = 100; // of the table of trials that are shown at first: a thousand take seconds to lay out
   const plots = [];
 
+  const element = (name, text, properties = {}) => Object.assign(document.createElement(name), {textContent: text, ...properties});
   const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
   const cellColours = () => [[0, colour("--cell-low")], [1, colour("--cell-high")]];
 
@@ -15,9 +18,16 @@
     "hoverlabel.font.color": colour("--text"),
   });
 
+  // plotly.js lies in the page as text: reading it takes a second, and the page answers before.
+  function loadPlotly() {
+    if (window.Plotly) return;
+    document.head.append(element("script", document.getElementById("plotly-js").textContent));
+  }
+
   async function draw(plot) {
     if (plot.dataset.state) return;
     plot.dataset.state = "drawing";
+    loadPlotly();
     const {data, layout} = JSON.parse(plot.nextElementSibling.textContent);
     for (const trace of data) if (trace.type === "heatmap") trace.colorscale = cellColours();
     layout.font = {...layout.font, color: colour("--text")};
@@ -64,7 +74,7 @@
   addEventListener("beforeprint", () => {
     document.documentElement.classList.add("paper");
     document.querySelectorAll(".plot").forEach((plot) => draw(plot));
-    plots.forEach((plot) => follow(plot, {width: Math.min(PRINT_WIDTH, plot.clientWidth)}));
+    plots.forEach((plot) => follow(plot, {width: Math.min(printWidth(plot), plot.clientWidth)}));
   });
   addEventListener("afterprint", () => {
     document.documentElement.classList.remove("paper");
@@ -72,8 +82,6 @@
   });
 
   // The table of trials: sorting, filtering, and rows that open.
-  const element = (name, text, properties = {}) => Object.assign(document.createElement(name), {textContent: text, ...properties});
-  const SVG = "http://www.w3.org/2000/svg";
 
   function curve(points) {
     const [width, height, gap] = [260, 90, 6];
@@ -83,15 +91,13 @@
       gap + (width - 2 * gap) * (points.length > 1 ? index / (points.length - 1) : 0.5),
       height - gap - (height - 2 * gap) * (high > low ? (value - low) / (high - low) : 0.5),
     ];
-    const svg = document.createElementNS(SVG, "svg");
+    const svg = document.getElementById("curve").content.firstElementChild.cloneNode(true);
     const label = `Validation accuracy over ${points.length} epochs, ${(100 * low).toFixed(1)}% to ${(100 * high).toFixed(1)}%`;
     const attributes = {viewBox: `0 0 ${width} ${height}`, width, height, role: "img", "aria-label": label};
     for (const [name, value] of Object.entries(attributes)) svg.setAttribute(name, value);
-    const line = document.createElementNS(SVG, "polyline");
-    line.setAttribute("points", values.map((value, index) => at(index, value).join()).join(" "));
-    svg.append(line);
+    svg.firstElementChild.setAttribute("points", values.map((value, index) => at(index, value).join()).join(" "));
     for (const [index, value] of values.entries()) {
-      const mark = document.createElementNS(SVG, "circle");
+      const mark = document.createElementNS(svg.namespaceURI, "circle");
       const [x, y] = at(index, value);
       for (const [name, number] of Object.entries({cx: x, cy: y, r: 2.5})) mark.setAttribute(name, number);
       svg.append(mark);
@@ -133,9 +139,10 @@
     const body = table.tBodies[0];
     const all = JSON.parse(document.getElementById("trial-details").textContent);
     const rows = Array.from(body.rows, (row) => ({row, text: row.textContent.toLowerCase(), opened: null}));
-    const [filter, chosen, count] = ["trial-filter", "trial-state", "trial-count"].map((id) => document.getElementById(id));
+    const [filter, chosen, count, more] = ["trial-filter", "trial-state", "trial-count", "trial-all"].map((id) => document.getElementById(id));
     const headings = Array.from(table.tHead.rows[0].cells);
     let sorted = {column: 0, down: false};
+    let most = MOST_ROWS;
 
     function key({row}, column) {
       const cell = row.cells[column];
@@ -151,24 +158,28 @@
         if (a === null || b === null) return (a === null) - (b === null); // what has no value comes last, either way
         return (a < b ? -1 : a > b ? 1 : 0) * (down ? -1 : 1);
       });
-      body.append(...keyed.flatMap(([, {row, opened}]) => (opened ? [row, opened] : [row])));
+      rows.splice(0, rows.length, ...keyed.map(([, entry]) => entry));
+      body.append(...rows.flatMap(({row, opened}) => (opened ? [row, opened] : [row])));
       headings.forEach((heading, index) => {
         if (index === column) heading.setAttribute("aria-sort", down ? "descending" : "ascending");
         else heading.removeAttribute("aria-sort");
       });
+      apply();
     }
 
     function apply() {
       const words = filter.value.toLowerCase().split(/\s+/).filter(Boolean);
-      let shown = 0;
+      let fitting = 0;
       for (const {row, text, opened} of rows) {
         const state = row.cells[1].textContent;
         const fits = (!chosen.value || state === chosen.value) && words.every((word) => text.includes(word));
-        row.hidden = !fits;
-        if (opened) opened.hidden = !fits;
-        shown += fits;
+        fitting += fits;
+        row.hidden = !fits || fitting > most;
+        if (opened) opened.hidden = row.hidden;
       }
-      count.textContent = `${shown.toLocaleString("en")} of ${rows.length.toLocaleString("en")} trials`;
+      more.hidden = fitting <= most;
+      const all = `${fitting.toLocaleString("en")} of ${rows.length.toLocaleString("en")} trials`;
+      count.textContent = more.hidden ? all : `${all}, the first ${most} shown`;
     }
 
     function toggle(entry, button) {
@@ -200,6 +211,10 @@
     }
     filter.addEventListener("input", apply);
     chosen.addEventListener("change", apply);
+    more.addEventListener("click", () => {
+      most = Infinity;
+      apply();
+    });
     document.querySelector(".controls").hidden = false;
     return {
       state: () => ({filter: filter.value, chosen: chosen.value, sorted}),
@@ -208,9 +223,8 @@
           filter.value = kept.filter;
           if (Array.from(chosen.options).some((option) => option.value === kept.chosen)) chosen.value = kept.chosen;
           sorted = kept.sorted;
-          sort();
         }
-        apply();
+        sort();
       },
     };
   }

@@ -75,10 +75,24 @@ def test_a_recipe_is_comparable_only_without_a_difference(case, study_of):
         metrics={**view.metrics, **metrics},
     )
     found = compare(view)
-    assert [comparison.model for comparison in found] == ["ResNet50", "SENet50"]
-    for comparison in found:
+    assert [comparison.model for comparison in found[:2]] == ["ResNet50", "SENet50"]
+    for comparison in found[:2]:
         assert comparison.reasons == reasons
         assert comparison.comparable == (not reasons)
+
+
+def test_published_results_follow_with_their_sources_and_their_own_conditions(study_of):
+    view = study_of("full")
+    barsoum, albanie = compare(view)[2:]
+    assert (barsoum.test_accuracy, albanie.test_accuracy) == (0.8499, 0.888)
+    assert "Barsoum et al. 2016" in barsoum.source and "Albanie et al. 2018" in albanie.source
+    assert albanie.comparable and not barsoum.comparable
+    assert "starts from weights vggface2, the published one from none" in barsoum.reasons
+    assert "images of 224 x 224, the published one of 64 x 64" in barsoum.reasons
+    scratch = {**view.config["arguments"], "weights": "none", "image_size": 64}
+    barsoum, albanie = compare(replace(view, config={**view.config, "arguments": scratch}))[2:]
+    assert barsoum.reasons == ("the paper's own choice of test rows, not shown to be the same",)
+    assert not albanie.comparable
 
 
 def test_recipes_in_percent_and_as_fractions_are_the_same(study_of):
