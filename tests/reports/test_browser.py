@@ -30,7 +30,6 @@ QUIET = [
     "--disable-component-update",
     "--disable-sync",
 ]
-OPENS = [(1400, "light"), (1400, "dark"), (390, "light"), (390, "dark")]
 
 
 @pytest.fixture(scope="module")
@@ -149,30 +148,39 @@ def test_the_recorded_study_reads_back(recorded: StudyView) -> None:
     assert list(recorded.histories) == ["seed 0", "seed 1", "seed 2"]
 
 
-@pytest.mark.parametrize(("width", "scheme"), OPENS)
-def test_draws_every_figure_without_error_request_or_overflow(
-    width: int, scheme: str, report: Path, visit: Callable[..., Visit]
+def brightness(colour: str) -> int:
+    """Sum of the three numbers of a CSS rgb(...) colour, 0 to 765."""
+    return sum(map(int, colour.removeprefix("rgb(").removesuffix(")").split(",")))
+
+
+@pytest.mark.parametrize("width", [1400, 390])
+def test_draws_every_figure_in_both_schemes_without_error_request_or_overflow(
+    width: int, report: Path, visit: Callable[..., Visit]
 ) -> None:
-    opened = visit(report, width, scheme)
+    opened = visit(report, width)
+    height = opened.page.evaluate("document.documentElement.scrollHeight")
     assert opened.draw_all() == 23
+    for scheme in ("light", "dark"):
+        opened.page.emulate_media(color_scheme=scheme)
+        page, text = "getComputedStyle(document.body).backgroundColor", ".plot .xtick text"
+        opened.page.wait_for_function(  # the figures follow the scheme a moment later
+            f"s => getComputedStyle(document.querySelector('{text}')).fill.startsWith(s == 'light' ? 'rgb(28' : 'rgb(228')",
+            arg=scheme,
+        )
+        assert (brightness(opened.page.evaluate(page)) > 380) == (scheme == "light")
+        assert opened.page.evaluate("document.documentElement.scrollWidth") <= width
+    assert opened.page.evaluate("document.documentElement.scrollHeight") == height, "the page jumped"
     assert opened.wrong == []
-    assert opened.page.evaluate("document.documentElement.scrollWidth") <= width
-    background = opened.page.evaluate("getComputedStyle(document.body).backgroundColor")
-    assert (sum(map(int, background[4:-1].split(","))) > 380) == (scheme == "light")
-    text = opened.page.evaluate("getComputedStyle(document.querySelector('.plot .xtick text')).fill")
-    assert (sum(map(int, text[4:-1].split(","))) < 380) == (scheme == "light")
 
 
-def test_figures_are_drawn_only_when_they_come_near_and_nothing_jumps(
-    report: Path, visit: Callable[..., Visit]
-) -> None:
-    opened = visit(report)
-    opened.page.locator(".plot").first.scroll_into_view_if_needed()
-    opened.page.wait_for_selector(".plot[data-state=drawn]")
-    assert opened.page.locator(".plot:not([data-state])").count() > 10
-    before = opened.page.evaluate("document.documentElement.scrollHeight")
-    opened.draw_all()
-    assert opened.page.evaluate("document.documentElement.scrollHeight") == before
+def test_a_page_that_opens_dark_is_dark(report: Path, visit: Callable[..., Visit]) -> None:
+    opened = visit(report, 390, "dark")
+    opened.page.locator("#figure-worker_timeline .plot").scroll_into_view_if_needed()
+    opened.page.wait_for_selector("#figure-worker_timeline .plot[data-state=drawn]")
+    text = "getComputedStyle(document.querySelector('#figure-worker_timeline .xtick text')).fill"
+    assert brightness(opened.page.evaluate("getComputedStyle(document.body).backgroundColor")) < 200
+    assert brightness(opened.page.evaluate(text)) > 600
+    assert opened.wrong == []
 
 
 def test_the_table_sorts(report: Path, recorded: StudyView, visit: Callable[..., Visit]) -> None:
@@ -237,8 +245,13 @@ def test_a_row_opens_to_hyperparameters_curve_error_and_command(
     assert opened.wrong == []
 
 
-def test_printing_draws_every_figure(report: Path, visit: Callable[..., Visit]) -> None:
+def test_figures_are_drawn_when_they_come_near_and_all_of_them_for_printing(
+    report: Path, visit: Callable[..., Visit]
+) -> None:
     opened = visit(report)
+    opened.page.locator(".plot").first.scroll_into_view_if_needed()
+    opened.page.wait_for_selector(".plot[data-state=drawn]")
+    assert opened.page.locator(".plot:not([data-state])").count() > 10
     assert len(opened.page.pdf(format="A4")) > 100_000
     assert opened.page.locator(".plot:not([data-state=drawn])").count() == 0
     assert opened.wrong == []
@@ -287,12 +300,24 @@ def test_what_a_user_typed_is_text(
     assert opened.wrong == []
 
 
-def test_a_thousand_trials_open_and_answer(
-    study_of: Callable[..., StudyView], tmp_path: Path, visit: Callable[..., Visit]
-) -> None:
+@pytest.fixture(scope="module")
+def thousand(
+    study_of: Callable[..., StudyView], tmp_path_factory: pytest.TempPathFactory
+) -> tuple[StudyView, Path]:
     view = study_of("full", trials=1000)
-    path = write_report(view, tmp_path / "report.html")
+    return view, write_report(view, tmp_path_factory.mktemp("thousand") / "report.html")
+
+
+def test_a_thousand_trials_stay_under_twelve_megabytes(thousand: tuple[StudyView, Path]) -> None:
+    _, path = thousand
     assert path.stat().st_size < 12e6
+    assert path.read_text(encoding="utf-8").count('class="state"') == 1000
+
+
+def test_a_thousand_trials_open_and_answer(
+    thousand: tuple[StudyView, Path], visit: Callable[..., Visit]
+) -> None:
+    view, path = thousand
     opened = visit(path)
     opened.page.get_by_role("button", name="score").click()
     best = max((t for t in view.trials if t.score is not None), key=lambda t: t.score)
