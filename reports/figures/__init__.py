@@ -113,7 +113,7 @@ FIGURES: dict[str, FigureEntry] = {
     "time_spent": FigureEntry(
         time_spent.draw,
         "Where the time went",
-        "Minutes of all workers together by what the trials recorded them for, with their share of the total; idle is what lies "
+        "Time of all workers together by what the trials recorded them for, with their share of the total; idle is what lies "
         "between a worker's trials.",
         "search",
         "No trial has taken any time yet.",

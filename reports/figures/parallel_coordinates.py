@@ -73,7 +73,8 @@ class _Axis:
 def _lines(trials: Sequence[TrialRecord], axes: Sequence[_Axis]) -> list[go.Scatter]:
     """Lowest scores first, so that the best lie on top."""
     ranks = {score: rank for rank, score in enumerate(sorted({trial.score or 0.0 for trial in trials}))}
-    shade = [min(_SHADES - 1, _SHADES * ranks[trial.score or 0.0] // len(ranks)) for trial in trials]
+    top = max(1, len(ranks) - 1)
+    shade = [round((_SHADES - 1) * ranks[trial.score or 0.0] / top) for trial in trials]
     few = len(trials) <= _FEW
     traces = []
     for step in sorted(set(shade)):
