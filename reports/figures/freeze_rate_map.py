@@ -43,7 +43,7 @@ def draw(view: StudyView) -> go.Figure | None:
     drawn.update_yaxes(
         title_text="freeze index", showgrid=False, automargin=True, gridcolor=GRID, type="category"
     )
-    return styled(drawn, height=110 * len(maps) + 34 * sum(heights), margin={"t": 36})
+    return styled(drawn, height=125 * len(maps) + 34 * sum(heights), margin={"t": 36})
 
 
 def _backbone(trial: TrialRecord) -> str:
@@ -80,7 +80,7 @@ def _map(cells: Sequence[tuple[int, int, float]], low: float, high: float) -> go
     grouped = [[found.get((depth, column), []) for column in columns] for depth in depths]
     return go.Heatmap(
         z=[[max(scores, default=None) for scores in row] for row in grouped],
-        x=[f"{_edge(column)} to {_edge(column + 1)}" for column in columns],
+        x=[f"{_edge(column)}<br>to {_edge(column + 1)}" for column in columns],
         y=[str(depth) for depth in depths],
         text=[
             [f"{max(scores):.1%}<br>n {len(scores)}" if scores else "" for scores in row] for row in grouped
