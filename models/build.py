@@ -34,7 +34,8 @@ def build_model(recipe: Recipe, *, weights: str = "none") -> keras.Model:
     faces = keras.Input((48, 48, 1), dtype="uint8", name="face")
     x = layers.Rescaling(1.0, name="to_float")(faces)
     if size != 48:
-        x = layers.Resizing(size, size, interpolation="bilinear", name="resize")(x)
+        # Its own default is training=True, which Keras hands on to every layer after it when the model is called without one.
+        x = layers.Resizing(size, size, interpolation="bilinear", name="resize")(x, training=False)
     x = layers.Concatenate(name="grey_to_bgr")([x, x, x])
     x = layers.Normalization(axis=-1, mean=BGR_MEAN, variance=(1.0, 1.0, 1.0), name="subtract_mean")(x)
     x = backbone.body(x)
