@@ -12,16 +12,6 @@ from models.runtimes.keras_archive import classifier_of
 
 _WEIGHTS, _ARCHITECTURE = "model.weights.h5", "architecture.json"
 
-_REBUILD = """
-import pathlib, sys, numpy, keras
-weights = pathlib.Path(sys.argv[1])
-model = keras.models.model_from_json(weights.with_name("architecture.json").read_text())
-model.load_weights(weights)
-faces = numpy.load(sys.argv[2])
-parts = [model.predict(faces, batch_size=64, verbose=0), model.predict(faces[:1], verbose=0), model.predict(faces[:3], verbose=0)]
-numpy.save(sys.argv[3], numpy.concatenate(parts))
-"""
-
 _USAGE = """
 import keras, pathlib
 model = keras.models.model_from_json(pathlib.Path("architecture.json").read_text())
@@ -49,5 +39,4 @@ H5_WEIGHTS = Exporter(
     runtime="Keras",
     usage=_USAGE,
     metadata="none in the files; signature.json beside them",
-    program=_REBUILD,
 )

@@ -21,8 +21,7 @@ METADATA_NAME = "ferplus_tuner"
 
 _USAGE = f"""
 from ai_edge_litert.interpreter import Interpreter
-run = (model := Interpreter("model.tflite")).get_signature_runner()
-model.resize_tensor_input(model.get_input_details()[0]["index"], faces.shape)
+run = Interpreter("model.tflite").get_signature_runner()
 probabilities = run({INPUT}=faces)["{OUTPUT}"]
 """
 
