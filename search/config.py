@@ -17,6 +17,7 @@ import numpy as np
 
 from ferplus_data.dataset import Dataset
 from ferplus_data.errors import InputError
+from models.precision import PRECISIONS
 from search.pruners import PRUNERS
 from search.run_directory import RunDirectory, read_json, write_json
 
@@ -35,7 +36,7 @@ _PACKAGES = [
 ]
 _UNITS = {"d": 86400, "h": 3600, "m": 60, "s": 1}
 # What may differ when a study is continued; anything else would mix trials that cannot be compared.
-_MAY_CHANGE = {"trials", "timeout", "retrain_seeds", "retrain_epochs", "pruner"}
+_MAY_CHANGE = {"trials", "timeout", "retrain_seeds", "retrain_epochs", "pruner", "cache_gb"}
 
 
 @dataclass(frozen=True)
@@ -58,6 +59,9 @@ class SearchArguments:
         subset: Part of every split that is used at all.
         dedupe: Whether repeated images are dropped from training.
         pins: Hyperparameters held at a value.
+        precision: auto or a name in `models.precision.PRECISIONS`.
+        cache_gb: Room for cached activations of frozen prefixes, in GB (10**9 bytes); 0: none, None: half of the free disk.
+        cache_views: Augmented views of each image in the cache.
     """
 
     data: str
@@ -76,11 +80,14 @@ class SearchArguments:
     subset: float
     dedupe: bool
     pins: dict[str, Any] = field(default_factory=dict)
+    precision: str = "auto"
+    cache_gb: float | None = None
+    cache_views: int = 4
 
     def __post_init__(self) -> None:
         if self.pruner not in PRUNERS:
             raise InputError(f"unknown pruner {self.pruner!r}: expected one of {', '.join(PRUNERS)}")
-        for name in ("trials", "epochs", "retrain_epochs", "retrain_seeds"):
+        for name in ("trials", "epochs", "retrain_epochs", "retrain_seeds", "cache_views"):
             if getattr(self, name) < 1:
                 raise InputError(
                     f"--{name.replace('_', '-')}: expected 1 or more, found {getattr(self, name)}"
@@ -90,6 +97,10 @@ class SearchArguments:
                 raise InputError(
                     f"--{name.replace('_', '-')}: expected above 0 and up to 1, found {getattr(self, name):g}"
                 )
+        if self.precision not in ("auto", *PRECISIONS):
+            raise InputError(f"--precision {self.precision!r}: expected one of auto, {', '.join(PRECISIONS)}")
+        if self.cache_gb is not None and self.cache_gb < 0:
+            raise InputError(f"--cache-gb: expected 0 or more, found {self.cache_gb:g}")
         if self.seed < 0:
             raise InputError(f"--seed: expected 0 or more, found {self.seed}")
         if self.timeout is not None and self.timeout <= 0:

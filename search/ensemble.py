@@ -15,6 +15,7 @@ from ferplus_data.dataset import Dataset
 from ferplus_data.errors import InputError
 from models.checkpoints import Checkpoints
 from models.evaluation import evaluate
+from models.precision import resolve_precision
 from models.recipe import Recipe
 from models.saved import load_model, save_model
 from models.training import train
@@ -83,7 +84,7 @@ def averaged(members: list[keras.Model]) -> keras.Model:
     outputs = []
     for i, member in enumerate(members):
         # The names of layers have to differ, and two members may be of one backbone.
-        named = keras.Model(member.inputs, member.outputs, name=f"member_{i}")
+        named = keras.Model(member.input, member.output, name=f"member_{i}")
         outputs.append(named(faces, training=False))
     return keras.Model(faces, layers.Average(name="mean")(outputs), name="ferplus_ensemble")
 
@@ -135,6 +136,7 @@ def _member(
         epochs=epochs,
         weights=weights_for(arguments, recipe.backbone),
         seed=arguments.seed,
+        precision=resolve_precision(arguments.precision)[0],
         on_epoch=partial(progress.epoch_ends, epochs=epochs),
         on_batch=lambda epoch, batch, batches: progress.batch_ends(epoch, epochs, batch, batches),
     )

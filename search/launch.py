@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import shutil
 from dataclasses import dataclass
 from typing import Any
@@ -13,9 +14,12 @@ from keras_tuner.engine.hyperparameters import Choice
 
 from ferplus_data.dataset import Dataset, Split, load_dataset, stratified
 from ferplus_data.errors import InputError
+from models.activations import Caching
 from models.backbones import BACKBONES
 from models.build import build_model
-from models.recipe import Recipe
+from models.precision import resolve_precision
+from models.prefix_cache import PrefixCache
+from models.recipe import Recipe, base_name
 from search.clock import Clock
 from search.config import SearchArguments, check_continuation, read_arguments, write_config
 from search.oracles import ORACLES, Search, make_oracle
@@ -134,6 +138,8 @@ def run_trials(
         epochs=arguments.epochs,
         weights_for=lambda backbone: weights_for(arguments, backbone),
         seed=arguments.seed,
+        precision=_precision(arguments, progress),
+        caching=_caching(arguments, prepared.search.hyperparameters),
         clock=clock,
         progress=progress,
     )
@@ -170,6 +176,31 @@ def retrain_best(
     weights = weights_for(arguments, Recipe.from_hyperparameters(chosen.hyperparameters).backbone)
     return retrain(
         chosen, dataset, run, arguments, epochs=epochs, weights=weights, progress=progress, again=again
+    )
+
+
+def _precision(arguments: SearchArguments, progress: Progress) -> str:
+    precision, why = resolve_precision(arguments.precision)
+    progress.say(f"trials compute in {precision} ({why})")
+    return precision
+
+
+def _caching(arguments: SearchArguments, hyperparameters: keras_tuner.HyperParameters) -> Caching | None:
+    if arguments.cache_gb == 0:
+        return None
+    # How many trials will share a prefix and its augmented views, if they spread evenly over the space.
+    choices = {
+        name: sum(
+            len(hp.values)
+            for hp in hyperparameters.space
+            if isinstance(hp, Choice) and base_name(hp.name) == name
+        )
+        for name in ("freeze_before", "augmentation")  # each backbone has freeze indices of its own
+    }
+    return Caching(
+        PrefixCache(max_bytes=None if arguments.cache_gb is None else int(arguments.cache_gb * 10**9)),
+        views=arguments.cache_views,
+        trials_per_prefix=max(1.0, arguments.trials / max(1, math.prod(choices.values()))),
     )
 
 

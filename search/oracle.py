@@ -184,6 +184,11 @@ class OptunaOracle(keras_tuner.Oracle):
 
     # Learning ---------------------------------------------------------------------------------------------------------
 
+    def record(self, trial_id: str, values: Mapping[str, Any]) -> None:
+        """Keep `values` with a running trial, for the report."""
+        for name, value in values.items():
+            self._running[trial_id].set_user_attr(name, value)
+
     @keras_tuner.synchronized
     def update_trial(self, trial_id: str, metrics: Mapping[str, float], step: int = 0) -> Trial:
         """Report the objective of epoch `step` (from 1). The returned trial's status is STOPPED if it should end here."""

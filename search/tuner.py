@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import gc
+import time
 from collections.abc import Callable
 from typing import Any
 
-import keras
 import keras_tuner
 from keras_tuner.engine.base_tuner import BaseTuner
 from keras_tuner.engine.trial import Trial, TrialStatus
 
 from ferplus_data.dataset import Dataset, Split
+from models.activations import Caching
 from models.checkpoints import Checkpoints, Epoch
+from models.network import Networks
 from models.recipe import Recipe
 from models.training import train
 from search.clock import Clock
@@ -38,6 +39,8 @@ class FERPlusTuner(BaseTuner):
         epochs: Most epochs of a trial.
         weights_for: Backbone -> the weights it starts from, as `models.build.build_model` takes them.
         seed: Of every trial's training.
+        precision: Of every trial's training.
+        caching: How trials use the prefix cache; None: not at all.
         clock: Says when the search has to end.
         progress: Told what happens.
     """
@@ -53,13 +56,18 @@ class FERPlusTuner(BaseTuner):
         epochs: int,
         weights_for: Callable[[str], str],
         seed: int,
+        precision: str,
+        caching: Caching | None,
         clock: Clock,
         progress: Progress,
     ) -> None:
         super().__init__(oracle, model, directory=run.path, project_name="keras_tuner")
         self._dataset, self._train_split, self._run = dataset, train_split, run
         self._epochs, self._weights_for, self._seed = epochs, weights_for, seed
+        self._precision, self._caching = precision, caching
         self._clock, self._progress = clock, progress
+        self._networks = Networks()
+        self._asked = time.monotonic()
 
     def search(self, *fit_args: Any, **fit_kwargs: Any) -> None:
         """Run trials until the oracle has no more, or time is up.
@@ -93,8 +101,10 @@ class FERPlusTuner(BaseTuner):
     def pre_create_trial(self) -> None:
         if self._clock.search_is_over():
             raise TimeIsUp("the time for the search is over")
+        self._asked = time.monotonic()
 
     def on_trial_begin(self, trial: Trial) -> None:
+        self._waited = time.monotonic() - self._asked
         self._progress.trial_begins(self.oracle.number(trial.trial_id), trial.hyperparameters.values)
 
     def run_trial(self, trial: Trial, *fit_args: Any, **fit_kwargs: Any) -> None:
@@ -102,15 +112,17 @@ class FERPlusTuner(BaseTuner):
         number = self.oracle.number(trial.trial_id)
         values = {k: v for k, v in trial.hyperparameters.values.items() if not k.startswith("tuner/")}
         epochs = trial.hyperparameters.values.get("tuner/epochs", self._epochs)
-        keras.backend.clear_session()
-        gc.collect()
+        record: dict[str, Any] = {"times": {"oracle": self._waited}}
 
         def on_epoch(epoch: Epoch) -> bool:
             self._progress.epoch_ends(epoch, epochs)
             self._clock.epoch_took(epoch.epoch, epoch.seconds, len(self._train_split))
+            began = time.monotonic()
+            self.oracle.record(trial.trial_id, record)
             updated = self.oracle.update_trial(
                 trial.trial_id, {OBJECTIVE: epoch.val_accuracy}, step=epoch.epoch
             )
+            record["times"]["oracle"] += time.monotonic() - began
             if updated.status == TrialStatus.STOPPED:
                 return True
             if epoch.epoch < epochs and self._clock.search_is_over():
@@ -126,8 +138,13 @@ class FERPlusTuner(BaseTuner):
             weights=self._weights_for(recipe.backbone),
             seed=self._seed,
             train_split=self._train_split,
+            precision=self._precision,
+            networks=self._networks,
+            caching=self._caching,
             on_epoch=on_epoch,
             on_batch=lambda epoch, batch, batches: self._progress.batch_ends(epoch, epochs, batch, batches),
+            say=self._progress.say,
+            record=record,
         )
 
     def _run_and_update_trial(self, trial: Trial, *fit_args: Any, **fit_kwargs: Any) -> None:
