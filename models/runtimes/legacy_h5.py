@@ -51,21 +51,27 @@ def load_legacy_model(path: Path) -> keras.Model:
     Raises:
         InputError: It does not load, holds weights alone, or is another network.
     """
-    import h5py
-
     try:
-        with h5py.File(path, "r") as file:
-            if "model_config" not in file.attrs:
-                raise InputError(
-                    f"checkpoint {path}: expected a {_KIND}, found weights without a model; name it with --weights of search, "
-                    "or give the whole model"
-                )
-            config = json.loads(file.attrs["model_config"])["config"]
-            head = _last_weights(file["model_weights"])
+        return _load(path)
     except InputError:
         raise
-    except Exception as error:  # h5py raises by where the damage is
+    except (
+        Exception
+    ) as error:  # h5py raises by where the damage is, and a foreign configuration can lack anything
         raise unreadable(path, ".h5 model", error) from error
+
+
+def _load(path: Path) -> keras.Model:
+    import h5py
+
+    with h5py.File(path, "r") as file:
+        if "model_config" not in file.attrs:
+            raise InputError(
+                f"checkpoint {path}: expected a {_KIND}, found weights without a model; name it with --weights of search, "
+                "or give the whole model"
+            )
+        config = json.loads(file.attrs["model_config"])["config"]
+        head = _last_weights(file["model_weights"])
     recipe = _recipe(path, config)
     model = build_model(recipe)
     _compare(path, config, model)
@@ -88,9 +94,8 @@ def _recipe(path: Path, config: Any) -> Recipe:
             f"{', '.join(name for _, name in layers[:3])}"
         )
     first = config["layers"][0]["config"]
-    shape = (
-        first.get("batch_input_shape") or first.get("batch_shape") or [None, 224, 224, 3]
-    )  # Keras 2, Keras 3
+    # Keras 2's name, Keras 3's, and what the seed has.
+    shape = first.get("batch_input_shape") or first.get("batch_shape") or [None, 224, 224, 3]
     dropout = next(
         (layer["config"]["rate"] for layer in config["layers"] if layer["class_name"] == "Dropout"), 0.0
     )

@@ -14,7 +14,10 @@ _REACHES_OUT = {
     "PyFunc", "PyFuncStateless", "EagerPyFunc", "ReadFile", "WriteFile", "MatchingFiles", "FixedLengthRecordReaderV2",
     "TextLineReaderV2", "WholeFileReaderV2", "TFRecordReaderV2", "DebugIdentityV2", "DebugIdentityV3", "DumpTensor",
 }  # fmt: skip
-"""TensorFlow operations that call Python or touch files; its own saving and restoring are not among them."""
+"""TensorFlow operations that call Python or touch files."""
+
+_SAVES = {"Save", "SaveV2", "SaveSlices", "Restore", "RestoreV2", "RestoreSlice", "MergeV2Checkpoints"}
+"""Operations that every SavedModel holds to save and restore itself, and that have no place in what it computes."""
 
 
 def open_classifier(path: Path) -> Classifier:
@@ -31,6 +34,7 @@ def open_classifier(path: Path) -> Classifier:
         serve = loaded.signatures["serving_default"]
     except Exception as error:  # whatever TensorFlow makes of a damaged folder
         raise unreadable(path, "SavedModel", error) from error
+    _refuse(path, serve.graph.as_graph_def(), _REACHES_OUT | _SAVES)
     (name, given), *others = serve.structured_input_signature[1].items()
     taken = list(serve.structured_outputs.values())
     if others or len(taken) != 1:
@@ -54,13 +58,14 @@ def _refuse_reaching_out(path: Path) -> None:
         graph.ParseFromString((path / "saved_model.pb").read_bytes())
     except Exception as error:  # no such file, or protobuf's DecodeError
         raise unreadable(path, "SavedModel (a folder with saved_model.pb)", error) from error
-    found = {
-        node.op
-        for meta in graph.meta_graphs
-        for nodes in (meta.graph_def.node, *(f.node_def for f in meta.graph_def.library.function))
-        for node in nodes
-    }
-    if reaching := sorted(found & _REACHES_OUT):
+    for meta in graph.meta_graphs:
+        _refuse(path, meta.graph_def, _REACHES_OUT)
+
+
+def _refuse(path: Path, graph: Any, operations: set[str]) -> None:
+    """Raise InputError if one of `operations` is in `graph`, a GraphDef, or in the functions it calls."""
+    nodes = [*graph.node, *(node for function in graph.library.function for node in function.node_def)]
+    if reaching := sorted({node.op for node in nodes} & operations):
         raise InputError(
             f"checkpoint {path}: holds {', '.join(reaching)}, which run code or touch files; refused"
         )

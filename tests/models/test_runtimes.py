@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import cv2
+import h5py
 import keras
 import numpy as np
 import pytest
@@ -104,19 +105,28 @@ def test_weights_of_an_onnx_file_in_other_files_are_not_followed(
         open_classifier(path)
 
 
-def test_a_saved_model_that_reads_files_is_refused(tmp_path: Path) -> None:
+@pytest.mark.parametrize("operation", ["ReadFile", "SaveV2"])
+def test_a_saved_model_that_touches_files_is_refused(operation: str, tmp_path: Path) -> None:
     import tensorflow as tf
 
-    class Reads(tf.Module):
+    def touch(face: tf.Tensor) -> tf.Tensor:
+        if operation == "ReadFile":
+            return tf.strings.length(tf.io.read_file("/etc/hostname"))
+        tf.raw_ops.SaveV2(
+            prefix=str(tmp_path / "written"), tensor_names=["x"], shape_and_slices=[""], tensors=[face]
+        )
+        return 0
+
+    class Touches(tf.Module):
         @tf.function(input_signature=[tf.TensorSpec((None, 48, 48, 1), tf.uint8)])
         def serve(self, face: tf.Tensor) -> tf.Tensor:
-            length = tf.strings.length(tf.io.read_file("/etc/hostname"))
-            return tf.zeros((tf.shape(face)[0], 8)) + tf.cast(length, tf.float32)
+            return tf.zeros((tf.shape(face)[0], 8)) + tf.cast(touch(face), tf.float32)
 
-    module = Reads()
-    tf.saved_model.save(module, tmp_path / "reads", signatures=module.serve)
-    with pytest.raises(InputError, match="ReadFile"):
-        open_classifier(tmp_path / "reads")
+    module = Touches()
+    tf.saved_model.save(module, tmp_path / "touches", signatures=module.serve)
+    with pytest.raises(InputError, match=operation):
+        open_classifier(tmp_path / "touches")
+    assert not list(tmp_path.glob("written*"))
 
 
 def test_a_name_in_the_archive_that_keras_does_not_write_is_refused(
@@ -195,3 +205,11 @@ def test_the_network_is_told_by_its_layers(tmp_path: Path, tiny: Dataset) -> Non
     images = np.stack([cv2.resize(face, (32, 32)) for face in faces])[..., None].repeat(3, -1)
     expected = model.predict(images.astype(np.float32) - np.float32(BGR_MEAN), verbose=0)
     np.testing.assert_allclose(open_classifier(tmp_path / "model.h5")(faces), expected, atol=1e-4)
+
+
+def test_an_old_file_with_a_configuration_of_another_kind_is_refused(tmp_path: Path) -> None:
+    with h5py.File(tmp_path / "model.h5", "w") as file:
+        file.attrs["model_config"] = json.dumps({"config": {"layers": [{"config": {}}]}})
+        file.create_group("model_weights").attrs["layer_names"] = []
+    with pytest.raises(InputError, match="does not load"):
+        open_classifier(tmp_path / "model.h5")
