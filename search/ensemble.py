@@ -75,6 +75,11 @@ def make_ensemble(
         "chosen_by": "validation accuracy in the search",
     }
     write_json(folder / "metrics.json", metrics)
+    alone = max(member["val_accuracy"] for member in metrics["members"])
+    progress.say(
+        f"ensemble: val_accuracy {metrics['val_accuracy']:.4f}, its best network alone {alone:.4f}"
+        + ("" if metrics["val_accuracy"] > alone else "; averaging did not help")
+    )
     return path, metrics
 
 
