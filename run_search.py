@@ -6,10 +6,12 @@ Parses, calls, prints. What a command does is in the folder it imports, and it i
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import shlex
 import signal
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -172,7 +174,7 @@ def search(
             cache_gb=cache_gb,
             cache_views=cache_views,
         )
-        with _progress() as progress:
+        with _progress() as progress, _live_report(run, storage, progress):
             metrics = launch(arguments, run, storage=storage, fresh=fresh, progress=progress)
             _finish(run, storage, metrics)
 
@@ -231,18 +233,49 @@ def retrain(
 @app.command()
 def report(
     study: Study = None,
-    format_: Annotated[str, typer.Option("--format", help="html, json or csv.")] = "html",
+    format_: Annotated[
+        str, typer.Option("--format", help="html, json, csv, or png: a picture per figure, with kaleido.")
+    ] = "html",
+    watch: Annotated[
+        bool, typer.Option("--watch", help="Write the page again and again until the study is finished.")
+    ] = False,
+    every: Annotated[float, typer.Option(help="Seconds between two writings of --watch.", min=1)] = 15,
     storage: Storage = None,
     runs_dir: RunsDir = Path("runs"),
 ) -> None:
     """Write the report of a finished or running study."""
-    from reports import WRITERS
+    from reports import WRITERS, output
     from search.study import read_study
 
     if format_ not in WRITERS:
         raise InputError(f"--format {format_!r}: expected one of {', '.join(WRITERS)}")
+    if watch and format_ != "html":
+        raise InputError(f"--watch: expected --format html, found {format_}")
     run = _run_directory(runs_dir, study)
-    typer.echo(WRITERS[format_](read_study(run, storage), run.report.with_suffix(f".{format_}")))
+    path = output(run.report, format_)
+    if watch:
+        from reports.live import watch as write_until_finished
+
+        with _interruptible():
+            typer.echo(f"{path} is written every {every:g} s until the study is finished; Ctrl-C ends it")
+            write_until_finished(lambda: read_study(run, storage), path, every=every)
+    else:
+        WRITERS[format_](read_study(run, storage), path)
+    typer.echo(path)
+
+
+@app.command()
+def dashboard(
+    study: Study = None,
+    port: Annotated[int, typer.Option(help="Port on this machine.", min=1, max=65535)] = 8080,
+    storage: Storage = None,
+    runs_dir: RunsDir = Path("runs"),
+) -> None:
+    """Serve optuna-dashboard on the study's storage, to look into a running search."""
+    from search.dashboard import serve
+
+    with _interruptible():
+        serve(_run_directory(runs_dir, study), storage, port, say=typer.echo)
 
 
 @app.command()
@@ -415,6 +448,20 @@ def _progress() -> Any:
     from search.progress import Progress
 
     return Progress(Console())
+
+
+@contextlib.contextmanager
+def _live_report(run: Any, storage: str | None, progress: Any) -> Iterator[None]:
+    """Has the report written now and then while the search runs, and once more if it ends early."""
+    from reports.live import LiveReport
+    from search.study import read_study
+
+    progress.on_trial_end = live = LiveReport(lambda: read_study(run, storage), run.report)
+    try:
+        yield
+    except BaseException:
+        live.end()
+        raise
 
 
 class _interruptible:

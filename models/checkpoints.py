@@ -7,6 +7,7 @@ import io
 import json
 import os
 import re
+import shutil
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -80,7 +81,7 @@ class Checkpoints:
         """Record a finished epoch."""
         _write(self._epoch_path(epoch.epoch), model.save_weights)
         if self.best is None or epoch.val_accuracy > self.best.val_accuracy:
-            _write(self.best_path, model.save_weights)
+            _write(self.best_path, lambda temporary: _link(self._epoch_path(epoch.epoch), Path(temporary)))
         self.history.append(epoch)
         write_history(self.history_path, self.history)
         self._remove_epochs(keep=epoch.epoch)
@@ -101,6 +102,15 @@ class Checkpoints:
             match = _EPOCH_FILE.fullmatch(path.name)
             if match and int(match[1]) != keep:
                 path.unlink()
+
+
+def _link(source: Path, path: Path) -> None:
+    """Make `path` another name of the file, or a copy where the file system knows no other names."""
+    path.unlink(missing_ok=True)  # of a process that was killed here
+    try:
+        os.link(source, path)
+    except OSError:
+        shutil.copyfile(source, path)
 
 
 def read_history(path: Path) -> list[Epoch]:

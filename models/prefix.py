@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from typing import Any
 
 import keras
 import numpy as np
@@ -42,10 +43,12 @@ def split_model(model: keras.Model, position: int) -> tuple[keras.Model, keras.M
 
 def fingerprint(prefix: keras.Model) -> str:
     """Return the sha256 (hex) of what the prefix computes: its layers, their settings and precision, and its weights."""
-    settings = [
-        {key: value for key, value in layer.get_config().items() if key != "trainable"}
-        for layer in prefix.layers
-    ]
+    # A layer's name may be numbered by what was built before it. The model's says which backbone it is, and so how the layers
+    # are connected.
+    settings: list[Any] = [prefix.name]
+    for layer in prefix.layers:
+        config = {key: value for key, value in layer.get_config().items() if key not in ("name", "trainable")}
+        settings.append([type(layer).__name__, config])
     digest = hashlib.sha256(json.dumps(settings, sort_keys=True, default=str).encode())
     for weight in prefix.weights:
         digest.update(np.ascontiguousarray(keras.ops.convert_to_numpy(weight)).tobytes())

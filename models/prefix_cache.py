@@ -29,8 +29,8 @@ _FORMAT = 1
 _ARRAY, _META = "activations.npy", "meta.json"
 _WAIT_SECONDS = 0.5
 _CHECK_BYTES = 16 * 2**20
-# The largest value of the first chunk is scaled to this: later ones may be 2**9 times greater before float16 (65,504) ends, and
-# values 2**-21 of it still have all of float16's bits.
+# Where the largest value of the first chunk is below 1 or above this, it is scaled to this: later ones may be 2**9 times greater
+# before float16 (65,504) ends, and values 2**-21 of it still have all of float16's bits.
 _SCALED_TO = 2.0**7
 _DEFAULT_SHARE, _DEFAULT_MOST = 0.5, 100 * 10**9
 
@@ -56,7 +56,7 @@ class Activations:
     def take(self, rows: NDArray[np.int64]) -> NDArray[np.floating]:
         """Rows of the activations: float16, or float32 where they had to be scaled."""
         chosen = np.take(self.values, rows, axis=0)
-        return chosen if self.scale == 1 else chosen.astype(np.float32) * np.float32(self.scale)
+        return chosen if self.scale == 1 else np.multiply(chosen, self.scale, dtype=np.float32)
 
 
 class PrefixCache:
@@ -149,7 +149,8 @@ class PrefixCache:
                     largest = float(np.abs(chunk).max(initial=0))
                     if not np.isfinite(largest):
                         raise CacheError("the prefix gives values that are not finite")
-                    scale = 2.0 ** np.ceil(np.log2(max(largest, _SCALED_TO) / _SCALED_TO))
+                    if not 1 <= largest <= _SCALED_TO and largest > 0:
+                        scale = float(2.0 ** np.ceil(np.log2(largest / _SCALED_TO)))
                     self._make_room(2 * rows * chunk[0].size)
                     np.lib.format.write_array_header_1_0(
                         file,
@@ -178,11 +179,12 @@ class PrefixCache:
     def _open(self, folder: Path, rows: int) -> Activations:
         try:
             meta = json.loads((folder / _META).read_text())
-            values = np.load(folder / _ARRAY, mmap_mode="r")
+            mapped = np.load(folder / _ARRAY, mmap_mode="r")
+            values = mapped.view(np.ndarray)
             if len(values) != rows or values.dtype != np.float16 or meta["rows"] != rows:
                 raise ValueError(f"expected float16 [{rows}, ...], found {values.dtype} {values.shape}")
             if folder not in self._checked:  # once a process
-                if _checksum(folder / _ARRAY, values.offset) != meta["checksum"]:
+                if _checksum(folder / _ARRAY, mapped.offset) != meta["checksum"]:
                     raise ValueError("its checksum differs")
                 self._checked.add(folder)
             os.utime(folder / _META)  # for the eviction

@@ -1,4 +1,4 @@
-"""A finished or running study -> figures -> one HTML file, plus its JSON and CSV.
+"""A finished or running study -> figures -> one HTML file, plus its JSON, CSV and pictures.
 
 WRITERS is the way in: format -> function (StudyView, path) -> the path it wrote.
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+from reports.images import write_png
 from reports.page import write_report
 from reports.tables import write_csv, write_json
 from search.study import StudyView
@@ -16,4 +17,10 @@ WRITERS: dict[str, Callable[[StudyView, Path], Path]] = {
     "html": write_report,
     "json": write_json,
     "csv": write_csv,
+    "png": write_png,
 }
+
+
+def output(run_report: Path, form: str) -> Path:
+    """Where the report of a study goes in another format than HTML: beside report.html, PNG into a folder report-png."""
+    return run_report.with_name("report-png") if form == "png" else run_report.with_suffix(f".{form}")

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from reports.redaction import redact
-from search.study import StudyView
+from search.study import StudyView, TrialRecord
 
 DEFAULT_RUNS = "runs"
 
@@ -24,6 +24,20 @@ def commands(view: StudyView) -> dict[str, str]:
         "Evaluate the model": _line("evaluate", study),
         "Write this report again": _line("report", study),
     }
+
+
+def trial_command(view: StudyView, trial: TrialRecord) -> str:
+    """The command that trains the trial's configuration again, alone, as a study of its own, with the same seed."""
+    arguments = {
+        **(view.config.get("arguments") or {}),
+        "trials": 1,
+        "timeout": None,
+        "pins": {
+            name: value for name, value in trial.hyperparameters.items() if not name.startswith("tuner/")
+        },
+    }
+    study = ["--study", f"{view.name}-trial-{trial.number}", *_runs_directory(view.directory)]
+    return _line("search", [*study, *_options(arguments)])
 
 
 def _line(command: str, words: list[str]) -> str:

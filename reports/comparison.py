@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from reports.published import PUBLISHED, Published
 from search.study import StudyView
 
 OFFICIAL_ROWS = {"val": 3305, "test": 3275}
@@ -34,19 +35,35 @@ class Comparison:
 
 
 def compare(view: StudyView) -> list[Comparison]:
-    """This run beside every recipe of metrics.json's seed_recipes; empty before there are metrics."""
-    metrics = view.metrics or {}
-    return [
-        Comparison(
-            model=str(recipe.get("model", "")),
-            weights=str(recipe.get("weights", "")),
-            val_accuracy=as_fraction(recipe.get("val_accuracy")),
-            test_accuracy=as_fraction(recipe.get("test_accuracy")),
-            source=str(recipe.get("source", "")),
-            reasons=tuple(differences(view, str(recipe.get("weights", "vggface2")))),
+    """This run beside every recipe of metrics.json's seed_recipes, then beside PUBLISHED; empty before there are metrics."""
+    if view.metrics is None:
+        return []
+    recipes = [
+        Published(
+            str(recipe.get("model", "")),
+            str(recipe.get("weights", "vggface2")),
+            RECIPE_IMAGE_SIZE,
+            as_fraction(recipe.get("val_accuracy")),
+            as_fraction(recipe.get("test_accuracy")),
+            str(recipe.get("source", "")),
         )
-        for recipe in metrics.get("seed_recipes") or []
+        for recipe in view.metrics.get("seed_recipes") or []
     ]
+    return [_beside(view, published) for published in (*recipes, *PUBLISHED)]
+
+
+def _beside(view: StudyView, published: Published) -> Comparison:
+    reasons = differences(view, published.weights, published.image_size)
+    if published.caveat and not on_demo_data(view):
+        reasons.append(published.caveat)
+    return Comparison(
+        published.model,
+        published.weights,
+        published.val_accuracy,
+        published.test_accuracy,
+        published.source,
+        tuple(reasons),
+    )
 
 
 def as_fraction(accuracy: float | None) -> float | None:
@@ -73,8 +90,9 @@ def partial_splits(view: StudyView) -> list[str]:
     ]
 
 
-def differences(view: StudyView, weights: str) -> list[str]:
-    """Why this run cannot be compared with a recipe that starts from `weights`; empty if it can.
+def differences(view: StudyView, weights: str, image_size: int = RECIPE_IMAGE_SIZE) -> list[str]:
+    """Why this run cannot be compared with a result that starts from `weights` on images of `image_size` pixels a side;
+    empty if it can.
 
     Demo data ends the question; otherwise the splits, the amount of training data, the weights and the image
     size are looked at.
@@ -90,11 +108,11 @@ def differences(view: StudyView, weights: str) -> list[str]:
         found.append("training images with a twin left out")
     ours = starting_weights(view)
     if not _same_weights(ours, weights):
-        found.append(f"starts from weights {ours}, the recipe from {weights}")
+        found.append(f"starts from weights {ours}, the published one from {weights}")
     size = _image_size(view, arguments)
-    if size != RECIPE_IMAGE_SIZE:
+    if size != image_size:
         known = "the backbone's own image size" if size is None else f"images of {size} x {size}"
-        found.append(f"{known}, the recipe's are {RECIPE_IMAGE_SIZE} x {RECIPE_IMAGE_SIZE}")
+        found.append(f"{known}, the published one of {image_size} x {image_size}")
     return found
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +15,17 @@ from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
 from ferplus_data.labels import EMOTIONS
-from reports.answer import answer
+from reports.annotators import agreements
+from reports.answer import SPLITS, answer
 from reports.commands import commands
+from reports.details import details
 from reports.figures import FIGURES, FigureEntry
+from reports.gallery import confident_errors, of_each_emotion
 from reports.hyperparameters import shown
 from reports.redaction import without_passwords
+from reports.savings import caching, pruning
 from reports.trials import best_trial, count_states, duration, first_line
+from reports.workers import workers
 from reports.writing import write_text
 from search.study import StudyView
 
@@ -46,9 +53,15 @@ class PlacedFigure:
     style: str
 
 
-def render(view: StudyView) -> str:
-    """The whole report of a study in any state, as HTML that opens offline and asks no host for anything."""
+def render(view: StudyView, refresh: int | None = None) -> str:
+    """The whole report of a study in any state, as HTML that opens offline and asks no host for anything.
+
+    Args:
+        view: The study.
+        refresh: Seconds after which the page loads itself anew, for a study whose report will be written again; None: never.
+    """
     view = without_passwords(view)
+    val = view.predictions.get("val")
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES),
         autoescape=True,
@@ -68,6 +81,19 @@ def render(view: StudyView) -> str:
         counts=count_states(view.trials),
         trials=sorted(view.trials, key=lambda trial: trial.number),
         figures=_placed(view),
+        details=Markup(_inside_script(json.dumps(details(view), allow_nan=False, separators=(",", ":")))),
+        workers=workers(view.trials),
+        pruning=pruning(view),
+        caching=caching(view),
+        agreements=agreements(view),
+        errors={
+            name: confident_errors(view.predictions[split])
+            for split, name in SPLITS.items()
+            if split in view.predictions
+        },
+        each=of_each_emotion(val) if val is not None else {},
+        twins=partial(_twins, view),
+        refresh=refresh,
         commands=commands(view),
         written=datetime.now(UTC),
         plotly_js=Markup(get_plotlyjs()),
@@ -76,9 +102,9 @@ def render(view: StudyView) -> str:
     )
 
 
-def write_report(view: StudyView, path: Path) -> Path:
-    """Writes `render(view)` to `path` under a temporary name, renames it, and returns the path."""
-    return write_text(path, render(view))
+def write_report(view: StudyView, path: Path, *, refresh: int | None = None) -> Path:
+    """Writes `render(view, refresh)` to `path` under a temporary name, renames it, and returns the path."""
+    return write_text(path, render(view, refresh))
 
 
 def _placed(view: StudyView) -> dict[str, list[PlacedFigure]]:
@@ -90,6 +116,11 @@ def _placed(view: StudyView) -> dict[str, list[PlacedFigure]]:
         style = "; ".join(f"{key}: {pixels}px" for key, pixels in sizes.items() if pixels)
         placed[entry.section].append(PlacedFigure(name, entry, plot, style))
     return placed
+
+
+def _twins(view: StudyView, split: str) -> str:
+    summary = ((view.config.get("data") or {}).get("splits") or {}).get(split) or {}
+    return f"{summary.get('twins', 0):,} of {summary.get('rows', 0):,}"
 
 
 def _inside_script(text: str) -> str:
@@ -122,9 +153,9 @@ def _moment(moment: datetime | str) -> str:
 
 
 def _text(value: Any) -> str:
-    """A configuration value on one line: mappings as name=value, nothing as "none"."""
+    """A configuration value on one line: mappings as name=value, an empty one as "none"."""
     if isinstance(value, Mapping):
         return ", ".join(f"{key}={_text(item)}" for key, item in value.items()) or "none"
     if isinstance(value, list | tuple):
         return ", ".join(_text(item) for item in value) or "none"
-    return shown(value)
+    return "not set" if value is None else shown(value)

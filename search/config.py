@@ -17,6 +17,7 @@ import numpy as np
 
 from ferplus_data.dataset import Dataset
 from ferplus_data.errors import InputError
+from ferplus_data.summary import summarise
 from models.precision import PRECISIONS
 from search.pruners import PRUNERS
 from search.run_directory import RunDirectory, read_json, write_json
@@ -146,6 +147,7 @@ def write_config(run: RunDirectory, arguments: SearchArguments, dataset: Dataset
                     name: np.asarray(getattr(dataset, name).class_counts).tolist()
                     for name in ("train", "val", "test")
                 },
+                "splits": {name: summarise(getattr(dataset, name)) for name in ("train", "val", "test")},
             },
             "git_commit": _git_commit(),
             "space": space,

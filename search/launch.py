@@ -37,7 +37,7 @@ class NoTrialCompleted(RuntimeError):
 
 
 @dataclass(frozen=True)
-class _Prepared:
+class Prepared:
     dataset: Dataset
     train_split: Split
     model: SpaceModel
@@ -59,7 +59,7 @@ def search(
         NoTrialCompleted: There is nothing to retrain.
         KeyboardInterrupt: Interrupted; the same call continues.
     """
-    prepared = _prepare(arguments, progress)
+    prepared = prepare(arguments, progress)
     run.create()
     url = storage_url(run, storage)
     if fresh:
@@ -86,7 +86,7 @@ def join(run: RunDirectory, *, storage: str | None, progress: Progress) -> None:
         raise InputError(
             f"study {run.study}: its oracle {arguments.oracle} is Keras Tuner's own and has room for one worker"
         )
-    prepared = _prepare(arguments, progress)
+    prepared = prepare(arguments, progress)
     check_continuation(run, arguments, prepared.dataset.fingerprint, prepared.space)
     clock = Clock(None, retrain_epochs=0, retrain_rows=0)
     progress.say(run_trials(arguments, prepared, run, storage_url(run, storage), clock, progress))
@@ -115,7 +115,7 @@ def retrain_again(
 
 def run_trials(
     arguments: SearchArguments,
-    prepared: _Prepared,
+    prepared: Prepared,
     run: RunDirectory,
     url: str,
     clock: Clock,
@@ -211,7 +211,7 @@ def weights_for(arguments: SearchArguments, backbone: str) -> str:
     return "vggface2" if BACKBONES[backbone].weights_url else "none"
 
 
-def _prepare(arguments: SearchArguments, progress: Progress) -> _Prepared:
+def prepare(arguments: SearchArguments, progress: Progress) -> Prepared:
     if arguments.oracle not in ORACLES:
         raise InputError(f"unknown oracle {arguments.oracle!r}: expected one of {', '.join(ORACLES)}")
     space = load_space(arguments.space)
@@ -222,7 +222,7 @@ def _prepare(arguments: SearchArguments, progress: Progress) -> _Prepared:
     counts = ", ".join(f"{len(getattr(dataset, name)):,} {name}" for name in ("train", "val", "test"))
     progress.say(f"data {dataset.source}: {counts} faces")
     _check_weights(arguments, hyperparameters)
-    return _Prepared(
+    return Prepared(
         dataset,
         stratified(dataset.train, arguments.search_fraction, (arguments.seed, 0)),
         model,

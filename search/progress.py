@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import Any
 
@@ -19,10 +19,15 @@ from search.storage import lineages
 
 
 class Progress:
-    """Writes to `console`: bars on a terminal, a line per epoch elsewhere. Use as a context manager."""
+    """Writes to `console`: bars on a terminal, a line per epoch elsewhere. Use as a context manager.
+
+    Attributes:
+        on_trial_end: Called after each trial's and each retraining's line; None: nothing.
+    """
 
     def __init__(self, console: Console) -> None:
         self.console = console
+        self.on_trial_end: Callable[[], None] | None = None
         self._study: optuna.Study | None = None
         self._trials = 0
         self._bars = Bars(
@@ -112,11 +117,15 @@ class Progress:
         remaining = max(self._trials - len(done), 0) * sum(self._durations) / len(self._durations)
         parts.append(f"{self._durations[-1]:.0f} s, about {duration(remaining)} left")
         self.say("  ".join(parts))
+        if self.on_trial_end is not None:
+            self.on_trial_end()
 
     def training_ends(self, text: str) -> None:
         """Print the line of a finished retraining."""
         self._bars.update(self._task, visible=False)
         self.say(text)
+        if self.on_trial_end is not None:
+            self.on_trial_end()
 
     def _begin(self, head: str) -> None:
         self._begun = time.monotonic()

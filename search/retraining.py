@@ -10,15 +10,17 @@ from pathlib import Path
 from typing import Any
 
 import keras
+import numpy as np
 
 from ferplus_data.dataset import Dataset
 from models.checkpoints import Checkpoints
-from models.evaluation import evaluate
+from models.evaluation import predict_probabilities, score
 from models.precision import resolve_precision
 from models.recipe import Recipe
 from models.saved import load_model, save_model
 from models.training import Training, train
 from search.config import SearchArguments
+from search.predictions import SPLITS, Predictions, write_predictions
 from search.progress import Progress
 from search.run_directory import RunDirectory, read_json, write_json
 from search.study import TrialRecord
@@ -48,7 +50,7 @@ def retrain(
     again: bool = False,
 ) -> dict[str, Any]:
     """Retrain `trial` with every seed, choose the seed and the epoch by validation accuracy, read the test split once, and write
-    best/model.keras and best/metrics.json.
+    best/model.keras, best/predictions.npz and best/metrics.json.
 
     A retraining of the same trial that was interrupted is continued with the epochs it was planned for, and one that has ended is
     not done again unless `again` is set.
@@ -73,8 +75,16 @@ def retrain(
     best_seed = max(seeds, key=lambda seed: trainings[seed].best.val_accuracy)
     progress.say("retraining done; the test split is read now, once")
     candidates = {seed: run.retraining(seed) / "model.keras" for seed in seeds}
-    figures = {seed: _evaluate(candidates[seed], dataset) for seed in seeds}
+    predictions = {seed: _predict(candidates[seed], dataset) for seed in seeds}
+    figures = {
+        seed: {split: score(said, getattr(dataset, split)) for split, said in of_seed.items()}
+        for seed, of_seed in predictions.items()
+    }
     save_model(load_model(candidates[best_seed]), run.best_model)
+    chosen = predictions[best_seed]
+    write_predictions(
+        run.predictions, {split: Predictions.of(chosen[split], getattr(dataset, split)) for split in SPLITS}
+    )
     metrics = {**_metrics(trial, trainings, figures, best_seed, epochs), "retraining": asked_for}
     write_json(run.metrics, metrics)
     run.retraining_plan.unlink()
@@ -128,10 +138,10 @@ def _train(
     return training
 
 
-def _evaluate(path: Path, dataset: Dataset) -> dict[str, dict[str, Any]]:
+def _predict(path: Path, dataset: Dataset) -> dict[str, np.ndarray]:
     # From the file, not from memory: what is reported is what is shipped.
     model = load_model(path)
-    return {"val": evaluate(model, dataset.val), "test": evaluate(model, dataset.test)}
+    return {split: predict_probabilities(model, getattr(dataset, split).pixels()) for split in SPLITS}
 
 
 def _metrics(

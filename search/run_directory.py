@@ -77,6 +77,10 @@ class RunDirectory:
         return self.path / "best" / "metrics.json"
 
     @property
+    def predictions(self) -> Path:
+        return self.path / "best" / "predictions.npz"
+
+    @property
     def retraining_plan(self) -> Path:
         return self.path / "best" / "retraining.json"
 

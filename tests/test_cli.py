@@ -11,7 +11,18 @@ import pytest
 import run_search
 
 ROOT = Path(run_search.__file__).parent
-COMMANDS = ["search", "worker", "retrain", "report", "export", "evaluate", "predict", "status", "prepare"]
+COMMANDS = [
+    "search",
+    "worker",
+    "retrain",
+    "report",
+    "dashboard",
+    "export",
+    "evaluate",
+    "predict",
+    "status",
+    "prepare",
+]
 
 
 @pytest.mark.parametrize("arguments", [["--help"], *([command, "--help"] for command in COMMANDS)])
@@ -73,6 +84,10 @@ def runs(tmp_path: Path) -> list[str]:
         (["status"], "expected a study, found none"),
         (["status", "--study", "absent"], "study absent"),
         (["report", "--format", "docx"], "docx"),
+        (["report", "--watch", "--format", "csv"], "--watch: expected --format html"),
+        (["report", "--watch", "--every", "0"], "--every"),
+        (["dashboard"], "expected a study, found none"),
+        (["dashboard", "--port", "0"], "--port"),
         (["evaluate", "--checkpoint", "/no/such.keras"], "/no/such.keras"),
         (["predict", "/no/such.png"], "/no/such.png"),
         (["predict"], "images"),

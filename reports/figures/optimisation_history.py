@@ -41,7 +41,7 @@ def draw(view: StudyView) -> go.Figure | None:
     complete = scored(view.trials, "complete")
     with_scores = any(trial.score is not None for trial in view.trials)
     if complete:
-        traces.append(_running_best(complete))
+        traces.append(_running_best(complete, last=max(trial.number for trial in view.trials)))
     return figure(
         *traces,
         showlegend=True,
@@ -51,11 +51,12 @@ def draw(view: StudyView) -> go.Figure | None:
     )
 
 
-def _running_best(complete: list[TrialRecord]) -> go.Scatter:
+def _running_best(complete: list[TrialRecord], *, last: int) -> go.Scatter:
+    best = list(accumulate((trial.score or 0.0 for trial in complete), max))
     return go.Scatter(
         name="best so far",
-        x=[trial.number for trial in complete],
-        y=list(accumulate((trial.score or 0.0 for trial in complete), max)),
+        x=[*(trial.number for trial in complete), last],
+        y=[*best, best[-1]],
         mode="lines",
         line={"shape": "hv", "color": ACCENT, "width": 2},
         hovertemplate="best after trial %{x}: %{y:.2%}<extra></extra>",

@@ -7,9 +7,10 @@ from math import log10
 from typing import Any
 
 import plotly.graph_objects as go
+from plotly.colors import sample_colorscale
 
 from reports.figures.importances import importances
-from reports.figures.style import SCORE_COLOURS, figure
+from reports.figures.style import NEUTRAL, SCORE_COLOURS, figure, plain
 from reports.figures.ticks import even_ticks, log_ticks
 from reports.hyperparameters import Hyperparameter, shown, varied
 from reports.trials import scored
@@ -17,35 +18,106 @@ from search.study import StudyView, TrialRecord
 
 MAX_AXES = 9
 """Axes beside the score's that stay readable at the page's width; the most important are kept."""
+_SHADES = 12
+"""Steps of colour: lines of one shade share a trace, because a trace per trial is slow to draw."""
+_FEW = 100
 _GAP = 0.12
 _TICKS = 5
+SCORE = "score"
 
 
 def draw(view: StudyView) -> go.Figure | None:
     """One line per scored complete or pruned trial, coloured by the rank of its score; up to MAX_AXES axes.
 
-    plotly's parcoords cannot draw a missing value, so an axis with missing values gets a tick "–" below its
-    lowest value. Log axes carry log10 of the value under ticks that read as the value.
+    Lines, not plotly's parcoords, which needs WebGL. Every axis is scaled to 0..1; the customdata of a point are the
+    trial's number, the axis's name and the value as text. A missing value stands at a tick "–" below the lowest. Log axes
+    are placed by log10.
     """
     trials = scored(view.trials, "complete") + scored(view.trials, "pruned")
     parameters = _chosen(view, varied(trials))
     if len(trials) < 2 or not parameters:
         return None
-    scores = [trial.score or 0.0 for trial in trials]
-    ranks = {score: rank for rank, score in enumerate(sorted(set(scores)))}
-    lines = go.Parcoords(
-        dimensions=[*(_dimension(parameter, trials) for parameter in parameters), _score_dimension(scores)],
-        line={
-            "color": [ranks[score] for score in scores],
-            "colorscale": SCORE_COLOURS,
-            "cmin": 0,
-            "cmax": max(1, len(ranks) - 1),
+    trials.sort(key=lambda trial: trial.score or 0.0)
+    axes = [*(_axis(parameter, trials) for parameter in parameters), _score_axis(trials)]
+    return figure(
+        *_lines(trials, axes),
+        _ticks_text(axes),
+        showlegend=False,
+        margin={"l": 60, "r": 40, "t": 8, "b": 12},
+        xaxis={
+            "side": "top",
+            "tickvals": list(range(len(axes))),
+            "ticktext": [plain(axis.name, 24) for axis in axes],
+            "tickangle": -22,
+            "range": [-0.35, len(axes) - 0.85],
+            "gridcolor": NEUTRAL,
+            "fixedrange": True,
         },
-        labelangle=-20,
-        labelside="top",
-        unselected={"line": {"color": "#808a96", "opacity": 0.08}},
+        yaxis={"visible": False, "range": [-0.03, 1.03], "fixedrange": True},
     )
-    return figure(lines, margin={"l": 70, "r": 60, "t": 90, "b": 24})
+
+
+class _Axis:
+    """One axis: the heights (0..1) and texts of the trials' values on it, and its ticks, height -> text."""
+
+    def __init__(
+        self, name: str, places: Sequence[float], texts: Sequence[str], ticks: dict[float, str]
+    ) -> None:
+        low, high = min(ticks), max(ticks)
+        scale = (high - low) or 1.0
+        self.name, self.texts = name, list(texts)
+        self.heights = [(place - low) / scale for place in places]
+        self.ticks = {(place - low) / scale: text for place, text in ticks.items()}
+
+
+def _lines(trials: Sequence[TrialRecord], axes: Sequence[_Axis]) -> list[go.Scatter]:
+    """Lowest scores first, so that the best lie on top."""
+    ranks = {score: rank for rank, score in enumerate(sorted({trial.score or 0.0 for trial in trials}))}
+    top = max(1, len(ranks) - 1)
+    shade = [round((_SHADES - 1) * ranks[trial.score or 0.0] / top) for trial in trials]
+    few = len(trials) <= _FEW
+    traces = []
+    for step in sorted(set(shade)):
+        x: list[int | None] = []
+        y: list[float | None] = []
+        said: list[list[Any] | None] = []
+        for index, trial in enumerate(trials):
+            if shade[index] != step:
+                continue
+            x += [*range(len(axes)), None]
+            y += [*(round(axis.heights[index], 4) for axis in axes), None]
+            said += [*([trial.number, plain(axis.name), plain(axis.texts[index])] for axis in axes), None]
+        traces.append(
+            go.Scatter(
+                x=x,
+                y=y,
+                customdata=said,
+                mode="lines+markers",
+                line={
+                    "color": sample_colorscale(SCORE_COLOURS, step / (_SHADES - 1))[0],
+                    "width": 1.4 if few else 0.8,
+                },
+                marker={"size": 4 if few else 2},
+                opacity=0.75 if few else 0.3 + 0.4 * step / (_SHADES - 1),
+                hovertemplate="trial %{customdata[0]}<br>%{customdata[1]}: %{customdata[2]}<extra></extra>",
+            )
+        )
+    return traces
+
+
+def _ticks_text(axes: Sequence[_Axis]) -> go.Scatter:
+    placed = [(x, height, text) for x, axis in enumerate(axes) for height, text in axis.ticks.items()]
+    return go.Scatter(
+        name="ticks",
+        x=[x - 0.04 for x, _, _ in placed],
+        y=[height for _, height, _ in placed],
+        text=[text for _, _, text in placed],
+        mode="text",
+        textposition="middle left",
+        textfont={"size": 11},
+        cliponaxis=False,
+        hoverinfo="skip",
+    )
 
 
 def _chosen(view: StudyView, parameters: list[Hyperparameter]) -> list[Hyperparameter]:
@@ -56,22 +128,22 @@ def _chosen(view: StudyView, parameters: list[Hyperparameter]) -> list[Hyperpara
     return sorted(parameters, key=lambda parameter: shares.get(parameter.name, 0.0))[-MAX_AXES:]
 
 
-def _score_dimension(scores: list[float]) -> dict[str, Any]:
+def _score_axis(trials: Sequence[TrialRecord]) -> _Axis:
+    scores = [trial.score or 0.0 for trial in trials]
     low, high = min(scores), max(scores)
     ticks = sorted({low + (high - low) * step / (_TICKS - 1) for step in range(_TICKS)})
-    return {
-        "label": "score",
-        "values": scores,
-        "tickvals": ticks,
-        "ticktext": [f"{tick:.1%}" for tick in ticks],
-    }
+    return _Axis(SCORE, scores, [f"{score:.2%}" for score in scores], {tick: f"{tick:.1%}" for tick in ticks})
 
 
-def _dimension(parameter: Hyperparameter, trials: Sequence[TrialRecord]) -> dict[str, Any]:
+def _axis(parameter: Hyperparameter, trials: Sequence[TrialRecord]) -> _Axis:
     values = [
         _placed(parameter, trial.hyperparameters[parameter.name])
         if parameter.name in trial.hyperparameters
         else None
+        for trial in trials
+    ]
+    texts = [
+        shown(trial.hyperparameters[parameter.name]) if parameter.name in trial.hyperparameters else "–"
         for trial in trials
     ]
     ticks = _ticks(parameter)
@@ -79,14 +151,7 @@ def _dimension(parameter: Hyperparameter, trials: Sequence[TrialRecord]) -> dict
     below = low - (1.0 if _in_steps(parameter) else (high - low) * _GAP)
     if None in values:
         ticks = {below: "–", **ticks}
-        low = below
-    return {
-        "label": _cut(parameter.name),
-        "values": [below if value is None else value for value in values],
-        "range": [low, high],
-        "tickvals": list(ticks),
-        "ticktext": list(ticks.values()),
-    }
+    return _Axis(parameter.name, [below if value is None else value for value in values], texts, ticks)
 
 
 def _in_steps(parameter: Hyperparameter) -> bool:
@@ -103,13 +168,9 @@ def _placed(parameter: Hyperparameter, value: Any) -> float:
 def _ticks(parameter: Hyperparameter) -> dict[float, str]:
     """Height -> label: every choice, or round values between the two ends of the range."""
     if _in_steps(parameter):
-        return {float(place): _cut(shown(choice), 16) for place, choice in enumerate(parameter.choices)}
+        return {float(place): plain(shown(choice), 14) for place, choice in enumerate(parameter.choices)}
     low, high = parameter.choices[0], parameter.choices[-1]
     ticks = log_ticks(low, high) if parameter.log else even_ticks(low, high, _TICKS)
     if parameter.kind == "integer":
         ticks = sorted({round(tick) for tick in ticks})
     return {_placed(parameter, tick): shown(tick) for tick in ticks}
-
-
-def _cut(text: str, limit: int = 24) -> str:
-    return text if len(text) <= limit else text[: limit - 1] + "…"

@@ -22,8 +22,10 @@ STATE_COLOURS = {
     "waiting": "#9a7fc0",
 }
 SERIES = ("#3f7fc4", "#c9610f", "#2f9470", "#9a6fc0", "#d1495b", "#8a7a2c")
+CLASS_COLOURS = (*SERIES, "#5b9bb0", "#b0578d")
+"""One per emotion."""
 COUNT_COLOURS = ((0.0, "#eef2f6"), (1.0, "#1d4f8a"))
-SCORE_COLOURS = ((0.0, "#93a1b1"), (0.6, "#5b8fc9"), (1.0, "#d9690f"))
+SCORE_COLOURS = [[0.0, "#93a1b1"], [0.6, "#5b8fc9"], [1.0, "#d9690f"]]
 
 _AXIS = {
     "automargin": True,

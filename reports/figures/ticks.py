@@ -11,14 +11,19 @@ ACCURACY_AXIS: dict[str, Any] = {"tickformat": ".0%", "autorangeoptions": {"clip
 
 _CLEAR = 2.0
 """Ratio below which two labels on a log axis of a few decades run into each other."""
+_MOST = 5
+"""Labels between the ends of an axis that stay readable."""
 
 
 def log_ticks(low: float, high: float) -> list[float]:
-    """The two ends of a positive range and the powers of ten well inside it, ascending."""
+    """The two ends of a positive range and up to 5 powers of ten well inside it, ascending."""
     if high / low < _CLEAR:
         return [low] if low == high else [low, high]
-    decades = [10.0**power for power in range(ceil(log10(low)), floor(log10(high)) + 1)]
-    return [low, *(tick for tick in decades if low * _CLEAR <= tick <= high / _CLEAR), high]
+    powers = range(ceil(log10(low)), floor(log10(high)) + 1)
+    clear = max(_CLEAR, (high / low) ** (1 / (2 * _MOST)))
+    step = ceil(len(powers) / _MOST) or 1
+    inner = [10.0**power for power in powers[::-step][::-1]]
+    return [low, *(tick for tick in inner if low * clear <= tick <= high / clear), high]
 
 
 def even_ticks(low: float, high: float, count: int) -> list[float]:

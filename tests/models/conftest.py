@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from ferplus_data.dataset import Dataset, Split
+from models.network import Networks
 
 
 def _split(images: np.ndarray, rows: np.ndarray, labels: np.ndarray) -> Split:
@@ -25,3 +26,9 @@ def tiny() -> Dataset:
     return Dataset(
         *(_split(images, rows[part], labels[part]) for part in parts), fingerprint="0" * 64, source="tiny"
     )
+
+
+@pytest.fixture(scope="session")
+def networks() -> Networks:
+    """Compiled networks, for tests that train: tracing takes longer than training on so few faces."""
+    return Networks(keep=12)

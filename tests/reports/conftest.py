@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import random
+import shutil
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -13,7 +14,10 @@ import numpy as np
 import optuna
 import pandas as pd
 import pytest
+from sklearn.metrics import confusion_matrix
 
+from models.evaluation import calibration
+from search.predictions import Predictions
 from search.study import StudyView, TrialRecord
 
 KINDS = ("full", "running", "one trial", "none finished", "only failures", "no trials")
@@ -101,6 +105,29 @@ def make_trial(number: int, state: str, rng: random.Random, directory: Path, epo
         worker=None if state == "waiting" else f"worker-{number % 4}",
         error=error,
         directory=directory / "trials" / f"{number:04}",
+        times={"build": 2.0, "training": 30.0 * ran[state], "validation": 6.0 * ran[state], "oracle": 0.2},
+        prefix_cache={"used": number % 3 == 0, "reason": "trains all layers", "seconds_saved": 12.5},
+    )
+
+
+def make_predictions(split: str, seed: int) -> Predictions:
+    """Predictions for the split's official counts, right in about six rows of seven, ten votes each."""
+    rng = np.random.default_rng(seed)
+    labels = np.repeat(np.arange(8), COUNTS[split])
+    logits = rng.normal(0, 0.7, (len(labels), 8))
+    logits[np.arange(len(labels)), labels] += 2.2
+    probabilities = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    chances = np.full((len(labels), 10), 0.02)
+    chances[np.arange(len(labels)), labels] = 0.82
+    votes = rng.multinomial(10, chances)
+    votes[np.arange(len(labels)), labels] += 10
+    return Predictions(
+        probabilities.astype(np.float32),
+        labels.astype(np.int64),
+        votes.astype(np.uint8),
+        np.arange(len(labels), dtype=np.int64),
+        rng.random(len(labels)) < 0.08,
+        rng.integers(0, 256, (len(labels), 48, 48), dtype=np.uint8),
     )
 
 
@@ -120,8 +147,11 @@ def make_states(kind: str, trials: int, rng: random.Random) -> list[str]:
     return states
 
 
-def make_metrics(best: TrialRecord) -> dict[str, Any]:
-    confusion = {split: _confusion(COUNTS[split], seed) for seed, split in enumerate(("val", "test"))}
+def make_metrics(best: TrialRecord, predictions: dict[str, Predictions]) -> dict[str, Any]:
+    confusion = {
+        split: confusion_matrix(said.labels, said.predicted, labels=range(8))
+        for split, said in predictions.items()
+    }
     accuracy = {split: float(np.trace(m) / m.sum()) for split, m in confusion.items()}
     per_class = {split: _per_class(m) for split, m in confusion.items()}
     return {
@@ -151,19 +181,11 @@ def make_metrics(best: TrialRecord) -> dict[str, Any]:
         "confusion": {split: m.tolist() for split, m in confusion.items()},
         "macro_f1": {split: float(np.mean([row["f1"] for row in rows])) for split, rows in per_class.items()},
         "majority_class_rate": {"val": 1250 / 3305, "test": 1170 / 3275},
+        "calibration": {
+            split: calibration(said.probabilities, said.labels) for split, said in predictions.items()
+        },
         "seed_recipes": RECIPES,
     }
-
-
-def _confusion(counts: list[int], seed: int) -> np.ndarray:
-    rng = np.random.default_rng(seed)
-    rows = []
-    for index, count in enumerate(counts):
-        shares = np.array(COUNTS["train"], float) ** 0.5
-        shares = shares / shares.sum() * (0.12 if count > 100 else 0.5)
-        shares[index] += 1 - shares.sum()
-        rows.append(rng.multinomial(count, shares))
-    return np.array(rows)
 
 
 def _per_class(matrix: np.ndarray) -> list[dict[str, Any]]:
@@ -226,7 +248,20 @@ def make_config(name: str, trials: int) -> dict[str, Any]:
             "optuna": "5.0.0",
         },
         "machine": {"cpu": "AMD EPYC 9B14", "cores": 2, "memory_gb": 15.6, "gpus": []},
-        "data": {"source": "fer2013.csv + fer2013new.csv", "fingerprint": "9f2c" * 16, "counts": COUNTS},
+        "data": {
+            "source": "fer2013.csv + fer2013new.csv",
+            "fingerprint": "9f2c" * 16,
+            "counts": COUNTS,
+            "splits": {
+                split: {
+                    "rows": sum(counts),
+                    "twins": sum(counts) // 13,
+                    "votes": [7 * count for count in counts] + [90, 10],
+                    "agreement": [0, 0, 40, 60, 200, 300, 400, 500, 600, 900],
+                }
+                for split, counts in COUNTS.items()
+            },
+        },
         "git_commit": "4be1f0c9d2a7",
     }
 
@@ -238,9 +273,11 @@ def make_view(
     records = [make_trial(n, state, rng, directory) for n, state in enumerate(make_states(kind, trials, rng))]
     metrics = None
     histories: dict[str, pd.DataFrame] = {}
+    predictions: dict[str, Predictions] = {}
     if kind in ("full", "one trial"):
         best = max((t for t in records if t.state == "complete"), key=lambda t: t.score or 0.0)
-        metrics = make_metrics(best)
+        predictions = {split: make_predictions(split, seed) for seed, split in enumerate(("val", "test"))}
+        metrics = make_metrics(best, predictions)
         if kind == "one trial":
             metrics["seeds"] = metrics["seeds"][:1]
         histories = {f"seed {row['seed']}": make_history(row["seed"]) for row in metrics["seeds"]}
@@ -253,7 +290,17 @@ def make_view(
         metrics=metrics,
         histories=histories,
         study=optuna.create_study(direction="maximize"),
+        predictions=predictions,
     )
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    """Path of a Chromium or Chrome; the test is skipped where there is none."""
+    found = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    if found is None:
+        pytest.skip("no Chromium or Chrome on this machine: apt-get install chromium")
+    return found
 
 
 @pytest.fixture(scope="session")

@@ -34,23 +34,23 @@ def test_wilson_refuses_what_is_no_proportion(accuracy, n):
 DIFFERENCES = {
     "same set-up": ({}, {}, ()),
     "demo": ({"data": "demo", "weights": "none"}, {}, ("generated demo faces, not FER+",)),
-    "no weights": ({"weights": "none"}, {}, ("starts from weights none, the recipe from VGGFace2",)),
+    "no weights": ({"weights": "none"}, {}, ("starts from weights none, the published one from VGGFace2",)),
     "weights left to the backbone": ({"weights": None}, {}, ()),
     "small backbone": (
         {"weights": None, "image_size": 0},
         {"hyperparameters": {"backbone": "small"}},
         (
-            "starts from weights none, the recipe from VGGFace2",
-            "the backbone's own image size, the recipe's are 224 x 224",
+            "starts from weights none, the published one from VGGFace2",
+            "the backbone's own image size, the published one of 224 x 224",
         ),
     ),
     "a local copy": ({"weights": "/data/rcmalli_vggface_tf_notop_senet50.h5"}, {}, ()),
     "other weights": (
         {"weights": "/data/mine.h5"},
         {},
-        ("starts from weights mine.h5, the recipe from VGGFace2",),
+        ("starts from weights mine.h5, the published one from VGGFace2",),
     ),
-    "image size": ({"image_size": 96}, {}, ("images of 96 x 96, the recipe's are 224 x 224",)),
+    "image size": ({"image_size": 96}, {}, ("images of 96 x 96, the published one of 224 x 224",)),
     "default size of a big backbone": ({"image_size": 0}, {}, ()),
     "dedupe": ({"dedupe": True}, {}, ("training images with a twin left out",)),
     "subset": (
@@ -75,10 +75,24 @@ def test_a_recipe_is_comparable_only_without_a_difference(case, study_of):
         metrics={**view.metrics, **metrics},
     )
     found = compare(view)
-    assert [comparison.model for comparison in found] == ["ResNet50", "SENet50"]
-    for comparison in found:
+    assert [comparison.model for comparison in found[:2]] == ["ResNet50", "SENet50"]
+    for comparison in found[:2]:
         assert comparison.reasons == reasons
         assert comparison.comparable == (not reasons)
+
+
+def test_published_results_follow_with_their_sources_and_their_own_conditions(study_of):
+    view = study_of("full")
+    barsoum, albanie = compare(view)[2:]
+    assert (barsoum.test_accuracy, albanie.test_accuracy) == (0.8499, 0.888)
+    assert "Barsoum et al. 2016" in barsoum.source and "Albanie et al. 2018" in albanie.source
+    assert albanie.comparable and not barsoum.comparable
+    assert "starts from weights vggface2, the published one from none" in barsoum.reasons
+    assert "images of 224 x 224, the published one of 64 x 64" in barsoum.reasons
+    scratch = {**view.config["arguments"], "weights": "none", "image_size": 64}
+    barsoum, albanie = compare(replace(view, config={**view.config, "arguments": scratch}))[2:]
+    assert barsoum.reasons == ("the paper's own choice of test rows, not shown to be the same",)
+    assert not albanie.comparable
 
 
 def test_recipes_in_percent_and_as_fractions_are_the_same(study_of):

@@ -3,23 +3,37 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import replace
 
 import numpy as np
 import plotly.graph_objects as go
 import pytest
+from sklearn.metrics import average_precision_score
 
+from reports.families import member
 from reports.figures import FIGURES, parallel_coordinates
-from reports.figures.importances import MIN_TRIALS, importances
+from reports.figures.importances import MIN_TRIALS, fanova, importances
+from reports.hyperparameters import shown
 from reports.page import SECTIONS
+from reports.trials import duration
+from reports.workers import workers
 
+DATA = {"class_distribution", "vote_distribution", "ambiguity"}
+STARTED = {"optimisation_history", "learning_curves", "worker_timeline", "time_spent"} | DATA
+COMPARED = {
+    "parameter_importances",
+    "parallel_coordinates",
+    "freeze_rate_map",
+    *(name for name in FIGURES if name.startswith("slice_")),
+}
 DRAWN = {
     "full": set(FIGURES),
-    "running": {"optimisation_history", "learning_curves", "parameter_importances", "parallel_coordinates"},
-    "one trial": set(FIGURES) - {"parameter_importances", "parallel_coordinates"},
-    "none finished": {"optimisation_history", "learning_curves"},
-    "only failures": {"optimisation_history", "learning_curves"},
-    "no trials": set(),
+    "running": STARTED | COMPARED,
+    "one trial": set(FIGURES) - COMPARED,
+    "none finished": STARTED,
+    "only failures": STARTED,
+    "no trials": DATA,
 }
 STATES = ("complete", "pruned", "failed", "running", "waiting")
 
@@ -68,6 +82,7 @@ def test_best_so_far_never_falls_and_ends_at_the_best_complete_score(study_of):
     complete = [trial.score for trial in view.trials if trial.state == "complete"]
     assert all(a <= b for a, b in zip(best.y, best.y[1:], strict=False))
     assert best.y[0] == complete[0] and best.y[-1] == max(complete)
+    assert best.x[-1] == max(trial.number for trial in view.trials)
 
 
 @pytest.mark.parametrize("name", ["optimisation_history", "learning_curves", "retraining_curves"])
@@ -94,8 +109,6 @@ def test_importances_find_the_hyperparameter_that_made_the_difference(study_of):
     assert next(iter(shares)) == "learning_rate"
     assert sum(shares.values()) == pytest.approx(1)
     assert {"backbone", "plateau_factor", "freeze_before@resnet50"} <= set(shares)
-    drawn = FIGURES["parameter_importances"].draw(view).data[0]
-    assert dict(zip(drawn.y, drawn.x, strict=True)) == shares
 
 
 def test_importances_ask_for_enough_complete_trials_with_differing_scores(study_of):
@@ -110,19 +123,44 @@ def test_importances_leave_the_users_optuna_logging_alone(study_of, capfd):
     assert "study created" not in capfd.readouterr().err
 
 
+def coordinates(view):
+    """Trial number -> axis -> (height, text), as the figure's points say."""
+    found: dict[int, dict[str, tuple[float, str]]] = {}
+    for trace in FIGURES["parallel_coordinates"].draw(view).data:
+        if trace.mode != "text":
+            for height, said in zip(trace.y, trace.customdata, strict=True):
+                if said is not None:
+                    found.setdefault(said[0], {})[said[1]] = (height, said[2])
+    return found
+
+
+def axis_ticks(view, axis):
+    """Text -> height of the ticks of an axis."""
+    drawn = FIGURES["parallel_coordinates"].draw(view)
+    place = list(drawn.layout.xaxis.ticktext).index(axis)
+    (ticks,) = [trace for trace in drawn.data if trace.mode == "text"]
+    return {
+        text: y
+        for x, y, text in zip(ticks.x, ticks.y, ticks.text, strict=True)
+        if round(x + 0.04, 6) == place
+    }
+
+
 def test_parallel_coordinates_read_back_as_the_trials_values(study_of):
     view = study_of("full")
-    parcoords = FIGURES["parallel_coordinates"].draw(view).data[0]
-    trials = [t for s in ("complete", "pruned") for t in view.trials if t.state == s and t.score is not None]
-    axes = {axis.label: axis for axis in parcoords.dimensions}
-    assert len(axes) <= parallel_coordinates.MAX_AXES + 1
-    rates = [trial.hyperparameters["learning_rate"] for trial in trials]
-    np.testing.assert_allclose(10 ** np.asarray(axes["learning_rate"]["values"], float), rates)
-    np.testing.assert_allclose(axes["score"]["values"], [trial.score for trial in trials])
-    policies = dict(zip(axes["lr_policy"].tickvals, axes["lr_policy"].ticktext, strict=True))
-    assert [policies[v] for v in axes["lr_policy"]["values"]] == [
-        t.hyperparameters["lr_policy"] for t in trials
-    ]
+    read = coordinates(view)
+    trials = [t for t in view.trials if t.state in ("complete", "pruned") and t.score is not None]
+    assert sorted(read) == [trial.number for trial in trials]
+    assert all(len(axes) <= parallel_coordinates.MAX_AXES + 1 for axes in read.values())
+    rates = {trial.number: math.log10(trial.hyperparameters["learning_rate"]) for trial in trials}
+    low, high = min(rates.values()), max(rates.values())
+    for trial in trials:
+        axes = read[trial.number]
+        assert axes["score"][1] == f"{trial.score:.2%}"
+        assert axes["learning_rate"][0] == pytest.approx((rates[trial.number] - low) / (high - low), abs=1e-3)
+        for name, (_, text) in axes.items():
+            if name != "score":
+                assert text == (shown(trial.hyperparameters[name]) if name in trial.hyperparameters else "–")
 
 
 def test_parallel_coordinates_space_few_numeric_choices_evenly(study_of):
@@ -130,9 +168,16 @@ def test_parallel_coordinates_space_few_numeric_choices_evenly(study_of):
     trials = [
         replace(t, hyperparameters={"weight_decay": t.hyperparameters["weight_decay"]}) for t in view.trials
     ]
-    axis = FIGURES["parallel_coordinates"].draw(replace(view, trials=trials)).data[0].dimensions[0]
-    assert list(axis.tickvals) == [0, 1, 2, 3, 4]
-    assert list(axis.ticktext) == ["0", "1e-05", "0.0001", "0.001", "0.01"]
+    ticks = axis_ticks(replace(view, trials=trials), "weight_decay")
+    assert ticks == {"0": 0, "1e-05": 0.25, "0.0001": 0.5, "0.001": 0.75, "0.01": 1}
+
+
+def test_parallel_coordinates_put_the_best_on_top_and_need_no_webgl(study_of):
+    drawn = FIGURES["parallel_coordinates"].draw(study_of("full"))
+    assert {trace.type for trace in drawn.data} == {"scatter"}
+    lines = [trace for trace in drawn.data if trace.mode != "text"]
+    ends = [max(y for y in trace.y[9::11]) for trace in lines]  # the score's axis is the tenth of each line
+    assert ends == sorted(ends) and ends[-1] == 1
 
 
 def test_importances_see_differences_between_tiny_choices(study_of):
@@ -153,16 +198,127 @@ def test_importances_see_differences_between_tiny_choices(study_of):
 
 def test_parallel_coordinates_put_missing_conditional_values_at_the_dash(study_of):
     view = study_of("full")
-    parcoords = FIGURES["parallel_coordinates"].draw(view).data[0]
-    trials = [t for s in ("complete", "pruned") for t in view.trials if t.state == s and t.score is not None]
-    for axis in parcoords.dimensions:
-        assert not any(value is None or np.isnan(value) for value in axis["values"])
-        absent = [axis.label != "score" and axis.label not in trial.hyperparameters for trial in trials]
-        ticks = dict(zip(axis.ticktext, axis.tickvals, strict=True))
-        assert ("–" in ticks) == any(absent)
-        if any(absent):
-            assert [value == ticks["–"] for value in axis["values"]] == absent
-            assert ticks["–"] == min(axis.tickvals) == axis.range[0]
+    read = coordinates(view)
+    names = {name for axes in read.values() for name in axes} - {"score"}
+    absent = {
+        name
+        for name in names
+        for trial in view.trials
+        if trial.number in read and name not in trial.hyperparameters
+    }
+    assert absent
+    for name in names:
+        ticks = axis_ticks(view, name)
+        assert ("–" in ticks) == (name in absent)
+        for axes in read.values():
+            assert (axes[name][1] == "–") == (axes[name][0] == ticks.get("–"))
+
+
+def test_importances_of_both_methods_stand_beside_each_other(study_of):
+    view = study_of("full", trials=200)
+    shares = fanova(view.trials)
+    assert next(iter(shares)) == "learning_rate" and sum(shares.values()) == pytest.approx(1)
+    assert "freeze_before" in shares and "plateau_factor" not in shares
+    bars = {trace.name: trace for trace in FIGURES["parameter_importances"].draw(view).data}
+    assert set(bars) == {"PED-ANOVA", "fANOVA"}
+    assert dict(zip(bars["PED-ANOVA"].y, bars["PED-ANOVA"].x, strict=True)) == {
+        name: importances(view.trials).get(name) for name in bars["PED-ANOVA"].y
+    }
+    assert (
+        dict(zip(bars["fANOVA"].y, bars["fANOVA"].x, strict=True))["learning_rate"] == shares["learning_rate"]
+    )
+
+
+SLICES = {"freeze_before", "dropout", "learning_rate", "lr_policy", "class_weights"}
+
+
+@pytest.mark.parametrize("name", sorted(SLICES))
+def test_a_slice_holds_every_scored_trial_once(name, study_of):
+    view = study_of("full")
+    points = {
+        said[0]: (said[1], y)
+        for trace in FIGURES[f"slice_{name}"].draw(view).data
+        if trace.mode == "markers"
+        for said, y in zip(trace.customdata, trace.y, strict=True)
+    }
+    expected = {
+        t.number: (shown(member(t.hyperparameters, name)[1]), t.score)
+        for t in view.trials
+        if t.state in ("complete", "pruned")
+    }
+    assert points == expected
+
+
+def test_a_slice_tells_the_conditions_of_a_hyperparameter_apart(study_of):
+    names = {trace.name for trace in FIGURES["slice_freeze_before"].draw(study_of("full")).data}
+    assert names == {
+        "resnet50, complete",
+        "resnet50, pruned",
+        "senet50, complete",
+        "senet50, pruned",
+        "median",
+    }
+
+
+def test_a_slice_leaves_out_trials_without_the_hyperparameter(study_of):
+    view = study_of("full")
+    trials = [
+        replace(t, hyperparameters={} if t.number % 2 else {"dropout": t.hyperparameters["dropout"]})
+        for t in view.trials
+    ]
+    points = [
+        said[0]
+        for trace in FIGURES["slice_dropout"].draw(replace(view, trials=trials)).data
+        if trace.mode == "markers"
+        for said in trace.customdata
+    ]
+    assert points and all(number % 2 == 0 for number in points)
+
+
+def test_the_map_shows_each_cells_best_score_and_number(study_of):
+    view = study_of("full", trials=200)
+    drawn = FIGURES["freeze_rate_map"].draw(view)
+    assert len(drawn.data) == 2
+    tried = [t for t in view.trials if t.state in ("complete", "pruned")]
+    for trace, title in zip(drawn.data, drawn.layout.annotations, strict=True):
+        own = [t for t in tried if t.hyperparameters["backbone"] == title.text]
+        numbers = [int(text.rpartition(" ")[2]) for row in trace.text for text in row if text]
+        assert sum(numbers) == len(own)
+        assert max(z for row in trace.z for z in row if z is not None) == max(t.score for t in own)
+        assert list(trace.y) == [
+            str(d) for d in sorted({member(t.hyperparameters, "freeze_before")[1] for t in own})
+        ]
+
+
+def test_the_timeline_has_a_bar_per_started_trial_as_long_as_it_took(study_of):
+    view = study_of("running")
+    drawn = FIGURES["worker_timeline"].draw(view)
+    bars = sum(len(trace.x) for trace in drawn.data)
+    assert bars == sum(t.started is not None for t in view.trials)
+    complete = next(trace for trace in drawn.data if trace.name == "complete")
+    lengths = [duration(t) * 1000 for w in workers(view.trials) for t in w.trials if t.state == "complete"]
+    assert list(complete.x) == pytest.approx(lengths)
+    assert len(set(complete.y)) == 4 and all(label.endswith("busy") for label in complete.y)
+
+
+def test_reliability_and_precision_recall_are_those_of_the_predictions(study_of):
+    view = study_of("full")
+    drawn = {trace.name: trace for trace in FIGURES["reliability"].draw(view).data}
+    ece = view.metrics["calibration"]["test"]["ece"]
+    assert sum(drawn[f"test, ECE {ece:.1%}"].customdata) == 3275
+    curves = FIGURES["precision_recall_test"].draw(view).data
+    assert len(curves) == 8
+    said = view.predictions["test"]
+    expected = average_precision_score(said.labels == 0, said.probabilities[:, 0])
+    assert curves[0].name == f"neutral {expected:.2f}"
+
+
+def test_accuracy_by_agreement_counts_every_face(study_of):
+    view = study_of("full")
+    for trace, split in zip(FIGURES["accuracy_by_agreement"].draw(view).data, ("val", "test"), strict=True):
+        assert sum(trace.customdata) == len(view.predictions[split].labels)
+        mean = np.average(trace.y, weights=trace.customdata)
+        assert mean == pytest.approx(view.predictions[split].accuracy)
 
 
 @pytest.mark.parametrize("split", ["val", "test"])
@@ -209,5 +365,4 @@ def test_what_a_user_typed_never_becomes_markup_in_a_plot(name, study_of):
         for t in view.trials
     ]
     drawn = FIGURES[name].draw(replace(view, trials=trials))
-    parcoords = drawn.data[0].type == "parcoords"
-    assert parcoords or "<b>" not in json.dumps(drawn.to_plotly_json(), default=str)
+    assert "<b>" not in json.dumps(drawn.to_plotly_json(), default=str)

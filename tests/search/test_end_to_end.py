@@ -16,6 +16,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from search.predictions import read_predictions
+
 ROOT = Path(__file__).parents[2]
 SMALL = ["--subset", "0.15", "--epochs", "2", "--trials", "3", "--set", "backbone=small", "--pruner", "none"]
 
@@ -68,6 +70,8 @@ def searched(runs: Path) -> tuple[Path, str]:
     rest, _ = process.communicate(timeout=120)
     assert process.returncode == 130, rest
     assert "To continue: python run_search.py search --study whole" in rest
+    # The report was written after the first trial, and once more on the way out: nobody will write it again.
+    assert '<meta http-equiv="refresh"' not in (runs / "whole" / "report.html").read_text()
 
     process = start(*arguments)
     second = read_until(process, lambda line: re.match(r"  trial [2-9] epoch 1/2", line))
@@ -93,6 +97,7 @@ def test_the_run_directory_is_complete(searched: tuple[Path, str]) -> None:
     run_dir, output = searched
     config = json.loads((run_dir / "config.json").read_text())
     metrics = json.loads((run_dir / "best" / "metrics.json").read_text())
+    predictions = read_predictions(run_dir / "best" / "predictions.npz")
     assert config["arguments"]["trials"] == 3 and len(config["data"]["fingerprint"]) == 64
     assert 0 <= metrics["val_accuracy"] <= 1 and 0 <= metrics["test_accuracy"] <= 1
     for split in ("val", "test"):
@@ -103,6 +108,8 @@ def test_the_run_directory_is_complete(searched: tuple[Path, str]) -> None:
         )
         right = np.trace(metrics["confusion"][split])
         assert right / metrics[f"n_{split}"] == pytest.approx(metrics[f"{split}_accuracy"])
+        assert predictions[split].accuracy == pytest.approx(metrics[f"{split}_accuracy"])
+        assert len(predictions[split].images) == metrics[f"n_{split}"]
     assert (run_dir / "trials" / f"{metrics['trial']:04d}").is_dir()
     assert metrics["seed_recipes"][0]["test_accuracy"] == 0.865
     assert (run_dir / "report.html").stat().st_size > 1_000_000

@@ -1,0 +1,58 @@
+"""Precision against recall of each emotion: with classes as rare as FER+'s it tells more than ROC."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import plotly.graph_objects as go
+from sklearn.metrics import average_precision_score, precision_recall_curve
+
+from ferplus_data.labels import EMOTIONS
+from reports.figures.style import CLASS_COLOURS, figure
+from search.predictions import Predictions
+from search.study import StudyView
+
+_POINTS = 200
+"""Points of a drawn curve; more are not seen."""
+
+
+def of(split: str) -> Callable[[StudyView], go.Figure | None]:
+    """Return the figure function of `split`, "val" or "test": a curve per emotion that the split holds, emotion against
+    rest, with its average precision and its number of faces."""
+
+    def draw(view: StudyView) -> go.Figure | None:
+        predictions = view.predictions.get(split)
+        return None if predictions is None else _curves(predictions)
+
+    return draw
+
+
+def _curves(predictions: Predictions) -> go.Figure:
+    traces = []
+    for index, emotion in enumerate(EMOTIONS):
+        positive = predictions.labels == index
+        if not positive.any():
+            continue
+        scores = predictions.probabilities[:, index]
+        precision, recall, _ = precision_recall_curve(positive, scores)
+        average = average_precision_score(positive, scores)
+        kept = np.unique(np.linspace(0, len(recall) - 1, _POINTS).astype(int))
+        traces.append(
+            go.Scatter(
+                name=f"{emotion} {average:.2f}",
+                x=recall[kept].round(4).tolist(),
+                y=precision[kept].round(4).tolist(),
+                mode="lines",
+                line={"color": CLASS_COLOURS[index], "width": 1.6, "shape": "vh"},
+                hovertemplate="recall %{x:.1%}, precision %{y:.1%}<extra>"
+                + f"{emotion}, {int(positive.sum())} faces</extra>",
+            )
+        )
+    return figure(
+        *traces,
+        showlegend=True,
+        legend={"entrywidth": 88, "font": {"size": 11}},
+        xaxis={"title": {"text": "recall"}, "tickformat": ".0%", "range": [0, 1.01]},
+        yaxis={"title": {"text": "precision"}, "tickformat": ".0%", "range": [0, 1.02]},
+    )

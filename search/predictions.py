@@ -1,0 +1,97 @@
+"""best/predictions.npz: what the retrained model said of every validation and test face, for error analysis."""
+
+from __future__ import annotations
+
+import os
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ferplus_data.dataset import Split
+from ferplus_data.errors import InputError
+
+SPLITS = ("val", "test")
+
+
+@dataclass(frozen=True, eq=False)
+class Predictions:
+    """The predictions for the n rows of one split.
+
+    Attributes:
+        probabilities: float32 [n, 8], rows sum to 1.
+        labels: int64 [n], majority labels 0..7.
+        votes: uint8 [n, 10], columns as `ferplus_data.labels.VOTE_COLUMNS`.
+        rows: int64 [n], which images of the data set these are.
+        twin: bool [n], whether the image is byte-identical to a training image.
+        images: uint8 [n, 48, 48].
+    """
+
+    probabilities: NDArray[np.float32]
+    labels: NDArray[np.int64]
+    votes: NDArray[np.uint8]
+    rows: NDArray[np.int64]
+    twin: NDArray[np.bool_]
+    images: NDArray[np.uint8]
+
+    @classmethod
+    def of(cls, probabilities: NDArray[np.float32], split: Split) -> Predictions:
+        """Return the `probabilities` of `split` with all that the split knows of its rows."""
+        return cls(
+            probabilities,
+            split.labels,
+            split.votes,
+            split.rows,
+            split.twin,
+            np.asarray(split.images[split.rows]),
+        )
+
+    @property
+    def predicted(self) -> NDArray[np.int64]:
+        """The likeliest emotion of each row, int64 [n]."""
+        return self.probabilities.argmax(axis=1)
+
+    @property
+    def accuracy(self) -> float:
+        """Share of rows whose likeliest emotion is the label."""
+        return float((self.predicted == self.labels).mean())
+
+
+def write_predictions(path: Path, predictions: Mapping[str, Predictions]) -> None:
+    """Write the predictions of each split to `path` (compressed .npz, arrays SPLIT_FIELD), whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".writing-{os.getpid()}-{path.name}")
+    arrays = {
+        f"{split}_{field.name}": getattr(of_split, field.name)
+        for split, of_split in predictions.items()
+        for field in fields(Predictions)
+    }
+    try:
+        np.savez_compressed(temporary, allow_pickle=False, **arrays)
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def read_predictions(path: Path) -> dict[str, Predictions]:
+    """Return split -> predictions of the file `path`; an empty dict if there is none.
+
+    Raises:
+        InputError: It is no such file.
+    """
+    if not path.exists():
+        return {}
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            return {
+                split: Predictions(*(arrays[f"{split}_{field.name}"] for field in fields(Predictions)))
+                for split in SPLITS
+            }
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        raise InputError(
+            f"{path}: expected predictions that a retraining wrote, found: {error}; remove it, or retrain with: "
+            "run_search.py retrain"
+        ) from error
