@@ -34,6 +34,10 @@ def prepare_device() -> None:
             return
         import tensorflow as tf
 
+        tf.get_logger().setLevel(
+            "ERROR"
+        )  # its warnings are of tracing, which every new network and batch size needs
+
         gpus = tf.config.list_physical_devices("GPU")
         for gpu in gpus:
             tf.config.experimental.set_memory_growth(gpu, True)

@@ -75,6 +75,11 @@ def make_ensemble(
         "chosen_by": "validation accuracy in the search",
     }
     write_json(folder / "metrics.json", metrics)
+    alone = max(member["val_accuracy"] for member in metrics["members"])
+    progress.say(
+        f"ensemble: val_accuracy {metrics['val_accuracy']:.4f}, its best network alone {alone:.4f}"
+        + ("" if metrics["val_accuracy"] > alone else "; averaging did not help")
+    )
     return path, metrics
 
 
@@ -119,8 +124,9 @@ def _member(
     if run.metrics.exists() and read_json(run.metrics)["trial"] == trial.number and run.best_model.exists():
         return run.best_model
     directory = folder / f"{trial.number:04d}"
-    path = directory / "model.keras"
-    if path.exists():
+    path, record = directory / "model.keras", directory / "retraining.json"
+    asked_for = {"epochs": arguments.retrain_epochs, "seed": arguments.seed}
+    if path.exists() and record.exists() and read_json(record) == asked_for:
         progress.say(f"trial {trial.number} has been retrained before")
         return path
     recipe = Recipe.from_hyperparameters(trial.hyperparameters)
@@ -141,6 +147,7 @@ def _member(
         on_batch=lambda epoch, batch, batches: progress.batch_ends(epoch, epochs, batch, batches),
     )
     save_model(training.model, path)
+    write_json(record, asked_for)
     Checkpoints(directory).finish()
     progress.training_ends(
         f"retraining of trial {trial.number}: val_accuracy {training.best.val_accuracy:.4f} at epoch {training.best.epoch} of "

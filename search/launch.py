@@ -260,5 +260,6 @@ def _forget(run: RunDirectory, url: str) -> None:
         optuna.delete_study(study_name=run.study, storage=storage)
     for path in (run.config, run.report):
         path.unlink(missing_ok=True)
-    for path in (run.trial(0).parent, run.metrics.parent, run.path / "keras_tuner", run.path / "export"):
+    made_of_it = (run.path / name for name in ("keras_tuner", "export", "ensemble"))
+    for path in (run.trial(0).parent, run.metrics.parent, *made_of_it):
         shutil.rmtree(path, ignore_errors=True)

@@ -180,6 +180,7 @@ def test_an_ensemble_is_retrained_once_averaged_and_measured(
     trials = [member["trial"] for member in metrics["members"]]
     assert len(set(trials)) == 2 and best["trial"] in trials and metrics["n_test"] == best["n_test"]
     assert first.count("on the whole training split") == 1
+    assert f"ensemble: val_accuracy {metrics['val_accuracy']:.4f}, its best network alone" in first
     hyperparameters = [member["hyperparameters"] for member in metrics["members"]]
     assert hyperparameters[0] != hyperparameters[1]
 
