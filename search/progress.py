@@ -15,7 +15,7 @@ from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeElapsed
 from rich.progress import Progress as Bars
 
 from models.checkpoints import Epoch
-from search.storage import lineages
+from search.lineage import lineages
 
 
 class Progress:

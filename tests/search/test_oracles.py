@@ -12,8 +12,8 @@ from optuna.trial import TrialState
 
 from ferplus_data.errors import InputError
 from search.oracles import ORACLES
+from search.lineage import lineages
 from search.pruners import PRUNERS
-from search.storage import lineages
 
 
 def available(name: str) -> str:
