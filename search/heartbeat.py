@@ -14,6 +14,7 @@ import optuna
 from optuna.trial import TrialState
 
 from search.lineage import hand_back_stale
+from search.reading import held
 
 _TOKEN = secrets.token_hex(4)  # a container that starts again may have the same host name and process id
 
@@ -25,16 +26,22 @@ def worker_name() -> str:
 
 def claim(study: optuna.Study, asked: optuna.Trial) -> None:
     """Put this process's name and first heartbeat to a trial it has just been given."""
-    asked.set_user_attr("worker", worker_name())
-    study._storage.record_heartbeat(asked._trial_id)  # type: ignore[attr-defined]
+    study._storage.backend.write_trial(asked._trial_id, {"worker": worker_name()}, beat=True)  # type: ignore[attr-defined]
 
 
 def hand_back_orphans(study: optuna.Study) -> None:
     """Queue again the trials of workers that are gone: at once those of dead processes of this machine, and after the
     grace period those whose heartbeat has stopped."""
-    stale = study._storage._get_stale_trial_ids(study._study_id)  # type: ignore[attr-defined]
+    hand_back_stale(study, study._storage._get_stale_trial_ids(study._study_id))  # type: ignore[attr-defined]
+    with held(study):
+        hand_back_dead(study)
+
+
+def hand_back_dead(study: optuna.Study) -> None:
+    """Queue again, in a study that is held, the trials of dead processes of this machine, and what a dying process left failed."""
     running = study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
-    hand_back_stale(study, [*stale, *(t._trial_id for t in running if _is_dead(t.user_attrs.get("worker")))])
+    dead = [trial._trial_id for trial in running if _is_dead(trial.user_attrs.get("worker"))]
+    hand_back_stale(study, dead)
 
 
 def _is_dead(worker: str | None) -> bool:

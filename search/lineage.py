@@ -7,24 +7,50 @@ failed trial without an `error` or successor is one that still has to be queued 
 
 from __future__ import annotations
 
+import contextlib
+import threading
+from dataclasses import dataclass, field
 from typing import Any
 
 import optuna
 from optuna.trial import FrozenTrial, TrialState
 
+from search.reading import refresh
+
+_LOCK = threading.Lock()  # a process reads the lines from the thread that trains and from the one that beats
 _FIRST_OF_LINE = "failed_trial"
 
 
 def lineages(study: optuna.Study) -> list[tuple[int, FrozenTrial]]:
     """Return (number, trial) of every trial that counts: of each line of continuations the one that stands for it, under the number
     of the first, in the order of the numbers."""
-    lines: dict[int, FrozenTrial] = {}
-    for trial in study.get_trials(deepcopy=False):
+    trials = study.get_trials(deepcopy=False)
+    with _LOCK:
+        settled = study._storage.settled.setdefault(study._study_id, Lines())  # type: ignore[attr-defined]
+        while settled.seen < len(trials) and trials[settled.seen].state.is_finished():
+            settled.add(trials[settled.seen])
+        lines = settled.copy()
+    for trial in trials[settled.seen :]:
+        lines.add(trial)
+    return list(lines.standing.items())
+
+
+@dataclass
+class Lines:
+    """The lines of a study's first `seen` trials. Those of ended trials stay as they are, so they need not be gone through again."""
+
+    seen: int = 0
+    standing: dict[int, FrozenTrial] = field(default_factory=dict)
+
+    def add(self, trial: FrozenTrial) -> None:
+        self.seen += 1
         if "discarded" not in trial.user_attrs:
             number = number_of(trial)
-            if number not in lines or lines[number].state == TrialState.FAIL:
-                lines[number] = trial
-    return sorted(lines.items())
+            if number not in self.standing or self.standing[number].state == TrialState.FAIL:
+                self.standing[number] = trial
+
+    def copy(self) -> Lines:
+        return Lines(self.seen, dict(self.standing))
 
 
 def number_of(trial: FrozenTrial) -> int:
@@ -45,30 +71,41 @@ def hand_back(study: optuna.Study, trial_id: int) -> None:
         storage.set_trial_state_values(trial_id, TrialState.FAIL)
     except optuna.exceptions.UpdateFinishedTrialError:  # in other hands meanwhile
         return
-    _requeue(study, storage.get_trial(trial_id), retries=0)
+    _requeue(study, storage.get_trial(trial_id))
 
 
 def hand_back_stale(study: optuna.Study, stale: list[int]) -> None:
     """Fail the trials with Optuna's ids `stale`, whose workers are gone, and queue again all that failed that way. A trial whose
     workers have died more often than the storage's `retries` stays failed."""
+    storage: Any = study._storage
     for trial_id in stale:
-        try:
-            study._storage.set_trial_state_values(trial_id, TrialState.FAIL)
-        except optuna.exceptions.UpdateFinishedTrialError:  # ended or handed back meanwhile
-            continue
-    retries = study._storage._backend.retries  # type: ignore[attr-defined]
-    for _, trial in lineages(study):
-        if trial.state == TrialState.FAIL and "error" not in trial.user_attrs:
-            _requeue(study, trial, retries)
+        # Or it has ended or been handed back meanwhile.
+        with contextlib.suppress(optuna.exceptions.UpdateFinishedTrialError):
+            storage.set_trial_state_values(trial_id, TrialState.FAIL)
+    if stale:
+        refresh(study)
+    orphans = [
+        trial
+        for _, trial in lineages(study)
+        if trial.state == TrialState.FAIL
+        and "error" not in trial.user_attrs
+        and _deaths(trial) <= storage.backend.retries
+    ]
+    for trial in orphans:
+        _requeue(study, trial)
+    if orphans:
+        refresh(study)
 
 
-def _requeue(study: optuna.Study, trial: FrozenTrial, retries: int) -> None:
-    attributes: dict[str, Any] = dict(trial.user_attrs)
-    attributes.pop("worker", None)
-    if not attributes.pop("handed_back", False):
-        attributes["deaths"] = attributes.get("deaths", 0) + 1
-        if attributes["deaths"] > retries:
-            return
+def _deaths(trial: FrozenTrial) -> int:
+    """How many workers have died of the failed trial and those before it in its line."""
+    return trial.user_attrs.get("deaths", 0) + ("handed_back" not in trial.user_attrs)
+
+
+def _requeue(study: optuna.Study, trial: FrozenTrial) -> None:
+    attributes = {k: v for k, v in trial.user_attrs.items() if k not in ("worker", "handed_back")}
+    if deaths := _deaths(trial):
+        attributes["deaths"] = deaths
     study.add_trial(
         optuna.create_trial(
             state=TrialState.WAITING,

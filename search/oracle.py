@@ -16,9 +16,9 @@ from optuna.distributions import CategoricalDistribution, IntDistribution
 from optuna.trial import FrozenTrial, TrialState
 
 from search.distributions import distribution, to_drawn, to_value
-from search.heartbeat import claim, hand_back_orphans
+from search.heartbeat import claim, hand_back_dead
 from search.lineage import hand_back, lineages, number_of
-from search.reading import held, refresh
+from search.reading import held, refresh, write_held
 from search.space import SpaceError, SpaceModel
 
 OBJECTIVE = "val_accuracy"
@@ -87,8 +87,8 @@ class OptunaOracle(keras_tuner.Oracle):
         if tuner_id in self.ongoing_trials:
             return self.ongoing_trials[tuner_id]
         self.tuner_ids.add(tuner_id)
-        hand_back_orphans(self.study)
         with held(self.study):
+            hand_back_dead(self.study)
             trials = lineages(self.study)
             states = {trial.state for _, trial in trials}
             self.stopped_because = self._failed_in_a_row(trials)
@@ -121,14 +121,14 @@ class OptunaOracle(keras_tuner.Oracle):
                 try:
                     values = self._suggest(asked)
                 except SpaceError as error:  # for what was drawn; the next draw may be another matter
-                    asked.set_user_attr("error", str(error))
-                    self.study.tell(asked, state=TrialState.FAIL)
+                    write_held(self.study, asked._trial_id, {"error": str(error)})
+                    self._tell(asked, TrialState.FAIL)
                     refresh(self.study)
                     self.stopped_because = self._failed_in_a_row(lineages(self.study))
                     if self.stopped_because is not None:
                         return None
                     continue
-                asked.set_user_attr("hyperparameters", values)
+                write_held(self.study, asked._trial_id, {"hyperparameters": values})
             refusal = self._refusal(asked, number, values)
             if refusal is None:
                 trial_id = f"{number:04d}"
@@ -136,7 +136,7 @@ class OptunaOracle(keras_tuner.Oracle):
                 self._values[trial_id] = dict(frozen.intermediate_values)
                 return trial_id, dict(values)
             asked.set_user_attr("discarded", refusal)
-            self.study.tell(asked, state=TrialState.FAIL)
+            self._tell(asked, TrialState.FAIL)
             if refusal == "over the budget":
                 return None
         self.stopped_because = (
@@ -169,7 +169,7 @@ class OptunaOracle(keras_tuner.Oracle):
         trials = dict(lineages(self.study))
         if trials[number].number != asked.number:
             return "continued by another"
-        if sum(n < number for n in trials) >= self.max_trials:
+        if list(trials).index(number) >= self.max_trials:  # they are in the order of their numbers
             return "over the budget"
         if any(t.user_attrs.get("hyperparameters") == values for n, t in trials.items() if n != number):
             return "tried before"
@@ -218,16 +218,21 @@ class OptunaOracle(keras_tuner.Oracle):
             # A worker that was held up for longer than the grace period finds its trial ended and in other hands.
             with contextlib.suppress(optuna.exceptions.UpdateFinishedTrialError):
                 running.set_user_attr("error", reason_of(trial.message or "the trial ended without an epoch"))
-            self.study.tell(running, state=TrialState.FAIL, skip_if_finished=True)
+            self._tell(running, TrialState.FAIL)
             trial.status = TrialStatus.FAILED
         elif trial.trial_id in self._pruned:
             # Optuna takes the last reported value for a pruned trial.
-            self.study.tell(running, state=TrialState.PRUNED, skip_if_finished=True)
+            self._tell(running, TrialState.PRUNED, values[-1])
         else:
-            self.study.tell(running, max(values), skip_if_finished=True)
+            self._tell(running, TrialState.COMPLETE, max(values))
         if values:
             trial.score = max(values)
         self._forget(trial)
+
+    def _tell(self, running: optuna.Trial, state: TrialState, *values: float) -> None:
+        # `study.tell` reads the trial twice more. What it also does, no sampler of the table needs.
+        with contextlib.suppress(optuna.exceptions.UpdateFinishedTrialError):  # see above
+            self.study._storage.set_trial_state_values(running._trial_id, state, values or None)
 
     def number(self, trial_id: str) -> int:
         """The number, to the user, of a running trial."""

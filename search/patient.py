@@ -6,7 +6,7 @@ import functools
 import logging
 import random
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -16,11 +16,15 @@ from optuna.storages import RDBStorage
 from optuna.storages._rdb import models
 from optuna.storages._rdb.storage import _create_scoped_session
 from optuna.trial import TrialState
+from sqlalchemy.dialects import postgresql, sqlite
 
 from ferplus_data.errors import InputError
 
 PATIENCE_SECONDS = 150.0
 """How long a storage that has gone away is tried again: a restart of a database server, with some to spare."""
+Parameter = tuple[str, float, optuna.distributions.BaseDistribution]
+"""Name, value as Optuna stores it, distribution."""
+_INSERTS: dict[str, Any] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
 _FIRST_WAIT, _LONGEST_WAIT = 0.25, 10.0
 
 
@@ -70,6 +74,7 @@ class PatientStorage(RDBStorage):
                 now = time.monotonic()
                 if self._trouble_since is None:
                     self._trouble_since = now
+                elif wait == 2 * _FIRST_WAIT:  # not of a single broken connection
                     logging.getLogger(__name__).warning(
                         "storage %s does not answer; trying again for %.0f s", self.shown_url, self.patience
                     )
@@ -90,32 +95,98 @@ class PatientStorage(RDBStorage):
         self, trial_id: int, state: TrialState, values: Sequence[float] | None = None
     ) -> bool:
         if state == TrialState.RUNNING:
-            return self.repeatedly(lambda: self._take(trial_id))
+            return self.repeatedly(lambda: self._change(trial_id, TrialState.WAITING, state))
+        if not state.is_finished():
+            return self.repeatedly(lambda: super(PatientStorage, self).set_trial_state_values(trial_id, state))
+        if not self.repeatedly(
+            lambda: self._change(trial_id, TrialState.RUNNING, state, values),
+            lambda: self._change(trial_id, TrialState.RUNNING, state, values)
+            or self.get_trial(trial_id).state == state,
+        ):
+            raise optuna.exceptions.UpdateFinishedTrialError(f"trial {trial_id} is not running any more")
+        return True
 
-        def end() -> bool:
-            return super(PatientStorage, self).set_trial_state_values(trial_id, state, values)
-
-        def end_again() -> bool:
-            try:
-                return end()
-            except optuna.exceptions.UpdateFinishedTrialError:
-                if super(PatientStorage, self).get_trial(trial_id).state == state:
-                    return True
-                raise
-
-        return self.repeatedly(end, end_again)
-
-    def _take(self, trial_id: int) -> bool:
-        """Turn a waiting trial into a running one, for exactly one of those who try: Optuna's own looks first and writes then,
-        which on SQLite lets two have it."""
+    def _change(
+        self, trial_id: int, old: TrialState, new: TrialState, values: Sequence[float] | None = None
+    ) -> bool:
+        """Change a trial's state, for exactly one of those who try: Optuna's own looks first and writes then, which on SQLite
+        lets two have a trial."""
+        when = {"datetime_complete": datetime.now()} if new.is_finished() else {"datetime_start": datetime.now()}
         with _create_scoped_session(self.scoped_session) as session:
-            taken = session.execute(
+            changed = session.execute(
                 sqlalchemy.update(models.TrialModel)
-                .where(models.TrialModel.trial_id == trial_id, models.TrialModel.state == TrialState.WAITING)
-                .values(state=TrialState.RUNNING, datetime_start=datetime.now())
+                .where(models.TrialModel.trial_id == trial_id, models.TrialModel.state == old)
+                .values(state=new, **when)
                 .execution_options(synchronize_session=False)
             )
-            return taken.rowcount == 1  # type: ignore[attr-defined]
+            if changed.rowcount != 1:  # type: ignore[attr-defined]
+                return False
+            for objective, value in enumerate(values or []):
+                stored, kind = models.TrialValueModel.value_to_stored_repr(value)
+                session.add(
+                    models.TrialValueModel(
+                        trial_id=trial_id, objective=objective, value=stored, value_type=kind
+                    )
+                )
+        return True
+
+    def set_trial_intermediate_value(self, trial_id: int, step: int, intermediate_value: float) -> None:
+        """Report an epoch in one statement, where Optuna's own takes three: it is the call that is made most.
+
+        Raises:
+            UpdateFinishedTrialError: The trial is not running any more.
+        """
+        if not self.repeatedly(lambda: self._report(trial_id, step, intermediate_value)):
+            raise optuna.exceptions.UpdateFinishedTrialError(f"trial {trial_id} is not running any more")
+
+    def _report(self, trial_id: int, step: int, value: float) -> bool:
+        table, trials = models.TrialIntermediateValueModel.__table__, models.TrialModel.__table__
+        stored, kind = models.TrialIntermediateValueModel.intermediate_value_to_stored_repr(value)
+        new = {"intermediate_value": stored, "intermediate_value_type": kind}
+        row = sqlalchemy.select(
+            sqlalchemy.literal(trial_id),
+            sqlalchemy.literal(step),
+            *(sqlalchemy.literal(new[name], table.c[name].type) for name in new),
+        ).where(
+            sqlalchemy.exists().where(
+                trials.c.trial_id == trial_id, trials.c.state == sqlalchemy.literal(TrialState.RUNNING, trials.c.state.type)
+            )
+        )
+        insert = _INSERTS[self.engine.name](table).from_select(["trial_id", "step", *new], row)
+        upsert = insert.on_conflict_do_update(index_elements=["trial_id", "step"], set_=new)
+        with self.engine.begin() as connection:
+            return connection.execute(upsert, execution_options={"preserve_rowcount": True}).rowcount == 1
+
+    def write_trial(
+        self, trial_id: int, attributes: Mapping[str, Any], parameters: Sequence[Parameter] = (), beat: bool = False
+    ) -> None:
+        """Write user `attributes`, parameters and a heartbeat of a running trial at once, in one transaction instead of many.
+
+        Raises:
+            UpdateFinishedTrialError: The trial is not running any more.
+        """
+
+        def write() -> None:
+            # A second attempt after a first that took effect meets its own rows, and that is all right.
+            with _create_scoped_session(self.scoped_session, True) as session:
+                session.add_all(
+                    models.TrialParamModel(
+                        trial_id=trial_id,
+                        param_name=name,
+                        param_value=value,
+                        distribution_json=optuna.distributions.distribution_to_json(distribution),
+                    )
+                    for name, value, distribution in parameters
+                )
+                session.flush()
+                for key, value in attributes.items():
+                    self._set_trial_attr_without_commit(
+                        session, models.TrialUserAttributeModel, trial_id, key, value
+                    )
+                if beat and models.TrialHeartbeatModel.where_trial_id(trial_id, session) is None:
+                    session.add(models.TrialHeartbeatModel(trial_id=trial_id))
+
+        self.repeatedly(write)
 
     def _get_stale_trial_ids(self, study_id: int) -> list[int]:
         assert self.grace_period is not None
@@ -159,7 +230,7 @@ def _repeated(name: str) -> Callable[..., Any]:
 for _name in (
     "create_new_study delete_study set_study_user_attr set_study_system_attr get_study_id_from_name get_study_name_from_id "
     "get_study_directions get_study_user_attrs get_study_system_attrs get_all_studies _create_new_trial _set_trial_param "
-    "set_trial_intermediate_value set_trial_user_attr set_trial_system_attr get_trial_id_from_study_id_trial_number "
+    "set_trial_user_attr set_trial_system_attr get_trial_id_from_study_id_trial_number "
     "get_trial _get_trials _get_best_trial_id record_heartbeat"
 ).split():
     setattr(PatientStorage, _name, _repeated(_name))

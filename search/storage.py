@@ -56,10 +56,7 @@ def open_storage(
         InputError: No such database; the message does not repeat the URL's password.
     """
     # SQLite is asked to wait for other writers instead of failing at once.
-    if url.startswith("sqlite"):
-        connect: dict[str, object] = {"connect_args": {"timeout": 60}}
-    else:
-        connect = {"pool_pre_ping": True}
+    connect = {"connect_args": {"timeout": 60}} if url.startswith("sqlite") else {}
     give_up = time.monotonic() + wait
     while True:
         try:
