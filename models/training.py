@@ -16,6 +16,7 @@ from ferplus_data.dataset import Dataset, Split
 from models.build import build_model, compile_model
 from models.checkpoints import Checkpoints, Epoch
 from models.class_weights import CLASS_WEIGHTS
+from models.device import mirrored
 from models.lr_policies import LR_POLICIES
 from models.recipe import Recipe
 
@@ -53,6 +54,7 @@ def train(
     train_split: Split | None = None,
     on_epoch: OnEpoch | None = None,
     on_batch: OnBatch | None = None,
+    replicas: int = 1,
 ) -> Training:
     """Train `recipe` on the training split and keep the epoch with the best validation accuracy.
 
@@ -71,14 +73,16 @@ def train(
         on_epoch: Told of each finished epoch, after its checkpoint is safe; also of the epochs of an earlier, interrupted
             run, so that the caller always sees the whole training.
         on_batch: Told of each finished batch.
+        replicas: GPUs that share each batch.
 
     Raises:
         DivergedError: The loss is no longer finite.
     """
     split = train_split or dataset.train
     keras.utils.set_random_seed(seed)
-    model = build_model(recipe, weights=weights)
-    compile_model(model, recipe)
+    with mirrored(replicas):
+        model = build_model(recipe, weights=weights)
+        compile_model(model, recipe)
     identity = {
         "recipe": asdict(recipe),
         "epochs": epochs,
@@ -87,7 +91,8 @@ def train(
         "rows": len(split),
     }
     checkpoints = Checkpoints(directory, identity)
-    done = checkpoints.restore(model)
+    with mirrored(replicas):
+        done = checkpoints.restore(model)
     stopped = any([on_epoch(epoch) for epoch in checkpoints.history]) if on_epoch else False
     if done < epochs and not stopped and not _patience_over(checkpoints, recipe):
         recorder = _Recorder(recipe, checkpoints, on_epoch)

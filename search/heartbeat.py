@@ -38,7 +38,7 @@ def hand_back_orphans(study: optuna.Study) -> None:
 
 
 def hand_back_dead(study: optuna.Study) -> None:
-    """Queue again, in a study that is held, the trials of dead processes of this machine, and what a dying process left failed."""
+    """Queue again, in a study that is held, the trials of dead processes of this machine, and what a dying one left failed."""
     running = study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
     dead = [trial._trial_id for trial in running if _is_dead(trial.user_attrs.get("worker"))]
     hand_back_stale(study, dead)

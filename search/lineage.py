@@ -1,8 +1,8 @@
 """Trials as the user counts them: one number for a trial and all its continuations.
 
 A trial whose worker gave it up or died is failed and queued again as a new Optuna trial, which names the first of its line in the
-system attribute that Optuna's own retry uses. The order of steps allows a process to die between any two of them: a
-failed trial without an `error` or successor is one that still has to be queued again, and of two successors the later is discarded.
+system attribute that Optuna's own retry uses. The order of steps allows a process to die between any two of them: a failed
+trial without an `error` or successor is one that still has to be queued again, and of two successors the later is discarded.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ _FIRST_OF_LINE = "failed_trial"
 
 
 def lineages(study: optuna.Study) -> list[tuple[int, FrozenTrial]]:
-    """Return (number, trial) of every trial that counts: of each line of continuations the one that stands for it, under the number
-    of the first, in the order of the numbers."""
+    """Return (number, trial) of every trial that counts: of each line of continuations the one that stands for it, under the
+    number of the first, in the order of the numbers."""
     trials = study.get_trials(deepcopy=False)
     with _LOCK:
         settled = study._storage.settled.setdefault(study._study_id, Lines())  # type: ignore[attr-defined]
@@ -37,7 +37,7 @@ def lineages(study: optuna.Study) -> list[tuple[int, FrozenTrial]]:
 
 @dataclass
 class Lines:
-    """The lines of a study's first `seen` trials. Those of ended trials stay as they are, so they need not be gone through again."""
+    """The lines of a study's first `seen` trials. Those of ended trials stay as they are and need not be gone through again."""
 
     seen: int = 0
     standing: dict[int, FrozenTrial] = field(default_factory=dict)

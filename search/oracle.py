@@ -162,9 +162,9 @@ class OptunaOracle(keras_tuner.Oracle):
         return to_value(hp, drawn, grid=self._grid)
 
     def _refusal(self, asked: optuna.Trial, number: int, values: Mapping[str, Any]) -> str | None:
-        """Why the trial just asked for is not to be run. Any number of processes ask at once, so it is looked at only now, when the
-        trial and its values are in the study. Of those over the budget the lowest numbers stay; of two alike at
-        least one sees the other and gives way, and rarely both do."""
+        """Why the trial just asked for is not to be run. Any number of processes ask at once, so it is looked at only now, when
+        the trial and its values are in the study. Of those over the budget the lowest numbers stay; of two alike at least one
+        sees the other and gives way, and rarely both do."""
         refresh(self.study)
         trials = dict(lineages(self.study))
         if trials[number].number != asked.number:
@@ -244,6 +244,10 @@ class OptunaOracle(keras_tuner.Oracle):
         if running is not None and trial.trial_id not in self._lost:
             hand_back(self.study, running._trial_id)
         self._forget(trial)
+
+    def epochs(self, trial_id: str) -> int:
+        """The last epoch that a running trial has reported, here or before it came here; 0 if none."""
+        return max(self._values[trial_id], default=0)
 
     def running(self) -> list[int]:
         """Optuna's ids of the trials that this process runs."""

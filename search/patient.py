@@ -55,7 +55,10 @@ class PatientStorage(RDBStorage):
         self._well_since = time.monotonic()
         # Optuna asks for whole seconds.
         super().__init__(
-            url, heartbeat_interval=max(1, int(min(10, grace / 4))), grace_period=max(1, int(grace)), **options
+            url,
+            heartbeat_interval=max(1, int(min(10, grace / 4))),
+            grace_period=max(1, int(grace)),
+            **options,
         )
 
     def repeatedly(self, call: Callable[[], Any], on_repetition: Callable[[], Any] | None = None) -> Any:
@@ -97,11 +100,15 @@ class PatientStorage(RDBStorage):
         if state == TrialState.RUNNING:
             return self.repeatedly(lambda: self._change(trial_id, TrialState.WAITING, state))
         if not state.is_finished():
-            return self.repeatedly(lambda: super(PatientStorage, self).set_trial_state_values(trial_id, state))
+            return self.repeatedly(
+                lambda: super(PatientStorage, self).set_trial_state_values(trial_id, state)
+            )
         if not self.repeatedly(
             lambda: self._change(trial_id, TrialState.RUNNING, state, values),
-            lambda: self._change(trial_id, TrialState.RUNNING, state, values)
-            or self.get_trial(trial_id).state == state,
+            lambda: (
+                self._change(trial_id, TrialState.RUNNING, state, values)
+                or self.get_trial(trial_id).state == state
+            ),
         ):
             raise optuna.exceptions.UpdateFinishedTrialError(f"trial {trial_id} is not running any more")
         return True
@@ -111,7 +118,9 @@ class PatientStorage(RDBStorage):
     ) -> bool:
         """Change a trial's state, for exactly one of those who try: Optuna's own looks first and writes then, which on SQLite
         lets two have a trial."""
-        when = {"datetime_complete": datetime.now()} if new.is_finished() else {"datetime_start": datetime.now()}
+        when = (
+            {"datetime_complete": datetime.now()} if new.is_finished() else {"datetime_start": datetime.now()}
+        )
         with _create_scoped_session(self.scoped_session) as session:
             changed = session.execute(
                 sqlalchemy.update(models.TrialModel)
@@ -149,7 +158,8 @@ class PatientStorage(RDBStorage):
             *(sqlalchemy.literal(new[name], table.c[name].type) for name in new),
         ).where(
             sqlalchemy.exists().where(
-                trials.c.trial_id == trial_id, trials.c.state == sqlalchemy.literal(TrialState.RUNNING, trials.c.state.type)
+                trials.c.trial_id == trial_id,
+                trials.c.state == sqlalchemy.literal(TrialState.RUNNING, trials.c.state.type),
             )
         )
         insert = _INSERTS[self.engine.name](table).from_select(["trial_id", "step", *new], row)
@@ -158,7 +168,11 @@ class PatientStorage(RDBStorage):
             return connection.execute(upsert, execution_options={"preserve_rowcount": True}).rowcount == 1
 
     def write_trial(
-        self, trial_id: int, attributes: Mapping[str, Any], parameters: Sequence[Parameter] = (), beat: bool = False
+        self,
+        trial_id: int,
+        attributes: Mapping[str, Any],
+        parameters: Sequence[Parameter] = (),
+        beat: bool = False,
     ) -> None:
         """Write user `attributes`, parameters and a heartbeat of a running trial at once, in one transaction instead of many.
 
@@ -228,9 +242,24 @@ def _repeated(name: str) -> Callable[..., Any]:
 
 
 for _name in (
-    "create_new_study delete_study set_study_user_attr set_study_system_attr get_study_id_from_name get_study_name_from_id "
-    "get_study_directions get_study_user_attrs get_study_system_attrs get_all_studies _create_new_trial _set_trial_param "
-    "set_trial_user_attr set_trial_system_attr get_trial_id_from_study_id_trial_number "
-    "get_trial _get_trials _get_best_trial_id record_heartbeat"
-).split():
+    "create_new_study",
+    "delete_study",
+    "set_study_user_attr",
+    "set_study_system_attr",
+    "get_study_id_from_name",
+    "get_study_name_from_id",
+    "get_study_directions",
+    "get_study_user_attrs",
+    "get_study_system_attrs",
+    "get_all_studies",
+    "_create_new_trial",
+    "_set_trial_param",
+    "set_trial_user_attr",
+    "set_trial_system_attr",
+    "get_trial_id_from_study_id_trial_number",
+    "get_trial",
+    "_get_trials",
+    "_get_best_trial_id",
+    "record_heartbeat",
+):
     setattr(PatientStorage, _name, _repeated(_name))

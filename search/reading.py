@@ -41,7 +41,6 @@ class ReadingStorage(_CachedStorage):
         if not getattr(self.thread, "held", False):
             super()._read_trials_from_remote_storage(study_id)
 
-
     def create_new_trial(self, study_id: int, template_trial: FrozenTrial | None = None) -> int:
         trial_id = super().create_new_trial(study_id, template_trial)
         self.thread.created = trial_id

@@ -17,6 +17,7 @@ from models.evaluation import evaluate
 from models.recipe import Recipe
 from models.saved import load_model, save_model
 from models.training import Training, train
+from search import preemption
 from search.config import SearchArguments
 from search.progress import Progress
 from search.run_directory import RunDirectory, read_json, write_json
@@ -104,6 +105,11 @@ def _train(
     progress.retraining_begins(seed)
     keras.backend.clear_session()
     gc.collect()
+
+    def on_batch(epoch: int, batch: int, batches: int) -> None:
+        preemption.check()
+        progress.batch_ends(epoch, epochs, batch, batches)
+
     training = train(
         recipe,
         dataset,
@@ -112,7 +118,7 @@ def _train(
         weights=weights,
         seed=seed,
         on_epoch=partial(progress.epoch_ends, epochs=epochs),
-        on_batch=lambda epoch, batch, batches: progress.batch_ends(epoch, epochs, batch, batches),
+        on_batch=on_batch,
     )
     save_model(training.model, run.retraining(seed) / "model.keras")
     progress.training_ends(

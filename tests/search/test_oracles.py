@@ -11,8 +11,8 @@ from keras_tuner.engine.trial import TrialStatus
 from optuna.trial import TrialState
 
 from ferplus_data.errors import InputError
-from search.oracles import ORACLES
 from search.lineage import lineages
+from search.oracles import ORACLES
 from search.pruners import PRUNERS
 
 
