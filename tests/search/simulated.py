@@ -1,4 +1,4 @@
-"""run_search.py with trials that sleep instead of training, and without a retraining: `python simulated.py search --workers 3 ...`.
+"""run_search.py with trials that sleep instead of training, and no retraining: `python simulated.py search --workers 3 ...`.
 
 Everything else is real: the oracle, the storage, the checkpoints' files, the workers' processes. The environment says how long:
     SIMULATED_EPOCH   seconds of an epoch
