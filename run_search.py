@@ -113,6 +113,19 @@ def search(
     dedupe: Annotated[
         bool, typer.Option("--dedupe", help="Drop training images that repeat or stand in another split.")
     ] = False,
+    precision: Annotated[
+        str, typer.Option(help="auto (the GPU's fastest; float32 on CPUs), float32, bfloat16 or float16.")
+    ] = "auto",
+    cache_gb: Annotated[
+        float | None,
+        typer.Option(
+            help="Disk for activations of frozen layers. Default: half of the free disk, at most 100; 0: none.",
+            show_default=False,
+        ),
+    ] = None,
+    cache_views: Annotated[
+        int, typer.Option(help="Augmented views of each image that cached trials train on.")
+    ] = 4,
     set_: Annotated[
         list[str] | None,
         typer.Option("--set", metavar="NAME=VALUE", help="Hold a hyperparameter at a value. Repeatable."),
@@ -191,6 +204,9 @@ def search(
             grace=parse_duration(grace) or 0,
             retries=retries,
             artifacts=artifacts,
+            precision=precision,
+            cache_gb=cache_gb,
+            cache_views=cache_views,
         )
         with _progress() as progress:
             metrics = launch(arguments, run, storage=storage, fresh=fresh, progress=progress)

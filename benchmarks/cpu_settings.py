@@ -39,11 +39,12 @@ def measure(backbone: str, batches: int) -> None:
     import numpy as np
 
     from models.build import build_model, compile_model
+    from models.optimizers import make_optimizer
     from models.recipe import Recipe
 
     recipe = Recipe(backbone=backbone, optimizer="adamw", batch_size=64)
     model = build_model(recipe)
-    compile_model(model, recipe)
+    compile_model(model, make_optimizer(recipe))
     model.jit_compile = os.environ["XLA"] == "1"
     rng = np.random.default_rng(0)
     faces = rng.integers(0, 256, (64 * batches, 48, 48, 1)).astype(np.uint8)

@@ -80,12 +80,16 @@ class Batches(keras.utils.PyDataset):
         if not 0 <= index < len(self):
             raise IndexError(f"Expected a batch index below {len(self)}. Received: {index}.")
         chosen = self._order[index * self.batch_size : (index + 1) * self.batch_size]
+        inputs = self.inputs(chosen, index)
+        if self.sample_weight is None:
+            return inputs, self.targets[chosen]
+        return inputs, self.targets[chosen], self.sample_weight[chosen]
+
+    def inputs(self, chosen: NDArray[np.int64], index: int) -> NDArray:
+        """What the network is given for the rows `chosen` (positions in the split) of batch `index`: [B, ...]."""
         images = np.asarray(self.split.images[self.split.rows[chosen]])
         batch_seed = np.random.SeedSequence((self.seed, self.epoch, index)).generate_state(1)[0]
-        images = augment(self.augmentation, int(batch_seed))(images)[..., None]
-        if self.sample_weight is None:
-            return images, self.targets[chosen]
-        return images, self.targets[chosen], self.sample_weight[chosen]
+        return augment(self.augmentation, int(batch_seed))(images)[..., None]
 
     def on_epoch_begin(self) -> None:
         self._begun = True

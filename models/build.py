@@ -6,9 +6,10 @@ import keras
 from keras import layers
 
 from ferplus_data.labels import EMOTIONS
-from models.backbones import BACKBONES
+from models.backbones import BACKBONES, Backbone
+from models.device import has_gpu
 from models.freezing import freeze
-from models.optimizers import make_optimizer
+from models.precision import dtype_policy
 from models.recipe import Recipe
 from models.weights import load_weights
 
@@ -16,7 +17,13 @@ BGR_MEAN = (91.4953, 103.8827, 131.0912)
 """VGGFace2's channel means on the 0-255 scale (keras_vggface.utils.preprocess_input, version 2)."""
 
 
-def build_model(recipe: Recipe, *, weights: str = "none") -> keras.Model:
+def build_model(
+    recipe: Recipe,
+    *,
+    weights: str = "none",
+    precision: str = "float32",
+    dropout: type[layers.Dropout] = layers.Dropout,
+) -> keras.Model:
     """Return the uncompiled model of `recipe`: uint8 grey faces [B, 48, 48, 1] in, float32 probabilities [B, 8] out.
 
     The graph is flat, so that `model.layers[-k]` counts as it does in the seed's layer listings. Only layers that
@@ -25,24 +32,16 @@ def build_model(recipe: Recipe, *, weights: str = "none") -> keras.Model:
     Args:
         recipe: What to build.
         weights: "none", "vggface2" or the path of a weights file, as `models.weights.load_weights` takes it.
+        precision: Name in `models.precision.PRECISIONS`, of the backbone's arithmetic. The faces' preparation and the
+            softmax are float32 in each.
+        dropout: Class of the dropout layer.
 
     Raises:
         InputError: The weights cannot be had or do not fit, or freeze_before is out of range.
     """
     backbone = BACKBONES[recipe.backbone]
-    size = recipe.resolved_image_size
-    faces = keras.Input((48, 48, 1), dtype="uint8", name="face")
-    x = layers.Rescaling(1.0, name="to_float")(faces)
-    if size != 48:
-        x = layers.Resizing(size, size, interpolation="bilinear", name="resize")(x)
-    x = layers.Concatenate(name="grey_to_bgr")([x, x, x])
-    x = layers.Normalization(axis=-1, mean=BGR_MEAN, variance=(1.0, 1.0, 1.0), name="subtract_mean")(x)
-    x = backbone.body(x)
-    x = layers.Flatten(name="flatten")(x)
-    x = layers.Dropout(recipe.dropout, name="dropout_layer")(x)
-    # float32 whatever the precision policy: a softmax in half precision loses the small probabilities.
-    outputs = layers.Dense(len(EMOTIONS), activation="softmax", dtype="float32", name="dense")(x)
-    model = keras.Model(faces, outputs, name=f"ferplus_{recipe.backbone}")
+    with dtype_policy(precision):
+        model = _graph(recipe, backbone, dropout)
     if backbone.batch_norm_momentum is not None:
         for layer in model.layers:
             if isinstance(layer, layers.BatchNormalization):
@@ -52,22 +51,36 @@ def build_model(recipe: Recipe, *, weights: str = "none") -> keras.Model:
     return model
 
 
-def compile_model(model: keras.Model, recipe: Recipe) -> None:
-    """Compile `model` as `recipe` says. The loss is plain cross-entropy: label smoothing and class weights are in the
-    targets and sample weights of the training batches, so that the validation loss means the same in every trial."""
+def _graph(recipe: Recipe, backbone: Backbone, dropout: type[layers.Dropout]) -> keras.Model:
+    size = recipe.resolved_image_size
+    faces = keras.Input((48, 48, 1), dtype="uint8", name="face")
+    x = layers.Rescaling(1.0, dtype="float32", name="to_float")(faces)
+    if size != 48:
+        x = layers.Resizing(size, size, interpolation="bilinear", dtype="float32", name="resize")(x)
+    x = layers.Concatenate(dtype="float32", name="grey_to_bgr")([x, x, x])
+    x = layers.Normalization(
+        axis=-1, mean=BGR_MEAN, variance=(1.0, 1.0, 1.0), dtype="float32", name="subtract_mean"
+    )(x)
+    x = backbone.body(x)
+    x = layers.Flatten(name="flatten")(x)
+    x = dropout(recipe.dropout, name="dropout_layer")(x)
+    # float32 whatever the precision policy: a softmax in half precision loses the small probabilities.
+    outputs = layers.Dense(len(EMOTIONS), activation="softmax", dtype="float32", name="dense")(x)
+    return keras.Model(faces, outputs, name=f"ferplus_{recipe.backbone}")
+
+
+def compile_model(model: keras.Model, optimizer: keras.optimizers.Optimizer) -> None:
+    """Compile `model` for training. The loss is plain cross-entropy: label smoothing and class weights are in the targets and
+    sample weights of the training batches, so that the validation loss means the same in every trial."""
     model.compile(
-        optimizer=make_optimizer(recipe),
+        optimizer=optimizer,
         loss="categorical_crossentropy",
         metrics=["accuracy"],
-        jit_compile=_jit_compile(),
+        jit_compile=jit_compile(),
     )
 
 
-def _jit_compile() -> str | bool:
-    # Keras's "auto" compiles with XLA wherever it can. On CPUs that was slower in most of what was measured, and it traces
-    # longer (docs/results.md).
-    if keras.backend.backend() != "tensorflow":
-        return "auto"
-    import tensorflow as tf
-
-    return "auto" if tf.config.list_logical_devices("GPU") else False
+def jit_compile() -> str | bool:
+    """What Keras's `compile` is told of XLA: its own "auto", but off for TensorFlow on CPUs, where it was slower in all that was
+    measured and takes longer to trace (docs/results.md)."""
+    return "auto" if keras.backend.backend() != "tensorflow" or has_gpu() else False

@@ -73,6 +73,17 @@ def mirrored(replicas: int) -> contextlib.AbstractContextManager[Any]:
     return _strategy(replicas).scope()
 
 
+def has_gpu() -> bool:
+    """Whether Keras's backend computes on a GPU."""
+    import keras
+
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        return bool(tf.config.list_logical_devices("GPU"))
+    return any(name.startswith(("gpu", "cuda")) for name in keras.distribution.list_devices())
+
+
 def _keep_freed_memory() -> None:
     """Stop glibc's malloc from giving every step's tensors back to the system. Their pages are otherwise mapped and cleared
     anew each step; docs/results.md has the system time that was seen with and without."""

@@ -10,11 +10,12 @@ import keras
 if TYPE_CHECKING:
     from models.recipe import Recipe
 
+ADJUSTABLE = ("beta_1", "weight_decay")
+"""Numbers of an optimizer that a compiled training step can be given anew (`models.network`)."""
+
 
 def _adam(recipe: Recipe) -> keras.optimizers.Optimizer:
-    return keras.optimizers.Adam(
-        recipe.learning_rate, beta_1=recipe.beta_1, weight_decay=recipe.weight_decay or None
-    )
+    return keras.optimizers.Adam(recipe.learning_rate, beta_1=recipe.beta_1, weight_decay=recipe.weight_decay)
 
 
 def _adamw(recipe: Recipe) -> keras.optimizers.Optimizer:
@@ -28,7 +29,7 @@ def _sgd(recipe: Recipe) -> keras.optimizers.Optimizer:
         recipe.learning_rate,
         momentum=recipe.momentum,
         nesterov=recipe.momentum > 0,
-        weight_decay=recipe.weight_decay or None,
+        weight_decay=recipe.weight_decay,
     )
 
 
@@ -43,6 +44,5 @@ def make_optimizer(recipe: Recipe) -> keras.optimizers.Optimizer:
     """Return the recipe's optimizer. Weight decay is decoupled (Loshchilov & Hutter 2019) and spares the biases and
     the batch normalisation's gamma and beta."""
     optimizer = OPTIMIZERS[recipe.optimizer](recipe)
-    if recipe.weight_decay:
-        optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
+    optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
     return optimizer

@@ -17,6 +17,7 @@ import numpy as np
 
 from ferplus_data.dataset import Dataset
 from ferplus_data.errors import InputError
+from models.precision import PRECISIONS
 from search.engines import ENGINES
 from search.pruners import PRUNERS
 from search.run_directory import RunDirectory, read_json, write_json
@@ -43,6 +44,7 @@ _MAY_CHANGE = {
     "retrain_seeds",
     "retrain_epochs",
     "pruner",
+    "cache_gb",
     "workers",
     "gpus_per_trial",
     "engine",
@@ -80,6 +82,9 @@ class SearchArguments:
         grace: Seconds without a heartbeat after which a worker is taken for dead.
         retries: How many deaths of its workers a trial survives.
         artifacts: Folder or s3://BUCKET for checkpoints, beside the run directory; None: nowhere.
+        precision: auto or a name in `models.precision.PRECISIONS`.
+        cache_gb: Room for cached activations of frozen prefixes, in GB (10**9 bytes); 0: none, None: half of the free disk.
+        cache_views: Augmented views of each image in the cache.
     """
 
     data: str
@@ -105,11 +110,17 @@ class SearchArguments:
     grace: float = GRACE_SECONDS
     retries: int = RETRIES
     artifacts: str | None = None
+    precision: str = "auto"
+    cache_gb: float | None = None
+    cache_views: int = 4
 
     def __post_init__(self) -> None:
         if self.pruner not in PRUNERS:
             raise InputError(f"unknown pruner {self.pruner!r}: expected one of {', '.join(PRUNERS)}")
-        for name in ("trials", "epochs", "retrain_epochs", "retrain_seeds", "workers", "gpus_per_trial"):
+        for name in (
+            *("trials", "epochs", "retrain_epochs", "retrain_seeds", "cache_views"),
+            *("workers", "gpus_per_trial"),
+        ):
             if getattr(self, name) < 1:
                 raise InputError(
                     f"--{name.replace('_', '-')}: expected 1 or more, found {getattr(self, name)}"
@@ -126,6 +137,10 @@ class SearchArguments:
             raise InputError(f"--grace: expected 1 second or more, found {self.grace:g}")
         if self.engine not in ENGINES:
             raise InputError(f"unknown engine {self.engine!r}: expected one of {', '.join(ENGINES)}")
+        if self.precision not in ("auto", *PRECISIONS):
+            raise InputError(f"--precision {self.precision!r}: expected one of auto, {', '.join(PRECISIONS)}")
+        if self.cache_gb is not None and self.cache_gb < 0:
+            raise InputError(f"--cache-gb: expected 0 or more, found {self.cache_gb:g}")
         if self.timeout is not None and self.timeout <= 0:
             raise InputError(f"--timeout: expected more than 0 seconds, found {self.timeout:g}")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import gc
 import json
+import math
 import os
 import shutil
 import time
@@ -18,10 +19,13 @@ from keras_tuner.src.distribute import utils as dist_utils
 
 from ferplus_data.dataset import Dataset, Split, load_dataset, stratified
 from ferplus_data.errors import InputError
+from models.activations import Caching
 from models.backbones import BACKBONES
 from models.build import build_model
 from models.checkpoints import read_history
-from models.recipe import Recipe
+from models.precision import resolve_precision
+from models.prefix_cache import PrefixCache
+from models.recipe import Recipe, base_name
 from search import preemption
 from search.artifacts import Artifacts
 from search.clock import Clock
@@ -173,6 +177,8 @@ def run_trials(
         epochs=arguments.epochs,
         weights_for=lambda backbone: weights_for(arguments, backbone),
         seed=arguments.seed,
+        precision=_precision(arguments, progress),
+        caching=_caching(arguments, prepared.search.hyperparameters),
         clock=clock,
         progress=progress,
         replicas=arguments.gpus_per_trial,
@@ -254,6 +260,31 @@ def retrain_best(
     weights = weights_for(arguments, Recipe.from_hyperparameters(chosen.hyperparameters).backbone)
     return retrain(
         chosen, dataset, run, arguments, epochs=epochs, weights=weights, progress=progress, again=again
+    )
+
+
+def _precision(arguments: SearchArguments, progress: Progress) -> str:
+    precision, why = resolve_precision(arguments.precision)
+    progress.say(f"trials compute in {precision} ({why})")
+    return precision
+
+
+def _caching(arguments: SearchArguments, hyperparameters: keras_tuner.HyperParameters) -> Caching | None:
+    if arguments.cache_gb == 0 or arguments.gpus_per_trial > 1:  # the cache feeds one device
+        return None
+    # How many trials will share a prefix and its augmented views, if they spread evenly over the space.
+    choices = {
+        name: sum(
+            len(hp.values)
+            for hp in hyperparameters.space
+            if isinstance(hp, Choice) and base_name(hp.name) == name
+        )
+        for name in ("freeze_before", "augmentation")  # each backbone has freeze indices of its own
+    }
+    return Caching(
+        PrefixCache(max_bytes=None if arguments.cache_gb is None else int(arguments.cache_gb * 10**9)),
+        views=arguments.cache_views,
+        trials_per_prefix=max(1.0, arguments.trials / max(1, math.prod(choices.values()))),
     )
 
 

@@ -61,6 +61,11 @@ def mirrored(oracle: type[keras_tuner.Oracle]) -> type[keras_tuner.Oracle]:
             """The number, to the user, of a running trial."""
             return number_of(self.study.get_trials(deepcopy=False)[self._mirrors[trial_id].number])
 
+        def record(self, trial_id: str, values: Mapping[str, Any]) -> None:
+            """Keep `values` with a running trial, for the report."""
+            for name, value in values.items():
+                self._mirrors[trial_id].set_user_attr(name, value)
+
         @keras_tuner.synchronized
         def update_trial(self, trial_id: str, metrics: Mapping[str, float], step: int = 0) -> Trial:
             self._mirrors[trial_id].report(float(metrics[OBJECTIVE]), step)

@@ -188,6 +188,12 @@ class OptunaOracle(keras_tuner.Oracle):
 
     # Learning ---------------------------------------------------------------------------------------------------------
 
+    def record(self, trial_id: str, values: Mapping[str, Any]) -> None:
+        """Keep `values` with a running trial, for the report."""
+        backend = self.study._storage.backend  # type: ignore[attr-defined]
+        with contextlib.suppress(optuna.exceptions.UpdateFinishedTrialError):  # lost; reporting will say so
+            backend.write_trial(self._running[trial_id]._trial_id, values)
+
     @keras_tuner.synchronized
     def update_trial(self, trial_id: str, metrics: Mapping[str, float], step: int = 0) -> Trial:
         """Report the objective of epoch `step` (from 1). The returned trial's status is STOPPED if it should end here."""

@@ -14,6 +14,7 @@ import keras
 from ferplus_data.dataset import Dataset
 from models.checkpoints import Checkpoints
 from models.evaluation import evaluate
+from models.precision import resolve_precision
 from models.recipe import Recipe
 from models.saved import load_model, save_model
 from models.training import Training, train
@@ -66,7 +67,10 @@ def retrain(
             return done
     epochs = _plan(run, asked_for, epochs)
     progress.say(f"retraining trial {trial.number} on the whole training split, up to {epochs} epochs")
-    trainings = {seed: _train(recipe, dataset, run, seed, epochs, weights, progress) for seed in seeds}
+    trainings = {
+        seed: _train(recipe, dataset, run, seed, epochs, weights, progress, arguments.precision)
+        for seed in seeds
+    }
     best_seed = max(seeds, key=lambda seed: trainings[seed].best.val_accuracy)
     progress.say("retraining done; the test split is read now, once")
     candidates = {seed: run.retraining(seed) / "model.keras" for seed in seeds}
@@ -101,6 +105,7 @@ def _train(
     epochs: int,
     weights: str,
     progress: Progress,
+    precision: str,
 ) -> Training:
     progress.retraining_begins(seed)
     keras.backend.clear_session()
@@ -117,6 +122,7 @@ def _train(
         epochs=epochs,
         weights=weights,
         seed=seed,
+        precision=resolve_precision(precision)[0],
         on_epoch=partial(progress.epoch_ends, epochs=epochs),
         on_batch=on_batch,
     )

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import contextlib
-import gc
+import time
 from collections.abc import Callable
 from typing import Any
 
-import keras
 import keras_tuner
 from keras_tuner.engine.base_tuner import BaseTuner
 from keras_tuner.engine.trial import Trial, TrialStatus
 
 from ferplus_data.dataset import Dataset, Split
+from models.activations import Caching
 from models.checkpoints import Checkpoints, Epoch, read_history
+from models.network import Networks
 from models.recipe import Recipe
 from models.training import train
 from search import preemption
@@ -54,6 +55,8 @@ class FERPlusTuner(BaseTuner):
         epochs: Most epochs of a trial.
         weights_for: Backbone -> the weights it starts from, as `models.build.build_model` takes them.
         seed: Of every trial's training.
+        precision: Of every trial's training.
+        caching: How trials use the prefix cache; None: not at all.
         clock: Says when the search has to end.
         progress: Told what happens.
         replicas: GPUs that share each batch of a trial.
@@ -71,6 +74,8 @@ class FERPlusTuner(BaseTuner):
         epochs: int,
         weights_for: Callable[[str], str],
         seed: int,
+        precision: str,
+        caching: Caching | None,
         clock: Clock,
         progress: Progress,
         replicas: int = 1,
@@ -79,10 +84,13 @@ class FERPlusTuner(BaseTuner):
         super().__init__(oracle, model, directory=run.path, project_name="keras_tuner")
         self._replicas, self._artifacts = replicas, artifacts
         self._trial: Trial | None = None
-        self._asked = False
+        self._idle = False
         self._dataset, self._train_split, self._run = dataset, train_split, run
         self._epochs, self._weights_for, self._seed = epochs, weights_for, seed
+        self._precision, self._caching = precision, caching
         self._clock, self._progress = clock, progress
+        self._networks = Networks()
+        self._asked = time.monotonic()
 
     def search(self, *fit_args: Any, **fit_kwargs: Any) -> None:
         """Run trials until the oracle has no more, or time is up.
@@ -109,7 +117,7 @@ class FERPlusTuner(BaseTuner):
             raise
 
     def _hand_back(self) -> None:
-        if isinstance(self.oracle, keras_tuner.Oracle):
+        if self._has_study():
             self.oracle.study._storage.backend.patience = _HURRIED_SECONDS
             with contextlib.suppress(StorageLost):
                 for trial in list(self.oracle.ongoing_trials.values()):
@@ -122,39 +130,38 @@ class FERPlusTuner(BaseTuner):
         self.save()  # so that Keras Tuner's own oracles find, after an interruption in the first trial, what they had begun
 
     def save(self) -> None:
-        if isinstance(self.oracle, keras_tuner.Oracle) and not isinstance(self.oracle, OptunaOracle):
+        if self._has_study() and not isinstance(self.oracle, OptunaOracle):
             super().save()
 
     def pre_create_trial(self) -> None:
         if self._clock.search_is_over():
             raise TimeIsUp("the time for the search is over")
-        if self._asked:  # and was told that what is left is in other hands
+        if self._idle:  # the answer to the last question was that what is left is in other hands
             preemption.wait(_IDLE_SECONDS)
         preemption.check()
-        self._asked = True
+        self._idle, self._asked = True, time.monotonic()
 
     def on_trial_begin(self, trial: Trial) -> None:
-        self._asked, self._trial = False, trial
+        self._waited = time.monotonic() - self._asked
+        self._idle, self._trial = False, trial
         self._progress.trial_begins(self._number(trial), trial.hyperparameters.values)
 
     def _number(self, trial: Trial) -> int:
         # The client of a chief has no study to ask.
-        return (
-            self.oracle.number(trial.trial_id)
-            if isinstance(self.oracle, keras_tuner.Oracle)
-            else int(trial.trial_id)
-        )
+        return self.oracle.number(trial.trial_id) if self._has_study() else int(trial.trial_id)
+
+    def _has_study(self) -> bool:
+        return isinstance(self.oracle, keras_tuner.Oracle)
 
     def _is_lost(self, trial: Trial) -> bool:
-        return isinstance(self.oracle, keras_tuner.Oracle) and self.oracle.is_lost(trial.trial_id)
+        return self._has_study() and self.oracle.is_lost(trial.trial_id)
 
     def run_trial(self, trial: Trial, *fit_args: Any, **fit_kwargs: Any) -> None:
         """Train one configuration. Every epoch is reported as it ends, so nothing is returned."""
         number = self._number(trial)
         values = {k: v for k, v in trial.hyperparameters.values.items() if not k.startswith("tuner/")}
         epochs = trial.hyperparameters.values.get("tuner/epochs", self._epochs)
-        keras.backend.clear_session()
-        gc.collect()
+        record: dict[str, Any] = {"times": {"oracle": self._waited}}
 
         directory = self._run.trial(number)
         known = self._restore(trial, number)
@@ -170,9 +177,13 @@ class FERPlusTuner(BaseTuner):
                 self._artifacts.save(directory, number, epoch.epoch)
             self._progress.epoch_ends(epoch, epochs)
             self._clock.epoch_took(epoch.epoch, epoch.seconds, len(self._train_split))
+            began = time.monotonic()
+            if self._has_study():
+                self.oracle.record(trial.trial_id, record)
             updated = self.oracle.update_trial(
                 trial.trial_id, {OBJECTIVE: epoch.val_accuracy}, step=epoch.epoch
             )
+            record["times"]["oracle"] += time.monotonic() - began
             if updated.status == TrialStatus.STOPPED:
                 return True
             if epoch.epoch < epochs and self._clock.search_is_over():
@@ -188,9 +199,14 @@ class FERPlusTuner(BaseTuner):
             weights=self._weights_for(recipe.backbone),
             seed=self._seed,
             train_split=self._train_split,
+            precision=self._precision,
+            networks=self._networks,
+            caching=self._caching,
             on_epoch=on_epoch,
             on_batch=on_batch,
             replicas=self._replicas,
+            say=self._progress.say,
+            record=record,
         )
 
     def _restore(self, trial: Trial, number: int) -> int:

@@ -6,7 +6,7 @@ import pytest
 
 from models.backbones import BACKBONES
 from models.build import BGR_MEAN, build_model, compile_model
-from models.optimizers import OPTIMIZERS
+from models.optimizers import OPTIMIZERS, make_optimizer
 from models.recipe import Recipe
 
 
@@ -45,7 +45,7 @@ def test_other_sizes_keep_the_layer_count() -> None:
 def test_weight_decay_spares_biases_and_normalisation(optimizer: str) -> None:
     recipe = Recipe(optimizer=optimizer, weight_decay=0.1, learning_rate=0.02)
     model = build_model(recipe)
-    compile_model(model, recipe)
+    compile_model(model, make_optimizer(recipe))
     assert float(model.optimizer.learning_rate) == pytest.approx(0.02)
     model.optimizer.build(model.trainable_variables)
     kinds = {

@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 
 from ferplus_data.dataset import Dataset
+from models.callbacks import DivergedError
 from models.checkpoints import Epoch, read_history
 from models.class_weights import CLASS_WEIGHTS
 from models.lr_policies import LR_POLICIES
 from models.recipe import Recipe
-from models.training import DivergedError, train
+from models.training import train
 
 RECIPE = Recipe(
     optimizer="adamw",
