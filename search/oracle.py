@@ -217,6 +217,8 @@ class OptunaOracle(keras_tuner.Oracle):
         """Record how the trial ended: its best epoch's value, that it was pruned, or why it failed. One that ends with status
         STOPPED has been given up by its worker, and is to be continued."""
         if trial.status == TrialStatus.STOPPED:
+            gone = {t for t, one in self.ongoing_trials.items() if one.trial_id == trial.trial_id}
+            self.tuner_ids -= gone  # a chief does not wait for them
             return self.hand_back(trial)
         running = self._running.pop(trial.trial_id)
         values = list(self._values.pop(trial.trial_id).values())
