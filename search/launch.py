@@ -311,6 +311,8 @@ def resolve_workers(workers: str, gpus_per_trial: int) -> int:
 def _check_placement(arguments: SearchArguments) -> None:
     if (arguments.workers > 1 or arguments.engine != "local") and arguments.oracle in KERAS_TUNER_ORACLES:
         raise InputError(f"--oracle {arguments.oracle}: is Keras Tuner's own and has room for one worker")
+    if arguments.artifacts:
+        Artifacts(arguments.artifacts, "")
     gpus = len(visible_gpus())
     if arguments.engine == "local" and arguments.gpus_per_trial > max(gpus, 1):
         raise InputError(
@@ -399,5 +401,11 @@ def _forget(run: RunDirectory, url: str) -> None:
         optuna.delete_study(study_name=run.study, storage=storage)
     for path in (run.config, run.report):
         path.unlink(missing_ok=True)
-    for path in (run.trial(0).parent, run.metrics.parent, run.path / "keras_tuner", run.path / "export"):
+    for path in (
+        run.trial(0).parent,
+        run.metrics.parent,
+        run.path / "keras_tuner",
+        run.path / "export",
+        run.path / "workers",
+    ):
         shutil.rmtree(path, ignore_errors=True)

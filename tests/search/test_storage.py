@@ -24,6 +24,7 @@ def dead_process() -> str:
         ("sqlite:///runs/x/study.db", "sqlite:///runs/x/study.db"),
         ("postgresql+psycopg://me:secret@host:5432/db", "postgresql+psycopg://me:***@host:5432/db"),
         ("postgresql://me:se@cr:et@host/db", "postgresql://me:***@host/db"),
+        ("postgresql://host/db?user=me&password=secret", "postgresql://host/db?user=me&password=***"),
     ],
 )
 def test_passwords_are_not_shown(url: str, shown: str) -> None:
