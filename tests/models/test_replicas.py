@@ -1,4 +1,4 @@
-"""A trial on two devices: two logical CPUs stand in for the GPUs, in a process of its own, for TensorFlow makes them at its start."""
+"""A trial on two devices. Two logical CPUs stand in for the GPUs, in a process of its own: TensorFlow makes them at its start."""
 
 from __future__ import annotations
 
