@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import os
 import shlex
 import signal
 import sys
@@ -20,6 +21,7 @@ import typer
 from ferplus_data.errors import InputError
 
 DONE, NOT_EQUAL, SOME_BAD, BAD_INPUT, NO_TRIAL_COMPLETED, INTERRUPTED = 0, 1, 1, 2, 3, 130
+GONE_EARLY = 75  # search.engines.team's, which imports too much for here
 COMMANDS_HELP = """Hyperparameter search for facial-expression models on FER+.
 
 Without a command: search. Without any argument: a search on generated faces, in a few minutes on two CPU cores."""
@@ -40,6 +42,12 @@ Storage = Annotated[
         envvar="FERPLUS_STORAGE",
         help="Database URL shared by workers. Default: a SQLite file in the study.",
         show_default=False,
+    ),
+]
+Workers = Annotated[
+    str,
+    typer.Option(
+        help="Processes that run trials, on a GPU (or a share of the CPU) each; auto: one for each GPU."
     ),
 ]
 Data = Annotated[
@@ -130,6 +138,32 @@ def search(
         list[str] | None,
         typer.Option("--set", metavar="NAME=VALUE", help="Hold a hyperparameter at a value. Repeatable."),
     ] = None,
+    workers: Workers = "1",
+    gpus_per_trial: Annotated[int, typer.Option(help="GPUs that each worker trains a trial on.")] = 1,
+    engine: Annotated[
+        str, typer.Option(help="What places the workers: local (this machine) or ray (a cluster).")
+    ] = "local",
+    ray_address: Annotated[
+        str | None,
+        typer.Option(
+            help="Of the Ray cluster, such as auto or ray://HOST:10001. Default: start one here.",
+            show_default=False,
+        ),
+    ] = None,
+    grace: Annotated[
+        str,
+        typer.Option(
+            help="A worker without a sign of life for so long is taken for dead, its trial continued."
+        ),
+    ] = "2m",
+    retries: Annotated[int, typer.Option(help="How many deaths of its workers a trial survives.")] = 3,
+    artifacts: Annotated[
+        str | None,
+        typer.Option(
+            help="Folder or s3://BUCKET for checkpoints too, for workers that do not share RUNS_DIR.",
+            show_default=False,
+        ),
+    ] = None,
     fresh: Annotated[
         bool, typer.Option("--fresh/--resume", help="Start the study over instead of continuing it.")
     ] = False,
@@ -146,6 +180,7 @@ def search(
     with _interruptible():
         _start()
         from search.config import SearchArguments, parse_duration
+        from search.launch import resolve_workers
         from search.launch import search as launch
         from search.space import load_space, parse_pins
 
@@ -170,13 +205,21 @@ def search(
             subset=subset,
             dedupe=dedupe,
             pins=pins,
+            workers=resolve_workers(workers, gpus_per_trial),
+            gpus_per_trial=gpus_per_trial,
+            engine=engine,
+            ray_address=ray_address,
+            grace=parse_duration(grace) or 0,
+            retries=retries,
+            artifacts=artifacts,
             precision=precision,
             cache_gb=cache_gb,
             cache_views=cache_views,
         )
         with _progress() as progress, _live_report(run, storage, progress):
             metrics = launch(arguments, run, storage=storage, fresh=fresh, progress=progress)
-            _finish(run, storage, metrics)
+            if metrics is not None:
+                _finish(run, storage, metrics)
 
 
 def _finish(run: Any, storage: str | None, metrics: dict[str, Any]) -> None:
@@ -193,14 +236,27 @@ def _finish(run: Any, storage: str | None, metrics: dict[str, Any]) -> None:
 
 
 @app.command()
-def worker(study: Study = None, storage: Storage = None, runs_dir: RunsDir = Path("runs")) -> None:
-    """Run trials of a study beside its other workers."""
+def worker(
+    study: Study = None,
+    data: Annotated[
+        str | None,
+        typer.Option(help="Where the study's data is on this machine, if elsewhere.", show_default=False),
+    ] = None,
+    workers: Workers = "1",
+    storage: Storage = None,
+    runs_dir: RunsDir = Path("runs"),
+) -> None:
+    """Run trials of a study beside its other workers, on any machine that reaches its storage."""
     with _interruptible():
         _start()
-        from search.launch import join
+        from search.config import read_arguments
+        from search.launch import join, resolve_workers
 
+        run = _run_directory(runs_dir, study)
         with _progress() as progress:
-            join(_run_directory(runs_dir, study), storage=storage, progress=progress)
+            gpus = read_arguments(run).gpus_per_trial if run.config.exists() else 1
+            number = resolve_workers(workers, gpus)
+            join(run, storage=storage, data=data, workers=number, progress=progress)
 
 
 @app.command()
@@ -465,21 +521,32 @@ def _live_report(run: Any, storage: str | None, progress: Any) -> Iterator[None]
 
 
 class _interruptible:
-    """Turns Ctrl-C and SIGTERM into the exit code 130 and the command that goes on."""
+    """Turns Ctrl-C into the exit code 130, and SIGTERM into 0 as soon as what was under way is handed back; both into the command
+    that goes on."""
 
     def __enter__(self) -> None:
+        from search import preemption
+
+        # A worker that another process has placed ends with it, and tells it whether it had to.
+        placed = os.environ.get("FERPLUS_TETHER") is not None
+        self._code = GONE_EARLY if placed else DONE
         # Explicitly: a shell that starts a job in the background has it ignore SIGINT.
-        for interruption in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(interruption, signal.default_int_handler)
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        preemption.watch(self._code, f"stopped by SIGTERM; {_continuation()}")
+        if placed:
+            preemption.tether()
 
     def __exit__(self, kind: Any, error: Any, traceback: Any) -> None:
         if kind is KeyboardInterrupt:
-            typer.echo(
-                "interrupted; nothing finished is lost. To continue: python "
-                + shlex.join(word for word in sys.argv if word != "--fresh"),
-                err=True,
-            )
+            typer.echo(f"interrupted; {_continuation()}", err=True)
             raise typer.Exit(INTERRUPTED)
+        if kind is not None and kind.__name__ == "Preempted":
+            raise typer.Exit(self._code)
+
+
+def _continuation() -> str:
+    command = shlex.join(word for word in sys.argv if word != "--fresh")
+    return f"nothing finished is lost. To continue: python {command}"
 
 
 def main(arguments: list[str] | None = None) -> int:
