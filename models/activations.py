@@ -97,7 +97,7 @@ class PrefixActivations:
             if not self._views:
                 raise
             self._say(f"{error}; training goes on with {len(self._views)} views")
-            self._views[view] = self._views[view % len(self._views)]
+            self._views[view] = list(self._views.values())[view % len(self._views)]
 
     def view_of(self, augmentation: str, epoch: int) -> Activations:
         """The prepared view of `epoch`."""
@@ -182,7 +182,5 @@ class PrefixActivations:
         activations = self._run(images)[: len(images)]
         compute = time.perf_counter() - start
         start = time.perf_counter()
-        _ = activations.astype(np.float16).astype(
-            np.float32
-        )  # the memory traffic of a stored and a read chunk
+        activations.astype(np.float16).astype(np.float32)  # the memory traffic of a stored and a read chunk
         return compute / CHUNK, (time.perf_counter() - start) / len(images), activations[0].size * 2
