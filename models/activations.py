@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import time
 from collections.abc import Callable, Iterator
@@ -121,7 +122,7 @@ class PrefixActivations:
         name = f"prefix cache, cut after {self._network.prefix.layers[-1].name}"  # type: ignore[union-attr]
         if not missing and cache.has(self._identity(val, "none", 0, 0)):
             return True, f"{name}: used, all {views} views are there"
-        compute, transfer, size = self._measure(train)
+        compute, transfer, size = self._measure(train, augmentation, seed, missing[0] if missing else 0)
         kilobytes = f"{size / 1000:.0f} kB an image"
         need = size * (len(train) + len(val))
         if need > cache.max_bytes:
@@ -143,10 +144,14 @@ class PrefixActivations:
     def _view(self, augmentation: str, epoch: int) -> int:
         return 0 if augmentation == "none" else epoch % self._caching.views
 
-    def _identity(self, split: Split, augmentation: str, seed: int, view: int) -> dict[str, object]:
+    def _identity(
+        self, split: Split, augmentation: str, seed: int, view: int, position: int | None = None
+    ) -> dict[str, object]:
+        """What the activations after `position` (None: those of the prefix) are, as the cache knows them."""
+        fingerprints = self._network.fingerprints
         unchanged = augmentation == "none"  # then neither seed nor view matter
         return {
-            "prefix": self._network.prefix_fingerprint,
+            "prefix": fingerprints[max(fingerprints) if position is None else position],
             "data": self._data,
             "rows": hashlib.sha256(np.ascontiguousarray(split.rows).tobytes()).hexdigest(),
             "augmentation": augmentation,
@@ -163,24 +168,55 @@ class PrefixActivations:
         )
 
     def _compute(self, split: Split, augmentation: str, seed: int, view: int) -> Iterator[NDArray]:
-        for chunk, start in enumerate(range(0, len(split), CHUNK)):
-            images = np.asarray(split.images[split.rows[start : start + CHUNK]])
-            chunk_seed = np.random.SeedSequence((seed, view, chunk)).generate_state(1)[0]
-            yield self._run(augment(augmentation, int(chunk_seed))(images))
+        run = self._runner(split, augmentation, seed, view)
+        for start in range(0, len(split), CHUNK):
+            yield run(start)
             self._on_chunk(min(start + CHUNK, len(split)), len(split))
 
-    def _run(self, images: NDArray[np.uint8]) -> NDArray:
-        """The prefix's output for at most CHUNK images. A smaller batch is filled up, so that one graph serves all."""
-        padded = np.resize(images, (CHUNK, *images.shape[1:]))[..., None]
-        return np.asarray(self._network.prefix.predict_on_batch(padded), np.float32)[: len(images)]  # type: ignore[union-attr]
+    def _runner(
+        self, split: Split, augmentation: str, seed: int, view: int
+    ) -> Callable[[int], NDArray[np.float32]]:
+        """Position in the split, a multiple of CHUNK -> the prefix's output for the CHUNK images from there on (or fewer)."""
+        position, earlier = self._earlier(split, augmentation, seed, view)
+        model = self._network.prefix_from(position)
 
-    def _measure(self, split: Split) -> tuple[float, float, int]:
+        def run(start: int) -> NDArray[np.float32]:
+            chosen = np.arange(start, min(start + CHUNK, len(split)))
+            inputs: NDArray
+            if earlier is not None:
+                inputs = earlier.take(chosen)
+            else:
+                images = np.asarray(split.images[split.rows[chosen]])
+                chunk_seed = np.random.SeedSequence((seed, view, start // CHUNK)).generate_state(1)[0]
+                inputs = augment(augmentation, int(chunk_seed))(images)[..., None]
+            # A smaller batch is filled up, so that one graph serves all.
+            filled = np.resize(inputs, (CHUNK, *inputs.shape[1:]))
+            return np.asarray(model.predict_on_batch(filled), np.float32)[: len(chosen)]
+
+        return run
+
+    def _earlier(
+        self, split: Split, augmentation: str, seed: int, view: int
+    ) -> tuple[int | None, Activations | None]:
+        """The cached activations of the longest shorter prefix, with the position of its last layer, to go on from."""
+
+        def gone() -> Iterator[NDArray]:
+            raise CacheError("an entry that was there has gone")
+
+        for position in sorted(self._network.fingerprints)[-2::-1]:
+            identity = self._identity(split, augmentation, seed, view, position)
+            if self._caching.cache.has(identity):
+                with contextlib.suppress(CacheError):  # the images are still there to begin with
+                    return position, self._caching.cache.get(identity, len(split), gone)
+        return None, None
+
+    def _measure(self, split: Split, augmentation: str, seed: int, view: int) -> tuple[float, float, int]:
         """Seconds an image to compute and to write or read its activations, and their bytes."""
-        images = np.asarray(split.images[split.rows[:CHUNK]])
-        self._run(images)  # traces the graph
+        run = self._runner(split, augmentation, seed, view)
+        run(0)  # traces the graph
         start = time.perf_counter()
-        activations = self._run(images)[: len(images)]
+        activations = run(0)
         compute = time.perf_counter() - start
         start = time.perf_counter()
         activations.astype(np.float16).astype(np.float32)  # the memory traffic of a stored and a read chunk
-        return compute / CHUNK, (time.perf_counter() - start) / len(images), activations[0].size * 2
+        return compute / CHUNK, (time.perf_counter() - start) / len(activations), activations[0].size * 2

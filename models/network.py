@@ -15,7 +15,7 @@ import numpy as np
 from models.build import build_model, compile_model, jit_compile
 from models.device import has_gpu
 from models.optimizers import ADJUSTABLE, make_optimizer
-from models.prefix import cut_position, fingerprint, split_model
+from models.prefix import cut_position, fingerprints, split_model
 from models.recipe import Recipe
 
 KEPT = 4
@@ -52,12 +52,13 @@ class Network:
         )
         self._optimizer = make_optimizer(recipe)
         self._adjustable = _make_adjustable(self._optimizer) if adjustable else {}
-        position = cut_position(self.model, recipe.freeze_before)
+        self._cut = cut_position(self.model, recipe.freeze_before)
+        self._parts: dict[int, keras.Model] = {}
         self.prefix: keras.Model | None = None
         self.suffix = self.model
         compile_model(self.model, self._optimizer)
-        if position is not None:
-            self.prefix, self.suffix = split_model(self.model, position)
+        if self._cut is not None:
+            self.prefix, self.suffix = split_model(self.model, self._cut)
             self.prefix.compile(jit_compile=jit_compile())
             # model.optimizer: compile may have wrapped it to scale the loss
             compile_model(self.suffix, self.model.optimizer)
@@ -92,10 +93,21 @@ class Network:
         return self.model.get_layer("dropout_layer")
 
     @functools.cached_property
-    def prefix_fingerprint(self) -> str:
-        """What the prefix computes, as `models.prefix.fingerprint` names it."""
-        assert self.prefix is not None
-        return fingerprint(self.prefix)
+    def fingerprints(self) -> dict[int, str]:
+        """What the prefix and each shorter one compute, by the position of its last layer; the last is the prefix's own."""
+        assert self._cut is not None
+        return fingerprints(self.model, self._cut)
+
+    def prefix_from(self, position: int | None) -> keras.Model:
+        """Return the model from the activations after `model.layers[position]` to those of the prefix; None: from the faces."""
+        assert self.prefix is not None and self._cut is not None
+        if position is None:
+            return self.prefix
+        if position not in self._parts:
+            layers = self.model.layers
+            self._parts[position] = part = keras.Model(layers[position].output, layers[self._cut].output)
+            part.compile(jit_compile=jit_compile())
+        return self._parts[position]
 
 
 class Networks:

@@ -93,6 +93,21 @@ def test_a_second_training_computes_nothing_and_learns_the_same(
     np.testing.assert_allclose(curve(second), curve(first), rtol=1e-4)
 
 
+def test_a_longer_prefix_goes_on_from_a_shorter_one(
+    tiny: Dataset, tmp_path: Path, networks: Networks, always: None
+) -> None:
+    """What was computed from the shorter prefix's stored activations is what is computed from the faces, to float16."""
+    alone, after = (PrefixCache(tmp_path / name, 10**8) for name in ("alone", "after"))
+    one = recipe(-3, "light")
+    expected, _, _ = run(one, tiny, tmp_path / "expected", networks, Caching(alone, views=1))
+    run(recipe(-15, "light"), tiny, tmp_path / "shorter", networks, Caching(after, views=1))
+    network = networks.get(one, weights="none", seed=0, precision="float32")
+    assert not network._parts
+    found, _, _ = run(one, tiny, tmp_path / "found", networks, Caching(after, views=1))
+    assert list(network._parts) == [sorted(network.fingerprints)[-2]]
+    np.testing.assert_allclose(curve(found), curve(expected), rtol=5e-3)
+
+
 def test_views_differ_and_come_round(
     tiny: Dataset, tmp_path: Path, networks: Networks, always: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:

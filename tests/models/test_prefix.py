@@ -7,7 +7,7 @@ import pytest
 from models.backbones import BACKBONES, block_boundaries
 from models.build import build_model
 from models.freezing import freeze
-from models.prefix import cut_position, fingerprint, split_model
+from models.prefix import cut_position, fingerprints, split_model
 from models.recipe import Recipe
 
 
@@ -52,13 +52,14 @@ def test_prefix_then_suffix_is_the_network(model: keras.Model) -> None:
 
 
 def test_a_fingerprint_names_weights_and_settings_but_not_what_is_trained() -> None:
-    def prefix(seed: int = 0, size: int = 48, freeze_before: int = -3) -> keras.Model:
+    def prefixes(seed: int = 0, size: int = 48, freeze_before: int = -3) -> dict[int, str]:
         keras.utils.set_random_seed(seed)
         model = build_model(Recipe(backbone="small", image_size=size, freeze_before=freeze_before))
-        return split_model(model, cut_position(model, -3) or 0)[0]
+        return fingerprints(model, cut_position(model, -3) or 0)
 
-    same = fingerprint(prefix())
-    assert fingerprint(prefix()) == same
-    assert fingerprint(prefix(freeze_before=0)) == same
-    assert fingerprint(prefix(seed=1)) != same
-    assert fingerprint(prefix(size=32)) != same
+    same = prefixes()
+    assert len(set(same.values())) == len(same) == 5
+    assert prefixes() == same
+    assert prefixes(freeze_before=0) == same
+    for other in (prefixes(seed=1), prefixes(size=32)):
+        assert not set(other.values()) & set(same.values())
