@@ -5,11 +5,11 @@
     ours   this project's search with its defaults: TPE after the space's known recipes, successive halving, prefix
            cache, compiled networks kept between trials
 
-in two settings: `scratch`, the small space from random weights, and `transfer`, a backbone that starts from a weights file.
-Without --weights the file is a stand-in: the small backbone, trained once on one half of the training split; the search then
-runs on the other half.
+in two settings: `scratch`, the small space from random weights, and `transfer`, ResNet50 that starts from a weights file.
+Without --weights the file is a stand-in: the network, trained once on one half of the training split; the search then runs on
+the other half.
 
-    python benchmarks/search.py [--data PATH] [--settings scratch transfer] [--trials 8] [--epochs 4] [--subset 0.15] [--json]
+    python benchmarks/search.py [--data PATH] [--settings scratch transfer] [--trials N] [--epochs N] [--subset F] [--json]
 
 Each side runs in a process of its own, one after the other; its clock starts when its libraries are loaded. Printed are trials an
 hour, the seconds to the plain search's best validation accuracy and the best validation accuracy of each. The test split is not
@@ -36,6 +36,10 @@ if TYPE_CHECKING:
 
     from ferplus_data.dataset import Split
 
+DEFAULTS = {
+    "scratch": {"trials": 8, "epochs": 4, "subset": 0.15},
+    "transfer": {"trials": 10, "epochs": 12, "subset": 0.08},
+}
 SPACES = {"scratch": "small", "transfer": f"{Path(__file__).resolve().parent / 'transfer.py'}:transfer"}
 
 
@@ -264,12 +268,16 @@ def main() -> None:
     )
     parser.add_argument("--data", default="demo", help="FER+ or 'demo'")
     parser.add_argument("--settings", nargs="+", default=list(SPACES), choices=list(SPACES))
-    parser.add_argument("--trials", type=int, default=8)
-    parser.add_argument("--epochs", type=int, default=4)
-    parser.add_argument("--subset", type=float, default=0.15, help="stratified part of train and validation")
+    parser.add_argument("--trials", type=int, help="default: 8; in the transfer setting 10")
+    parser.add_argument("--epochs", type=int, help="default: 4; in the transfer setting 12")
+    parser.add_argument(
+        "--subset",
+        type=float,
+        help="stratified part of train and validation; default: 0.15, or 0.08 in the transfer setting",
+    )
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--weights", help="of the transfer setting, in place of the stand-in")
-    parser.add_argument("--standin-epochs", type=int, default=4)
+    parser.add_argument("--standin-epochs", type=int, default=1)
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--side", nargs=8, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
@@ -282,7 +290,11 @@ def main() -> None:
         print(json.dumps(run(data, setting, weights, int(trials), int(epochs), int(seed), directory)))
         return
     results = []
+    given = {
+        name: getattr(arguments, name) for name in ("trials", "epochs", "subset") if getattr(arguments, name)
+    }
     for setting in arguments.settings:
+        vars(arguments).update({**DEFAULTS[setting], **given})
         with tempfile.TemporaryDirectory() as folder:
             data, weights = prepare(setting, Path(folder), arguments)
             options = [
