@@ -4,13 +4,16 @@ VENV ?= .venv
 ARGS ?=
 PIP = $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-compile
 
-.PHONY: search test lint clean
+.PHONY: search test lint bench clean
 
 search: $(VENV)/installed
 	$(VENV)/bin/python run_search.py search $(ARGS)
 
 test: $(VENV)/installed-dev
 	$(VENV)/bin/python -m pytest -n 2 --dist loadfile $(ARGS)
+
+bench: $(VENV)/installed
+	$(VENV)/bin/python benchmarks/throughput.py $(ARGS)
 
 lint: $(VENV)/installed-dev
 	$(VENV)/bin/ruff check .
@@ -28,7 +31,7 @@ $(VENV)/installed: requirements.txt
 	$(PIP) -r requirements.txt
 	@touch $@
 
-$(VENV)/installed-dev: $(VENV)/installed requirements-dev.txt
+$(VENV)/installed-dev: $(VENV)/installed requirements-dev.txt requirements-postgresql.txt requirements-ray.txt
 	@echo "installing requirements-dev.txt into $(VENV)"
 	$(PIP) -r requirements-dev.txt
 	@touch $@

@@ -7,6 +7,8 @@ Parses, calls, prints. What a command does is in the folder it imports, and it i
 from __future__ import annotations
 
 import contextlib
+import itertools
+import os
 import shlex
 import signal
 import sys
@@ -18,7 +20,8 @@ import typer
 
 from ferplus_data.errors import InputError
 
-DONE, NOT_EQUAL, BAD_INPUT, NO_TRIAL_COMPLETED, INTERRUPTED = 0, 1, 2, 3, 130
+DONE, NOT_EQUAL, SOME_BAD, BAD_INPUT, NO_TRIAL_COMPLETED, INTERRUPTED = 0, 1, 1, 2, 3, 130
+GONE_EARLY = 75  # search.engines.team's, which imports too much for here
 COMMANDS_HELP = """Hyperparameter search for facial-expression models on FER+.
 
 Without a command: search. Without any argument: a search on generated faces, in a few minutes on two CPU cores."""
@@ -41,11 +44,22 @@ Storage = Annotated[
         show_default=False,
     ),
 ]
+Workers = Annotated[
+    str,
+    typer.Option(
+        help="Processes that run trials, on a GPU (or a share of the CPU) each; auto: one for each GPU."
+    ),
+]
 Data = Annotated[
     str,
     typer.Option(help="Folder with FER+ images or CSV files, or 'demo' for generated faces."),
 ]
-Checkpoint = Annotated[Path | None, typer.Option(help="A .keras file instead of the study's best model.")]
+AnyCheckpoint = Annotated[
+    Path | None,
+    typer.Option(
+        help="A .keras, .onnx, .tflite, Keras 2 .h5 or SavedModel checkpoint instead of the study's best model."
+    ),
+]
 
 
 @app.command()
@@ -124,6 +138,32 @@ def search(
         list[str] | None,
         typer.Option("--set", metavar="NAME=VALUE", help="Hold a hyperparameter at a value. Repeatable."),
     ] = None,
+    workers: Workers = "1",
+    gpus_per_trial: Annotated[int, typer.Option(help="GPUs that each worker trains a trial on.")] = 1,
+    engine: Annotated[
+        str, typer.Option(help="What places the workers: local (this machine) or ray (a cluster).")
+    ] = "local",
+    ray_address: Annotated[
+        str | None,
+        typer.Option(
+            help="Of the Ray cluster, such as auto or ray://HOST:10001. Default: start one here.",
+            show_default=False,
+        ),
+    ] = None,
+    grace: Annotated[
+        str,
+        typer.Option(
+            help="A worker without a sign of life for so long is taken for dead, its trial continued."
+        ),
+    ] = "2m",
+    retries: Annotated[int, typer.Option(help="How many deaths of its workers a trial survives.")] = 3,
+    artifacts: Annotated[
+        str | None,
+        typer.Option(
+            help="Folder or s3://BUCKET for checkpoints too, for workers that do not share RUNS_DIR.",
+            show_default=False,
+        ),
+    ] = None,
     fresh: Annotated[
         bool, typer.Option("--fresh/--resume", help="Start the study over instead of continuing it.")
     ] = False,
@@ -140,6 +180,7 @@ def search(
     with _interruptible():
         _start()
         from search.config import SearchArguments, parse_duration
+        from search.launch import resolve_workers
         from search.launch import search as launch
         from search.space import load_space, parse_pins
 
@@ -164,13 +205,21 @@ def search(
             subset=subset,
             dedupe=dedupe,
             pins=pins,
+            workers=resolve_workers(workers, gpus_per_trial),
+            gpus_per_trial=gpus_per_trial,
+            engine=engine,
+            ray_address=ray_address,
+            grace=parse_duration(grace) or 0,
+            retries=retries,
+            artifacts=artifacts,
             precision=precision,
             cache_gb=cache_gb,
             cache_views=cache_views,
         )
         with _progress() as progress, _live_report(run, storage, progress):
             metrics = launch(arguments, run, storage=storage, fresh=fresh, progress=progress)
-            _finish(run, storage, metrics)
+            if metrics is not None:
+                _finish(run, storage, metrics)
 
 
 def _finish(run: Any, storage: str | None, metrics: dict[str, Any]) -> None:
@@ -187,14 +236,27 @@ def _finish(run: Any, storage: str | None, metrics: dict[str, Any]) -> None:
 
 
 @app.command()
-def worker(study: Study = None, storage: Storage = None, runs_dir: RunsDir = Path("runs")) -> None:
-    """Run trials of a study beside its other workers."""
+def worker(
+    study: Study = None,
+    data: Annotated[
+        str | None,
+        typer.Option(help="Where the study's data is on this machine, if elsewhere.", show_default=False),
+    ] = None,
+    workers: Workers = "1",
+    storage: Storage = None,
+    runs_dir: RunsDir = Path("runs"),
+) -> None:
+    """Run trials of a study beside its other workers, on any machine that reaches its storage."""
     with _interruptible():
         _start()
-        from search.launch import join
+        from search.config import read_arguments
+        from search.launch import join, resolve_workers
 
+        run = _run_directory(runs_dir, study)
         with _progress() as progress:
-            join(_run_directory(runs_dir, study), storage=storage, progress=progress)
+            gpus = read_arguments(run).gpus_per_trial if run.config.exists() else 1
+            number = resolve_workers(workers, gpus)
+            join(run, storage=storage, data=data, workers=number, progress=progress)
 
 
 @app.command()
@@ -275,23 +337,55 @@ def dashboard(
 @app.command()
 def export(
     study: Study = None,
-    checkpoint: Checkpoint = None,
-    format_: Annotated[str, typer.Option("--format", help="Comma-separated: keras.")] = "keras",
+    checkpoint: Annotated[
+        Path | None, typer.Option(help="A .keras or Keras 2 .h5 file instead of the study's best model.")
+    ] = None,
+    format_: Annotated[
+        str, typer.Option("--format", help="Comma-separated: keras, onnx, saved_model, litert, h5-weights.")
+    ] = "keras,onnx,saved_model,litert",
+    precision: Annotated[
+        str, typer.Option(help="float32, or for onnx and litert float16 or int8.")
+    ] = "float32",
+    ensemble: Annotated[
+        int,
+        typer.Option(
+            help="Average this many of the best distinct configurations, each retrained. 0: the best model alone."
+        ),
+    ] = 0,
+    data: Annotated[
+        str | None, typer.Option(help="As for search, for the proof. Default: the study's data, or 'demo'.")
+    ] = None,
     out: Annotated[
         Path | None,
         typer.Option(help="Folder. Default: RUNS_DIR/STUDY/export, or export beside the checkpoint."),
     ] = None,
+    storage: Storage = None,
     runs_dir: RunsDir = Path("runs"),
 ) -> None:
     """Export the best checkpoint, each format proven equal to it."""
-    _start()
-    from models.export import export_model
+    with _interruptible():
+        _start()
+        from search.exporting import export_checkpoint, export_ensemble, export_study
 
-    if checkpoint is None:
-        run = _run_directory(runs_dir, study)
-        checkpoint, out = run.best_model, out or run.path / "export"
-    for path in export_model(checkpoint, format_.split(","), out or checkpoint.parent / "export"):
+        formats = [name.strip() for name in format_.split(",")]
+        options: dict[str, Any] = {"precision": precision, "data": data}
+        if checkpoint is not None:
+            if ensemble:
+                raise InputError("--ensemble: expected a study, found --checkpoint; give --study")
+            exported = export_checkpoint(checkpoint, formats, out or checkpoint.parent / "export", **options)
+        else:
+            run = _run_directory(runs_dir, study)
+            out = out or run.path / "export"
+            with _progress() as progress:
+                if ensemble:
+                    exported = export_ensemble(
+                        run, ensemble, formats, out, storage=storage, progress=progress, **options
+                    )
+                else:
+                    exported = export_study(run, formats, out, say=progress.say, **options)
+    for path in exported.paths:
         typer.echo(path)
+    typer.echo(f"to serve on a CPU like this one: {exported.recommended}")
 
 
 @app.command()
@@ -300,43 +394,70 @@ def evaluate(
         str | None, typer.Option(help="As for search. Default: the study's data, or 'demo'.")
     ] = None,
     study: Study = None,
-    checkpoint: Checkpoint = None,
+    checkpoint: AnyCheckpoint = None,
+    tta: Annotated[
+        bool, typer.Option("--tta", help="Also with each face and its mirror image averaged, told apart.")
+    ] = False,
+    out: Annotated[Path | None, typer.Option(help="Write the figures to this JSON file too.")] = None,
     runs_dir: RunsDir = Path("runs"),
 ) -> None:
     """Validation and test accuracy of a checkpoint."""
     _start()
-    from search.checking import evaluate_checkpoint
+    from search.checking import evaluate_checkpoint, lines_of
+    from search.run_directory import write_json
 
-    if checkpoint is None:
-        run = _run_directory(runs_dir, study)
-        lines = evaluate_checkpoint(run.best_model, data=data, run=run)
-    else:
-        lines = evaluate_checkpoint(checkpoint, data=data, run=None)
-    for line in lines:
-        typer.echo(line)
+    run = None if checkpoint else _run_directory(runs_dir, study)
+    figures = evaluate_checkpoint(checkpoint or run.best_model, data=data, run=run, tta=tta)  # type: ignore[union-attr]
+    typer.echo("\n".join(lines_of(figures)))
+    if out is not None:
+        write_json(out, figures)
 
 
 @app.command()
 def predict(
-    images: Annotated[list[Path], typer.Argument(help="PNG or JPEG pictures of one face each.")],
+    images: Annotated[
+        list[Path],
+        typer.Argument(help="Pictures of one face each, folders of them, or - for one on standard input."),
+    ],
     study: Study = None,
-    checkpoint: Checkpoint = None,
+    checkpoint: AnyCheckpoint = None,
+    format_: Annotated[str, typer.Option("--format", help="text, json or csv.")] = "text",
+    crop: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE.py:FUNCTION",
+            help="Function that takes and returns a PIL image, to find the face in it.",
+        ),
+    ] = None,
     runs_dir: RunsDir = Path("runs"),
 ) -> None:
     """Name the expression of each picture, with its probabilities."""
     _start()
-    from models.prediction import predict as predict_images
-    from models.prediction import read_faces
-    from models.saved import load_model
+    from models.prediction import find_images, load_crop, read_faces
+    from models.prediction import predict as predict_faces
+    from models.prediction_formats import FORMATS
+    from models.runtimes import open_classifier
 
-    faces = read_faces(images)
-    model = load_model(checkpoint or _run_directory(runs_dir, study).best_model)
-    for prediction in predict_images(model, images, faces):
-        ranked = sorted(prediction.probabilities.items(), key=lambda item: -item[1])
-        typer.echo(
-            f"{prediction.path}: {prediction.expression}  "
-            + "  ".join(f"{name} {p:.3f}" for name, p in ranked)
-        )
+    if format_ not in FORMATS:
+        raise InputError(f"--format {format_!r}: expected one of {', '.join(FORMATS)}")
+    crop_function = load_crop(crop) if crop else None
+    skipped: list[str] = []
+
+    def skip(error: InputError) -> None:
+        if len(images) == 1 and not images[0].is_dir():
+            raise error  # there is nothing else to go on with
+        skipped.append(str(error))
+        typer.echo(f"skipped: {error}", err=True)
+
+    faces = read_faces(find_images(images), crop_function, skip)
+    first = list(
+        itertools.islice(faces, 1)
+    )  # before the model, which takes longer to read than a mistake to tell
+    classify = open_classifier(checkpoint or _run_directory(runs_dir, study).best_model)
+    for line in FORMATS[format_](predict_faces(classify, itertools.chain(first, faces))):
+        typer.echo(line)
+    if skipped:
+        raise typer.Exit(SOME_BAD)
 
 
 @app.command()
@@ -400,21 +521,32 @@ def _live_report(run: Any, storage: str | None, progress: Any) -> Iterator[None]
 
 
 class _interruptible:
-    """Turns Ctrl-C and SIGTERM into the exit code 130 and the command that goes on."""
+    """Turns Ctrl-C into the exit code 130, and SIGTERM into 0 as soon as what was under way is handed back; both into the command
+    that goes on."""
 
     def __enter__(self) -> None:
+        from search import preemption
+
+        # A worker that another process has placed ends with it, and tells it whether it had to.
+        placed = os.environ.get("FERPLUS_TETHER") is not None
+        self._code = GONE_EARLY if placed else DONE
         # Explicitly: a shell that starts a job in the background has it ignore SIGINT.
-        for interruption in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(interruption, signal.default_int_handler)
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        preemption.watch(self._code, f"stopped by SIGTERM; {_continuation()}")
+        if placed:
+            preemption.tether()
 
     def __exit__(self, kind: Any, error: Any, traceback: Any) -> None:
         if kind is KeyboardInterrupt:
-            typer.echo(
-                "interrupted; nothing finished is lost. To continue: python "
-                + shlex.join(word for word in sys.argv if word != "--fresh"),
-                err=True,
-            )
+            typer.echo(f"interrupted; {_continuation()}", err=True)
             raise typer.Exit(INTERRUPTED)
+        if kind is not None and kind.__name__ == "Preempted":
+            raise typer.Exit(self._code)
+
+
+def _continuation() -> str:
+    command = shlex.join(word for word in sys.argv if word != "--fresh")
+    return f"nothing finished is lost. To continue: python {command}"
 
 
 def main(arguments: list[str] | None = None) -> int:

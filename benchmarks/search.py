@@ -36,27 +36,11 @@ if TYPE_CHECKING:
 
     from ferplus_data.dataset import Split
 
-SPACES = {"scratch": "small", "transfer": f"{Path(__file__).resolve()}:transfer"}
-
-
-def transfer(hp: HyperParameters) -> None:
-    """Fine-tuning of the small backbone, as the seed's space is of the published ones: every trial freezes a part."""
-    hp.Fixed("backbone", "small")
-    hp.Choice("freeze_before", [-38, -27, -15, -3])
-    hp.Choice("dropout", [0.0, 0.1, 0.2, 0.3, 0.4, 0.5])
-    hp.Choice("optimizer", ["adam"])
-    hp.Float("learning_rate", 1e-4, 1e-2, sampling="log", default=1e-3)
-    hp.Choice("beta_1", [0.5, 0.9], default=0.9)
-    hp.Choice("batch_size", [32, 64, 128], default=64)
-    hp.Choice("lr_policy", ["cosine", "exponential", "one_cycle"])
-    hp.Choice("class_weights", ["none", "sqrt_balanced"])
-    hp.Choice("target", ["soft", "majority"])
-    hp.Choice("label_smoothing", [0.0, 0.05, 0.1])
-    hp.Choice("augmentation", ["light", "seed"])
+SPACES = {"scratch": "small", "transfer": f"{Path(__file__).resolve().parent / 'transfer.py'}:transfer"}
 
 
 def write_pair(folder: Path, train: Split, val: Split) -> None:
-    """Write the two splits as FER+'s CSV pair. The reader wants a test split, too: it gets validation rows, which no one reads."""
+    """Write the two splits as FER+'s CSV pair. The reader's test split gets validation rows, which no one reads."""
     from ferplus_data.labels import VOTE_COLUMNS
     from ferplus_data.readers.kaggle_csv import PIXEL_FILES, VOTES_FILE
 
@@ -78,7 +62,7 @@ def write_pair(folder: Path, train: Split, val: Split) -> None:
 
 def prepare(setting: str, folder: Path, arguments: argparse.Namespace) -> tuple[Path, str]:
     """Write the data of a setting; return where, and the weights that trials start from."""
-    import numpy as np
+    from transfer import pretrain
 
     from ferplus_data.dataset import load_dataset, stratified
 
@@ -88,21 +72,7 @@ def prepare(setting: str, folder: Path, arguments: argparse.Namespace) -> tuple[
     if setting == "transfer":
         weights = arguments.weights or str(folder / "standin.weights.h5")
         if not arguments.weights:
-            from models.recipe import Recipe
-            from models.training import train as train_model
-            from spaces.small import RECIPES
-
-            half = np.random.default_rng(0).permutation(len(train)) % 2 == 0
-            recipe = Recipe.from_hyperparameters({**RECIPES["small-soft"], "backbone": "small"})
-            standin = train_model(
-                recipe,
-                dataset,
-                directory=folder / "standin",
-                epochs=arguments.standin_epochs,
-                train_split=train.take(half),
-            )
-            standin.model.save_weights(weights)
-            train = train.take(~half)
+            train = pretrain(dataset, Path(weights), arguments.standin_epochs)
     write_pair(
         folder / setting,
         stratified(train, arguments.subset, (0, 0)),

@@ -56,7 +56,9 @@ def _graph(recipe: Recipe, backbone: Backbone, dropout: type[layers.Dropout]) ->
     faces = keras.Input((48, 48, 1), dtype="uint8", name="face")
     x = layers.Rescaling(1.0, dtype="float32", name="to_float")(faces)
     if size != 48:
-        x = layers.Resizing(size, size, interpolation="bilinear", dtype="float32", name="resize")(x)
+        # Its own default is training=True, which Keras hands on to every layer after it when the model is called without one.
+        resize = layers.Resizing(size, size, interpolation="bilinear", dtype="float32", name="resize")
+        x = resize(x, training=False)
     x = layers.Concatenate(dtype="float32", name="grey_to_bgr")([x, x, x])
     x = layers.Normalization(
         axis=-1, mean=BGR_MEAN, variance=(1.0, 1.0, 1.0), dtype="float32", name="subtract_mean"

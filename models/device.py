@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import functools
 import os
 import platform
 import sys
 import tempfile
 from collections.abc import Iterator
+from typing import Any
+
+from ferplus_data.errors import InputError
 
 # What the C++ libraries say on standard error at their start, whatever the log level.
 _START_UP_NOISE = (
@@ -34,11 +38,43 @@ def prepare_device() -> None:
             return
         import tensorflow as tf
 
+        tf.get_logger().setLevel(
+            "ERROR"
+        )  # its warnings are of tracing, which every new network and batch size needs
+
         gpus = tf.config.list_physical_devices("GPU")
         for gpu in gpus:
             tf.config.experimental.set_memory_growth(gpu, True)
     if not gpus:
         _keep_freed_memory()
+
+
+@functools.cache
+def _strategy(replicas: int) -> Any:
+    import tensorflow as tf
+
+    devices = tf.config.list_logical_devices("GPU") or tf.config.list_logical_devices("CPU")
+    if len(devices) < replicas:
+        raise InputError(f"--gpus-per-trial {replicas}: expected that many devices, found {len(devices)}")
+    return tf.distribute.MirroredStrategy([device.name for device in devices[:replicas]])
+
+
+def mirrored(replicas: int) -> contextlib.AbstractContextManager[Any]:
+    """Return a scope in which a model is built, compiled and restored so that `replicas` GPUs (or, without any, logical CPU
+    devices) share each of its batches; for one replica, a scope that changes nothing.
+
+    Raises:
+        InputError: There are fewer devices, or the backend is not TensorFlow.
+    """
+    if replicas == 1:
+        return contextlib.nullcontext()
+    import keras
+
+    if keras.backend.backend() != "tensorflow":
+        raise InputError(
+            f"--gpus-per-trial {replicas}: expected the TensorFlow backend, found {keras.backend.backend()}"
+        )
+    return _strategy(replicas).scope()
 
 
 def has_gpu() -> bool:

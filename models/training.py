@@ -25,6 +25,7 @@ from models.callbacks import (
     patience_over,
 )
 from models.checkpoints import Checkpoints, Epoch
+from models.device import mirrored
 from models.feed import feed
 from models.network import Networks
 from models.recipe import Recipe
@@ -74,6 +75,7 @@ def train(
     caching: Caching | None = None,
     on_epoch: OnEpoch | None = None,
     on_batch: OnBatch | None = None,
+    replicas: int = 1,
     say: Callable[[str], None] = lambda line: None,
     record: dict[str, Any] | None = None,
 ) -> Training:
@@ -97,6 +99,7 @@ def train(
         on_epoch: Told of each finished epoch, after its checkpoint is safe; also of the epochs of an earlier, interrupted
             run, so that the caller always sees the whole training.
         on_batch: Told of each finished batch, at most ten times a second.
+        replicas: GPUs that share each batch.
         say: Takes a line for the user.
         record: Takes what a report tells of the training, up to date whenever `on_epoch` is called: times, the seconds of
             build, training, validation and cache; prefix_cache, whether it was used, the reason and the seconds_saved.
@@ -108,7 +111,7 @@ def train(
     record = {} if record is None else record
     times = record.setdefault("times", {})
     clock = Times(times)
-    with clock.measured("build"):
+    with clock.measured("build"), mirrored(replicas):
         network = (networks or Networks(keep=1)).get(
             recipe,
             weights=weights,
@@ -125,7 +128,8 @@ def train(
         "rows": len(split),
     }
     checkpoints = Checkpoints(directory, identity)
-    done = checkpoints.restore(network.suffix)
+    with mirrored(replicas):
+        done = checkpoints.restore(network.suffix)
     stopped = any([on_epoch(epoch) for epoch in checkpoints.history]) if on_epoch else False
     cached = False
     if done < epochs and not stopped and not patience_over(checkpoints, recipe):

@@ -19,8 +19,10 @@ from ferplus_data.dataset import Dataset
 from ferplus_data.errors import InputError
 from ferplus_data.summary import summarise
 from models.precision import PRECISIONS
+from search.engines import ENGINES
 from search.pruners import PRUNERS
 from search.run_directory import RunDirectory, read_json, write_json
+from search.storage import GRACE_SECONDS, RETRIES
 
 CONFIG_VERSION = 1
 _PACKAGES = [
@@ -37,7 +39,21 @@ _PACKAGES = [
 ]
 _UNITS = {"d": 86400, "h": 3600, "m": 60, "s": 1}
 # What may differ when a study is continued; anything else would mix trials that cannot be compared.
-_MAY_CHANGE = {"trials", "timeout", "retrain_seeds", "retrain_epochs", "pruner", "cache_gb"}
+_MAY_CHANGE = {
+    "trials",
+    "timeout",
+    "retrain_seeds",
+    "retrain_epochs",
+    "pruner",
+    "cache_gb",
+    "workers",
+    "gpus_per_trial",
+    "engine",
+    "ray_address",
+    "grace",
+    "retries",
+    "artifacts",
+}
 
 
 @dataclass(frozen=True)
@@ -60,6 +76,13 @@ class SearchArguments:
         subset: Part of every split that is used at all.
         dedupe: Whether repeated images are dropped from training.
         pins: Hyperparameters held at a value.
+        workers: Processes that run trials; with one, and the engine local, the search's own process does.
+        gpus_per_trial: GPUs that a worker sees and a trial trains on.
+        engine: What places the workers, a name in `search.engines.ENGINES`.
+        ray_address: Of the cluster for the engine ray.
+        grace: Seconds without a heartbeat after which a worker is taken for dead.
+        retries: How many deaths of its workers a trial survives.
+        artifacts: Folder or s3://BUCKET for checkpoints, beside the run directory; None: nowhere.
         precision: auto or a name in `models.precision.PRECISIONS`.
         cache_gb: Room for cached activations of frozen prefixes, in GB (10**9 bytes); 0: none, None: half of the free disk.
         cache_views: Augmented views of each image in the cache.
@@ -81,6 +104,13 @@ class SearchArguments:
     subset: float
     dedupe: bool
     pins: dict[str, Any] = field(default_factory=dict)
+    workers: int = 1
+    gpus_per_trial: int = 1
+    engine: str = "local"
+    ray_address: str | None = None
+    grace: float = GRACE_SECONDS
+    retries: int = RETRIES
+    artifacts: str | None = None
     precision: str = "auto"
     cache_gb: float | None = None
     cache_views: int = 4
@@ -88,7 +118,10 @@ class SearchArguments:
     def __post_init__(self) -> None:
         if self.pruner not in PRUNERS:
             raise InputError(f"unknown pruner {self.pruner!r}: expected one of {', '.join(PRUNERS)}")
-        for name in ("trials", "epochs", "retrain_epochs", "retrain_seeds", "cache_views"):
+        for name in (
+            *("trials", "epochs", "retrain_epochs", "retrain_seeds", "cache_views"),
+            *("workers", "gpus_per_trial"),
+        ):
             if getattr(self, name) < 1:
                 raise InputError(
                     f"--{name.replace('_', '-')}: expected 1 or more, found {getattr(self, name)}"
@@ -98,12 +131,17 @@ class SearchArguments:
                 raise InputError(
                     f"--{name.replace('_', '-')}: expected above 0 and up to 1, found {getattr(self, name):g}"
                 )
+        for name in ("seed", "retries"):
+            if getattr(self, name) < 0:
+                raise InputError(f"--{name}: expected 0 or more, found {getattr(self, name)}")
+        if self.grace < 1:
+            raise InputError(f"--grace: expected 1 second or more, found {self.grace:g}")
+        if self.engine not in ENGINES:
+            raise InputError(f"unknown engine {self.engine!r}: expected one of {', '.join(ENGINES)}")
         if self.precision not in ("auto", *PRECISIONS):
             raise InputError(f"--precision {self.precision!r}: expected one of auto, {', '.join(PRECISIONS)}")
         if self.cache_gb is not None and self.cache_gb < 0:
             raise InputError(f"--cache-gb: expected 0 or more, found {self.cache_gb:g}")
-        if self.seed < 0:
-            raise InputError(f"--seed: expected 0 or more, found {self.seed}")
         if self.timeout is not None and self.timeout <= 0:
             raise InputError(f"--timeout: expected more than 0 seconds, found {self.timeout:g}")
 

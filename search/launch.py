@@ -2,34 +2,52 @@
 
 from __future__ import annotations
 
+import dataclasses
+import gc
 import json
 import math
+import os
 import shutil
+import time
 from dataclasses import dataclass
 from typing import Any
 
 import keras_tuner
 import optuna
 from keras_tuner.engine.hyperparameters import Choice
+from keras_tuner.src.distribute import utils as dist_utils
 
 from ferplus_data.dataset import Dataset, Split, load_dataset, stratified
 from ferplus_data.errors import InputError
 from models.activations import Caching
 from models.backbones import BACKBONES
 from models.build import build_model
+from models.checkpoints import read_history
 from models.precision import resolve_precision
 from models.prefix_cache import PrefixCache
 from models.recipe import Recipe, base_name
+from search import preemption
+from search.artifacts import Artifacts
 from search.clock import Clock
 from search.config import SearchArguments, check_continuation, read_arguments, write_config
-from search.oracles import ORACLES, Search, make_oracle
+from search.engines import ENGINES
+from search.engines.local import visible_gpus
+from search.engines.team import Team
+from search.heartbeat import Heartbeat
+from search.lineage import lineages
+from search.oracles import KERAS_TUNER_ORACLES, ORACLES, Search, make_oracle
 from search.progress import Progress
+from search.reading import ReadingStorage
 from search.retraining import retrain
-from search.run_directory import RunDirectory
+from search.run_directory import RunDirectory, read_json, write_json
 from search.space import SpaceModel, declared, load_space, recipe_values
-from search.storage import heartbeat, open_storage, open_study, storage_url
+from search.storage import open_storage, open_study, storage_url, without_password
 from search.study import best_trial, read_study
 from search.tuner import FERPlusTuner
+from search.watching import Watch
+
+CONNECT_SECONDS = 120.0
+"""How long a placed worker waits for a storage that does not answer yet."""
 
 
 class NoTrialCompleted(RuntimeError):
@@ -51,45 +69,66 @@ class Prepared:
 
 def search(
     arguments: SearchArguments, run: RunDirectory, *, storage: str | None, fresh: bool, progress: Progress
-) -> dict[str, Any]:
-    """Run or continue the study in `run` to its end, retrain its best trial and return its metrics.
+) -> dict[str, Any] | None:
+    """Run or continue the study in `run` to its end, retrain its best trial and return its metrics; None as a worker of Keras
+    Tuner's chief, which does the rest.
 
     Raises:
         InputError: An argument or the data is not usable.
         NoTrialCompleted: There is nothing to retrain.
-        KeyboardInterrupt: Interrupted; the same call continues.
+        KeyboardInterrupt, Preempted: Interrupted; the same call continues.
     """
+    _check_placement(arguments)
     prepared = prepare(arguments, progress)
     run.create()
     url = storage_url(run, storage)
-    if fresh:
+    if fresh and not has_chief():
         _forget(run, url)
     if run.config.exists():
         check_continuation(run, arguments, prepared.dataset.fingerprint, prepared.space)
         progress.say(f"study {run.study} continues")
     write_config(run, arguments, prepared.dataset, prepared.space)
-    clock = Clock(
-        arguments.timeout,
-        retrain_epochs=arguments.retrain_epochs * arguments.retrain_seeds,
-        retrain_rows=len(prepared.dataset.train),
-        val_rows=len(prepared.dataset.val),
-    )
-    stopped_because = run_trials(arguments, prepared, run, url, clock, progress)
+    clock = _clock(arguments, prepared.dataset, arguments.timeout)
+    if has_chief():
+        progress.say(run_trials(arguments, prepared, run, "sqlite:///:memory:", clock, progress))
+        return None
+    study = open_study(_connect(url, arguments), run.stored_name())
+    study.set_user_attr("config", read_json(run.config))
+    study.set_user_attr("deadline", arguments.timeout and time.time() + arguments.timeout)
+    stopped_because = _run_all(arguments, prepared, run, storage, clock, progress)
     progress.say(f"the search has ended: {stopped_because}")
     return retrain_best(arguments, prepared.dataset, run, url, clock, progress, because=stopped_because)
 
 
-def join(run: RunDirectory, *, storage: str | None, progress: Progress) -> None:
-    """Run trials of the study in `run` beside its other workers until there are none left."""
-    arguments = read_arguments(run)
-    if arguments.oracle.startswith("kt-") or arguments.oracle == "bayesian":
+def join(
+    run: RunDirectory, *, storage: str | None, data: str | None, workers: int, progress: Progress
+) -> None:
+    """Run trials of the study in `run`, or of that name in `storage`, beside its other workers until there are none left.
+
+    Args:
+        run: The study's directory. If it has no study, it becomes this worker's own, with what the storage knows of the study.
+        storage: Its database's URL, None for the SQLite file in the directory.
+        data: Where the study's data is on this machine, if it is elsewhere than where it was begun.
+        workers: Processes to run the trials in.
+        progress: Told what happens.
+    """
+    url = storage_url(run, storage)
+    if storage is not None and not run.config.exists():
+        _fetch_config(run, storage)
+    arguments = dataclasses.replace(read_arguments(run), workers=workers, engine="local")
+    if data is not None:
+        arguments = dataclasses.replace(arguments, data=data)
+    _check_placement(arguments)
+    if arguments.oracle in KERAS_TUNER_ORACLES:
         raise InputError(
             f"study {run.study}: its oracle {arguments.oracle} is Keras Tuner's own and has room for one worker"
         )
     prepared = prepare(arguments, progress)
     check_continuation(run, arguments, prepared.dataset.fingerprint, prepared.space)
-    clock = Clock(None, retrain_epochs=0, retrain_rows=0)
-    progress.say(run_trials(arguments, prepared, run, storage_url(run, storage), clock, progress))
+    study = open_study(_connect(url, arguments), run.stored_name())
+    deadline = study.user_attrs.get("deadline")
+    clock = _clock(arguments, prepared.dataset, deadline and max(deadline - time.time(), 0.001))
+    progress.say(_run_all(arguments, prepared, run, storage, clock, progress))
 
 
 def retrain_again(
@@ -103,8 +142,9 @@ def retrain_again(
 ) -> dict[str, Any]:
     """Retrain the best trial, or the one with the number `trial`, of an existing study."""
     old = read_arguments(run)
-    changes = {"retrain_epochs": epochs or old.retrain_epochs, "retrain_seeds": seeds or old.retrain_seeds}
-    arguments = SearchArguments(**{**vars(old), **changes})
+    arguments = dataclasses.replace(
+        old, retrain_epochs=epochs or old.retrain_epochs, retrain_seeds=seeds or old.retrain_seeds
+    )
     dataset = _load(arguments)
     check_continuation(run, arguments, dataset.fingerprint)
     clock = Clock(None, retrain_epochs=0, retrain_rows=0)
@@ -121,13 +161,12 @@ def run_trials(
     clock: Clock,
     progress: Progress,
 ) -> str:
-    """Run trials until the oracle has no more or time is up; return why it ended."""
-    storage = open_storage(url)
+    """Run trials in this process until the oracle has no more or time is up; return why it ended."""
+    storage = _connect(url, arguments)
 
     def attach(**options: Any) -> optuna.Study:
         return open_study(storage, run.stored_name(), **options)
 
-    study = attach()
     oracle = make_oracle(arguments.oracle, prepared.search, attach)
     tuner = FERPlusTuner(
         oracle,
@@ -142,11 +181,56 @@ def run_trials(
         caching=_caching(arguments, prepared.search.hyperparameters),
         clock=clock,
         progress=progress,
+        replicas=arguments.gpus_per_trial,
+        artifacts=Artifacts(arguments.artifacts, run.stored_name()) if arguments.artifacts else None,
     )
+    if has_chief():
+        tuner.search()
+        return "Keras Tuner's chief has no further trial"
+    study = attach()
     progress.follow(study, arguments.trials)
-    with heartbeat(study):
+    # The trials of a large study are many small objects for good: going through them takes the garbage collector
+    # longer than the oracle its work.
+    gc.collect()
+    gc.freeze()
+    with Heartbeat(study, oracle.running, oracle.lose):
         tuner.search()
     return oracle.stopped_because or "the time for it is over"
+
+
+def _run_all(
+    arguments: SearchArguments,
+    prepared: Prepared,
+    run: RunDirectory,
+    storage: str | None,
+    clock: Clock,
+    progress: Progress,
+) -> str:
+    """Run trials here or in as many workers as the arguments say, until there are no more."""
+    url = storage_url(run, storage)
+    if arguments.workers == 1 and arguments.engine == "local":
+        return run_trials(arguments, prepared, run, url, clock, progress)
+    study = open_study(_connect(url, arguments), run.stored_name())
+    watch = Watch(study, arguments.trials, arguments.epochs, progress)
+    team = Team(
+        run, storage, arguments.workers, arguments.gpus_per_trial, arguments.ray_address, progress.say
+    )
+    # It has no trials of its own, but finds those of workers that died, also when none is left.
+    with (
+        Heartbeat(study, running=list, lost=lambda trial_id: None),
+        ENGINES[arguments.engine](team) as engine,
+    ):
+        progress.say(f"{arguments.workers} workers; what they say is in {team.log(0).parent}")
+        while engine.poll():
+            watch.update()
+            preemption.wait(0.5)
+        watch.update()
+    for history in sorted(run.trial(0).parent.glob("*/history.csv")):
+        for epoch in read_history(history):
+            clock.epoch_took(epoch.epoch, epoch.seconds, len(prepared.train_split))
+    states = [trial.state for _, trial in lineages(study)]
+    done = sum(state.is_finished() for state in states)
+    return f"{done} of {arguments.trials} trials are done"
 
 
 def retrain_best(
@@ -186,7 +270,7 @@ def _precision(arguments: SearchArguments, progress: Progress) -> str:
 
 
 def _caching(arguments: SearchArguments, hyperparameters: keras_tuner.HyperParameters) -> Caching | None:
-    if arguments.cache_gb == 0:
+    if arguments.cache_gb == 0 or arguments.gpus_per_trial > 1:  # the cache feeds one device
         return None
     # How many trials will share a prefix and its augmented views, if they spread evenly over the space.
     choices = {
@@ -209,6 +293,63 @@ def weights_for(arguments: SearchArguments, backbone: str) -> str:
     if arguments.weights is not None:
         return arguments.weights
     return "vggface2" if BACKBONES[backbone].weights_url else "none"
+
+
+def resolve_workers(workers: str, gpus_per_trial: int) -> int:
+    """Return the number in `workers`, or for "auto" as many as the GPUs suffice for, 1 without any.
+
+    Raises:
+        InputError: It is neither.
+    """
+    if workers == "auto":
+        return max(1, len(visible_gpus()) // max(gpus_per_trial, 1))
+    if not workers.isdecimal():
+        raise InputError(f"--workers: expected a number or auto, found {workers!r}")
+    return int(workers)
+
+
+def _check_placement(arguments: SearchArguments) -> None:
+    if (arguments.workers > 1 or arguments.engine != "local") and arguments.oracle in KERAS_TUNER_ORACLES:
+        raise InputError(f"--oracle {arguments.oracle}: is Keras Tuner's own and has room for one worker")
+    if arguments.artifacts:
+        Artifacts(arguments.artifacts, "")
+    gpus = len(visible_gpus())
+    if arguments.engine == "local" and arguments.gpus_per_trial > max(gpus, 1):
+        raise InputError(
+            f"--gpus-per-trial {arguments.gpus_per_trial}: expected that many GPUs, found {gpus}"
+        )
+
+
+def has_chief() -> bool:
+    """Whether this process is to get its trials from a chief of Keras Tuner's."""
+    return dist_utils.has_chief_oracle() and not dist_utils.is_chief_oracle()
+
+
+def _connect(url: str, arguments: SearchArguments) -> ReadingStorage:
+    # A worker that is started again while the server is down waits for it.
+    wait = CONNECT_SECONDS if "FERPLUS_TETHER" in os.environ else 0
+    return open_storage(url, grace=arguments.grace, retries=arguments.retries, wait=wait)
+
+
+def _clock(arguments: SearchArguments, dataset: Dataset, timeout: float | None) -> Clock:
+    return Clock(
+        timeout,
+        retrain_epochs=arguments.retrain_epochs * arguments.retrain_seeds,
+        retrain_rows=len(dataset.train),
+        val_rows=len(dataset.val),
+    )
+
+
+def _fetch_config(run: RunDirectory, storage: str) -> None:
+    """Write config.json as the storage has it."""
+    studies = {study.study_name: study for study in optuna.get_all_study_summaries(open_storage(storage))}
+    if run.study not in studies or "config" not in studies[run.study].user_attrs:
+        raise InputError(
+            f"study {run.study}: expected it in {without_password(storage)}, found {', '.join(sorted(studies)) or 'none'}; "
+            "start it with: run_search.py search"
+        )
+    run.create()
+    write_json(run.config, studies[run.study].user_attrs["config"])
 
 
 def prepare(arguments: SearchArguments, progress: Progress) -> Prepared:
@@ -260,5 +401,6 @@ def _forget(run: RunDirectory, url: str) -> None:
         optuna.delete_study(study_name=run.study, storage=storage)
     for path in (run.config, run.report):
         path.unlink(missing_ok=True)
-    for path in (run.trial(0).parent, run.metrics.parent, run.path / "keras_tuner", run.path / "export"):
+    made_of_it = (run.path / name for name in ("keras_tuner", "export", "ensemble", "workers"))
+    for path in (run.trial(0).parent, run.metrics.parent, *made_of_it):
         shutil.rmtree(path, ignore_errors=True)

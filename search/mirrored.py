@@ -13,8 +13,9 @@ import optuna
 from keras_tuner.engine.trial import Trial, TrialStatus
 from optuna.trial import TrialState
 
+from search.heartbeat import claim, hand_back_orphans
+from search.lineage import hand_back, number_of
 from search.oracle import OBJECTIVE, reason_of
-from search.storage import claim, hand_back, hand_back_orphans, number_of
 
 
 def mirrored(oracle: type[keras_tuner.Oracle]) -> type[keras_tuner.Oracle]:
@@ -91,7 +92,17 @@ def mirrored(oracle: type[keras_tuner.Oracle]) -> type[keras_tuner.Oracle]:
             """Leave the trial to the next start: Keras Tuner then retries what was under way."""
             mirror = self._mirrors.pop(trial.trial_id, None)
             if mirror is not None:
-                hand_back(self.study, mirror.number)
+                hand_back(self.study, mirror._trial_id)
+
+        def running(self) -> list[int]:
+            """Optuna's ids of the trials that this process runs."""
+            return [mirror._trial_id for mirror in list(self._mirrors.values())]
+
+        def lose(self, optuna_id: int) -> None:
+            """Nothing: there is no other worker that could have taken the trial."""
+
+        def is_lost(self, trial_id: str) -> bool:
+            return False
 
     Mirrored.__name__ = Mirrored.__qualname__ = f"Mirrored{oracle.__name__}"
     return Mirrored

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import datetime
 import logging
-import time
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -17,22 +16,16 @@ from optuna.distributions import CategoricalDistribution, IntDistribution
 from optuna.trial import FrozenTrial, TrialState
 
 from search.distributions import distribution, to_drawn, to_value
+from search.heartbeat import claim, hand_back_dead
+from search.lineage import hand_back, lineages, number_of
+from search.reading import held, refresh, write_held
 from search.space import SpaceError, SpaceModel
-from search.storage import (
-    claim,
-    hand_back,
-    hand_back_orphans,
-    is_continuation,
-    lineages,
-    number_of,
-)
 
 OBJECTIVE = "val_accuracy"
 MAX_FAILURES = 3
 """Failed trials in a row, since the last that succeeded, after which a search stops."""
 _COLLISIONS = 20
 """Repetitions drawn one after the other until a space counts as exhausted: keras_tuner's own number."""
-_IDLE_SECONDS = 1.0
 
 
 class OptunaOracle(keras_tuner.Oracle):
@@ -82,6 +75,7 @@ class OptunaOracle(keras_tuner.Oracle):
         self._running: dict[str, optuna.Trial] = {}
         self._values: dict[str, dict[int, float]] = {}
         self._pruned: set[str] = set()
+        self._lost: set[str] = set()
         self._enqueue(list(recipes)[:max_trials])
 
     # Handing out ------------------------------------------------------------------------------------------------------
@@ -92,52 +86,58 @@ class OptunaOracle(keras_tuner.Oracle):
         STOPPED (the search is over, see `stopped_because`) or IDLE (ask again: what is left is still in other hands)."""
         if tuner_id in self.ongoing_trials:
             return self.ongoing_trials[tuner_id]
-        hand_back_orphans(self.study)
-        trials = lineages(self.study)
-        self.stopped_because = self._failed_in_a_row(trials)
-        states = [trial.state for _, trial in trials]
-        if (
-            self.stopped_because is None
-            and TrialState.WAITING not in states
-            and len(trials) >= self.max_trials
-        ):
-            if TrialState.RUNNING in states:
-                time.sleep(_IDLE_SECONDS)
-                return self._trial("", {}, TrialStatus.IDLE)
-            self.stopped_because = f"all {self.max_trials} trials are done"
+        self.tuner_ids.add(tuner_id)
+        with held(self.study):
+            hand_back_dead(self.study)
+            trials = lineages(self.study)
+            states = {trial.state for _, trial in trials}
+            self.stopped_because = self._failed_in_a_row(trials)
+            if (
+                self.stopped_because is None
+                and TrialState.WAITING not in states
+                and len(trials) >= self.max_trials
+            ):
+                if TrialState.RUNNING in states:
+                    return self._trial("", {}, TrialStatus.IDLE)
+                self.stopped_because = f"all {self.max_trials} trials are done"
+            found = None if self.stopped_because else self._ask()
+        if found is not None:
+            trial = self._trial(*found, TrialStatus.RUNNING)
+            self.ongoing_trials[tuner_id] = self.trials[trial.trial_id] = trial
+            return trial
         if self.stopped_because is None:
-            found = self._ask()
-            if found is not None:
-                trial = self._trial(*found, TrialStatus.RUNNING)
-                self.ongoing_trials[tuner_id] = self.trials[trial.trial_id] = trial
-                return trial
+            return self._trial("", {}, TrialStatus.IDLE)
+        self.tuner_ids.discard(tuner_id)
         return self._trial("", {}, TrialStatus.STOPPED)
 
     def _ask(self) -> tuple[str, dict[str, Any]] | None:
         for _ in range(_COLLISIONS):
             asked = self.study.ask()
             claim(self.study, asked)
-            try:
-                values = self._suggest(asked)
-            except SpaceError as error:  # for what was drawn; the next draw may be another matter
-                asked.set_user_attr("error", str(error))
-                self.study.tell(asked, state=TrialState.FAIL)
-                self.stopped_because = self._failed_in_a_row(lineages(self.study))
-                if self.stopped_because is not None:
-                    return None
-                continue
-            frozen = self.study.get_trials(deepcopy=False)[asked.number]
-            refusal = None if is_continuation(frozen) else self._refusal(asked.number, values)
+            frozen = asked._cached_frozen_trial
+            number = number_of(frozen)
+            values = frozen.user_attrs.get("hyperparameters")
+            if values is None:
+                try:
+                    values = self._suggest(asked)
+                except SpaceError as error:  # for what was drawn; the next draw may be another matter
+                    write_held(self.study, asked._trial_id, {"error": str(error)})
+                    self._tell(asked, TrialState.FAIL)
+                    refresh(self.study)
+                    self.stopped_because = self._failed_in_a_row(lineages(self.study))
+                    if self.stopped_because is not None:
+                        return None
+                    continue
+                write_held(self.study, asked._trial_id, {"hyperparameters": values})
+            refusal = self._refusal(asked, number, values)
             if refusal is None:
-                asked.set_user_attr("hyperparameters", values)
-                trial_id = f"{number_of(frozen):04d}"
+                trial_id = f"{number:04d}"
                 self._running[trial_id] = asked
                 self._values[trial_id] = dict(frozen.intermediate_values)
-                return trial_id, values
+                return trial_id, dict(values)
             asked.set_user_attr("discarded", refusal)
-            self.study.tell(asked, state=TrialState.FAIL)
+            self._tell(asked, TrialState.FAIL)
             if refusal == "over the budget":
-                self.stopped_because = f"all {self.max_trials} trials are handed out"
                 return None
         self.stopped_because = (
             f"the space is exhausted: {_COLLISIONS} suggestions in a row had been tried before"
@@ -161,13 +161,17 @@ class OptunaOracle(keras_tuner.Oracle):
             drawn = asked.suggest_float(name, drawn_from.low, drawn_from.high, log=drawn_from.log)
         return to_value(hp, drawn, grid=self._grid)
 
-    def _refusal(self, number: int, values: Mapping[str, Any]) -> str | None:
-        """Why the trial just asked for is not to be run. Two processes may ask at once, so it is looked at only now, when it is
-        in the study: the ones with the lower numbers stay."""
-        earlier = [(n, t) for n, t in lineages(self.study) if n < number]
-        if len(earlier) >= self.max_trials:
+    def _refusal(self, asked: optuna.Trial, number: int, values: Mapping[str, Any]) -> str | None:
+        """Why the trial just asked for is not to be run. Any number of processes ask at once, so it is looked at only now, when
+        the trial and its values are in the study. Of those over the budget the lowest numbers stay; of two alike at least one
+        sees the other and gives way, and rarely both do."""
+        refresh(self.study)
+        trials = dict(lineages(self.study))
+        if trials[number].number != asked.number:
+            return "continued by another"
+        if list(trials).index(number) >= self.max_trials:  # they are in the order of their numbers
             return "over the budget"
-        if any(trial.user_attrs.get("hyperparameters") == values for _, trial in earlier):
+        if any(t.user_attrs.get("hyperparameters") == values for n, t in trials.items() if n != number):
             return "tried before"
         return None
 
@@ -186,8 +190,9 @@ class OptunaOracle(keras_tuner.Oracle):
 
     def record(self, trial_id: str, values: Mapping[str, Any]) -> None:
         """Keep `values` with a running trial, for the report."""
-        for name, value in values.items():
-            self._running[trial_id].set_user_attr(name, value)
+        backend = self.study._storage.backend  # type: ignore[attr-defined]
+        with contextlib.suppress(optuna.exceptions.UpdateFinishedTrialError):  # lost; reporting will say so
+            backend.write_trial(self._running[trial_id]._trial_id, values)
 
     @keras_tuner.synchronized
     def update_trial(self, trial_id: str, metrics: Mapping[str, float], step: int = 0) -> Trial:
@@ -195,7 +200,12 @@ class OptunaOracle(keras_tuner.Oracle):
         trial, running = self.trials[trial_id], self._running[trial_id]
         value = float(metrics[OBJECTIVE])
         if step not in self._values[trial_id]:
-            running.report(value, step)
+            try:
+                running.report(value, step)
+            except optuna.exceptions.UpdateFinishedTrialError:
+                self._lost.add(trial_id)
+                trial.status = TrialStatus.STOPPED
+                return trial
             self._values[trial_id][step] = value
         if step < self._epochs and running.should_prune():
             self._pruned.add(trial_id)
@@ -204,23 +214,33 @@ class OptunaOracle(keras_tuner.Oracle):
 
     @keras_tuner.synchronized
     def end_trial(self, trial: Trial) -> None:
-        """Record how the trial ended: its best epoch's value, that it was pruned, or why it failed."""
+        """Record how the trial ended: its best epoch's value, that it was pruned, or why it failed. One that ends with status
+        STOPPED has been given up by its worker, and is to be continued."""
+        if trial.status == TrialStatus.STOPPED:
+            gone = {t for t, one in self.ongoing_trials.items() if one.trial_id == trial.trial_id}
+            self.tuner_ids -= gone  # a chief does not wait for them
+            return self.hand_back(trial)
         running = self._running.pop(trial.trial_id)
         values = list(self._values.pop(trial.trial_id).values())
         if trial.status != TrialStatus.COMPLETED or not values:
             # A worker that was held up for longer than the grace period finds its trial ended and in other hands.
             with contextlib.suppress(optuna.exceptions.UpdateFinishedTrialError):
                 running.set_user_attr("error", reason_of(trial.message or "the trial ended without an epoch"))
-            self.study.tell(running, state=TrialState.FAIL, skip_if_finished=True)
+            self._tell(running, TrialState.FAIL)
             trial.status = TrialStatus.FAILED
         elif trial.trial_id in self._pruned:
             # Optuna takes the last reported value for a pruned trial.
-            self.study.tell(running, state=TrialState.PRUNED, skip_if_finished=True)
+            self._tell(running, TrialState.PRUNED, values[-1])
         else:
-            self.study.tell(running, max(values), skip_if_finished=True)
+            self._tell(running, TrialState.COMPLETE, max(values))
         if values:
             trial.score = max(values)
         self._forget(trial)
+
+    def _tell(self, running: optuna.Trial, state: TrialState, *values: float) -> None:
+        # `study.tell` reads the trial twice more. What it also does, no sampler of the table needs.
+        with contextlib.suppress(optuna.exceptions.UpdateFinishedTrialError):  # see above
+            self.study._storage.set_trial_state_values(running._trial_id, state, values or None)
 
     def number(self, trial_id: str) -> int:
         """The number, to the user, of a running trial."""
@@ -229,11 +249,28 @@ class OptunaOracle(keras_tuner.Oracle):
     def hand_back(self, trial: Trial) -> None:
         """Give up a running trial so that it is continued later, here or elsewhere."""
         running = self._running.pop(trial.trial_id, None)
-        if running is not None:
-            hand_back(self.study, running.number)
+        if running is not None and trial.trial_id not in self._lost:
+            hand_back(self.study, running._trial_id)
         self._forget(trial)
 
+    def epochs(self, trial_id: str) -> int:
+        """The last epoch that a running trial has reported, here or before it came here; 0 if none."""
+        return max(self._values[trial_id], default=0)
+
+    def running(self) -> list[int]:
+        """Optuna's ids of the trials that this process runs."""
+        return [trial._trial_id for trial in list(self._running.values())]
+
+    def lose(self, optuna_id: int) -> None:
+        """Note that a running trial has been taken away from this process."""
+        self._lost.update(name for name, t in list(self._running.items()) if t._trial_id == optuna_id)
+
+    def is_lost(self, trial_id: str) -> bool:
+        """Whether the trial is in other hands: this process had been held up for longer than the grace period."""
+        return trial_id in self._lost
+
     def _forget(self, trial: Trial) -> None:
+        self._lost.discard(trial.trial_id)
         self.ongoing_trials = {
             t: one for t, one in self.ongoing_trials.items() if one.trial_id != trial.trial_id
         }
@@ -241,14 +278,11 @@ class OptunaOracle(keras_tuner.Oracle):
     def _failed_in_a_row(self, trials: list[tuple[int, FrozenTrial]]) -> str | None:
         # Those of an earlier run may have had a cause that is gone.
         finished = sorted(
-            (
-                t
-                for _, t in trials
-                if t.datetime_complete is not None and t.datetime_complete >= self._started
-            ),
-            key=lambda t: t.datetime_complete or self._started,
+            (trial.datetime_complete, number)
+            for number, (_, trial) in enumerate(trials)
+            if trial.datetime_complete is not None and trial.datetime_complete >= self._started
         )
-        last = finished[-MAX_FAILURES:]
+        last = [trials[number][1] for _, number in finished[-MAX_FAILURES:]]
         if len(last) == MAX_FAILURES and all(t.state == TrialState.FAIL for t in last):
             return f"{MAX_FAILURES} trials in a row failed, the last with: {last[-1].user_attrs.get('error', 'its worker died')}"
         return None

@@ -101,6 +101,9 @@ ORACLES: dict[str, tuple[Callable[..., keras_tuner.Oracle], dict[str, Any]]] = {
     "kt-hyperband": (_keras_tuner, {"oracle": keras_tuner.oracles.HyperbandOracle}),
 }
 
+KERAS_TUNER_ORACLES = {name for name, (make, _) in ORACLES.items() if make is _keras_tuner}
+"""Those that keep part of their state in files of their own, and so have room for one process."""
+
 
 def make_oracle(name: str, search: Search, attach: Attach) -> keras_tuner.Oracle:
     """Return the oracle `name` for `search`.

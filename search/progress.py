@@ -8,14 +8,14 @@ from types import TracebackType
 from typing import Any
 
 import optuna
-from optuna.trial import TrialState
+from optuna.trial import FrozenTrial, TrialState
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as Bars
 
 from models.checkpoints import Epoch
-from search.storage import lineages
+from search.lineage import lineages
 
 
 class Progress:
@@ -94,31 +94,28 @@ class Progress:
         if self._study is None:
             return
         trials = dict(lineages(self._study))
-        trial = trials[number]
-        score = max(trial.intermediate_values.values(), default=None)
-        done = [t for t in trials.values() if t.state.is_finished()]
-        complete = {
-            n: t.value for n, t in trials.items() if t.state == TrialState.COMPLETE and t.value is not None
-        }
-        best = max(complete, key=lambda n: complete[n], default=None)
-        outcome = {TrialState.COMPLETE: "done", TrialState.PRUNED: "pruned", TrialState.FAIL: "failed"}[
-            trial.state
-        ]
-        parts = [
-            f"trial {number:>3} {outcome:<6} {len(done)}/{self._trials}",
-            f"val_accuracy {score:.4f} after {len(trial.intermediate_values)} epochs"
-            if score is not None
-            else "no epoch",
-        ]
-        if trial.state == TrialState.FAIL:
-            parts.append(str(trial.user_attrs.get("error", ""))[:160])
-        if best is not None:
-            parts.append(f"best {complete[best]:.4f} (trial {best})")
-        remaining = max(self._trials - len(done), 0) * sum(self._durations) / len(self._durations)
-        parts.append(f"{self._durations[-1]:.0f} s, about {duration(remaining)} left")
-        self.say("  ".join(parts))
+        done = sum(trial.state.is_finished() for trial in trials.values())
+        remaining = max(self._trials - done, 0) * sum(self._durations) / len(self._durations)
+        line = trial_line(number, trials, self._trials, self._durations[-1])
+        self.say(f"{line}, about {duration(remaining)} left")
         if self.on_trial_end is not None:
             self.on_trial_end()
+
+    def epoch_seen(self, number: int, epoch: int, epochs: int, score: float) -> None:
+        """Tell of an epoch that another process has finished."""
+        if not self.console.is_terminal:
+            self.say(f"  trial {number} epoch {epoch}/{epochs}: val_accuracy {score:.4f}")
+
+    def trials_seen(self, done: int, trials: int, running: str) -> None:
+        """Show how far the trials of all processes are."""
+        self._bars.update(
+            self._task,
+            description=f"trials {done}/{trials}",
+            completed=done,
+            total=trials,
+            note=running,
+            visible=True,
+        )
 
     def training_ends(self, text: str) -> None:
         """Print the line of a finished retraining."""
@@ -131,6 +128,29 @@ class Progress:
         self._begun = time.monotonic()
         self._head, self._note = head, ""
         self._bars.reset(self._task, total=1, description=head, note="", visible=True)
+
+
+def trial_line(number: int, trials: Mapping[int, FrozenTrial], asked: int, seconds: float) -> str:
+    """Return the line of trial `number` of `trials`, which has ended after `seconds`; `asked` is how many there will be."""
+    trial = trials[number]
+    score = max(trial.intermediate_values.values(), default=None)
+    done = sum(t.state.is_finished() for t in trials.values())
+    complete = {
+        n: t.value for n, t in trials.items() if t.state == TrialState.COMPLETE and t.value is not None
+    }
+    best = max(complete, key=lambda n: complete[n], default=None)
+    outcome = {TrialState.COMPLETE: "done", TrialState.PRUNED: "pruned"}.get(trial.state, "failed")
+    parts = [
+        f"trial {number:>3} {outcome:<6} {done}/{asked}",
+        f"val_accuracy {score:.4f} after {len(trial.intermediate_values)} epochs"
+        if score is not None
+        else "no epoch",
+    ]
+    if trial.state == TrialState.FAIL:
+        parts.append(str(trial.user_attrs.get("error", ""))[:160])
+    if best is not None:
+        parts.append(f"best {complete[best]:.4f} (trial {best})")
+    return "  ".join([*parts, f"{seconds:.0f} s"])
 
 
 def duration(seconds: float) -> str:

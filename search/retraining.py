@@ -19,6 +19,7 @@ from models.precision import resolve_precision
 from models.recipe import Recipe
 from models.saved import load_model, save_model
 from models.training import Training, train
+from search import preemption
 from search.config import SearchArguments
 from search.predictions import SPLITS, Predictions, write_predictions
 from search.progress import Progress
@@ -119,6 +120,11 @@ def _train(
     progress.retraining_begins(seed)
     keras.backend.clear_session()
     gc.collect()
+
+    def on_batch(epoch: int, batch: int, batches: int) -> None:
+        preemption.check()
+        progress.batch_ends(epoch, epochs, batch, batches)
+
     training = train(
         recipe,
         dataset,
@@ -128,7 +134,7 @@ def _train(
         seed=seed,
         precision=resolve_precision(precision)[0],
         on_epoch=partial(progress.epoch_ends, epochs=epochs),
-        on_batch=lambda epoch, batch, batches: progress.batch_ends(epoch, epochs, batch, batches),
+        on_batch=on_batch,
     )
     save_model(training.model, run.retraining(seed) / "model.keras")
     progress.training_ends(

@@ -12,9 +12,10 @@ import pandas as pd
 from optuna.trial import FrozenTrial, TrialState
 
 from ferplus_data.errors import InputError
+from search.lineage import lineages
 from search.predictions import Predictions, read_predictions
 from search.run_directory import RunDirectory, read_json
-from search.storage import lineages, open_storage, quiet, storage_url, without_password
+from search.storage import open_storage, quiet, storage_url, without_password
 
 _STATES = {
     TrialState.COMPLETE: "complete",

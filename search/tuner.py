@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable
 from typing import Any
@@ -12,19 +13,34 @@ from keras_tuner.engine.trial import Trial, TrialStatus
 
 from ferplus_data.dataset import Dataset, Split
 from models.activations import Caching
-from models.checkpoints import Checkpoints, Epoch
+from models.checkpoints import Checkpoints, Epoch, read_history
 from models.network import Networks
 from models.recipe import Recipe
 from models.training import train
+from search import preemption
+from search.artifacts import Artifacts
 from search.clock import Clock
 from search.oracle import OBJECTIVE, OptunaOracle
+from search.patient import StorageLost
 from search.progress import Progress
 from search.run_directory import RunDirectory, write_text
 from search.space import SpaceModel
 
+_IDLE_SECONDS = 1.0
+_HURRIED_SECONDS = 4.0
+"""How long an interrupted process tries to reach its storage. If it cannot, its trial is found by its missing heartbeat."""
+
 
 class TimeIsUp(keras_tuner.errors.FatalError):
     """The time for the search is over; the trial under way has been handed back."""
+
+
+class _Away(keras_tuner.errors.FatalError):
+    """Carries a StorageLost through Keras Tuner, which else would take it for a failure of the trial."""
+
+
+class _TrialLost(Exception):
+    """The trial is in other hands."""
 
 
 class FERPlusTuner(BaseTuner):
@@ -43,6 +59,8 @@ class FERPlusTuner(BaseTuner):
         caching: How trials use the prefix cache; None: not at all.
         clock: Says when the search has to end.
         progress: Told what happens.
+        replicas: GPUs that share each batch of a trial.
+        artifacts: Where checkpoints go besides the run directory.
     """
 
     def __init__(
@@ -60,8 +78,13 @@ class FERPlusTuner(BaseTuner):
         caching: Caching | None,
         clock: Clock,
         progress: Progress,
+        replicas: int = 1,
+        artifacts: Artifacts | None = None,
     ) -> None:
         super().__init__(oracle, model, directory=run.path, project_name="keras_tuner")
+        self._replicas, self._artifacts = replicas, artifacts
+        self._trial: Trial | None = None
+        self._idle = False
         self._dataset, self._train_split, self._run = dataset, train_split, run
         self._epochs, self._weights_for, self._seed = epochs, weights_for, seed
         self._precision, self._caching = precision, caching
@@ -74,11 +97,17 @@ class FERPlusTuner(BaseTuner):
 
         Raises:
             KeyboardInterrupt: Interrupted; the trial under way has been handed back.
+            Preempted: SIGTERM has come; the same.
+            StorageLost: The storage has gone.
         """
         try:
-            super().search(*fit_args, **fit_kwargs)
+            with preemption.at_last(self._hand_back):
+                super().search(*fit_args, **fit_kwargs)
         except TimeIsUp:
             self._hand_back()
+        except _Away as error:
+            assert error.__cause__ is not None
+            raise error.__cause__ from None
         except keras_tuner.errors.FatalError:
             self._hand_back()
             if self.oracle.stopped_because is None:
@@ -88,37 +117,69 @@ class FERPlusTuner(BaseTuner):
             raise
 
     def _hand_back(self) -> None:
-        for trial in list(self.oracle.ongoing_trials.values()):
-            self.oracle.hand_back(trial)
+        if self._has_study():
+            self.oracle.study._storage.backend.patience = _HURRIED_SECONDS
+            with contextlib.suppress(StorageLost):
+                for trial in list(self.oracle.ongoing_trials.values()):
+                    self.oracle.hand_back(trial)
+        elif self._trial is not None:  # through Keras Tuner's chief
+            self._trial.status = TrialStatus.STOPPED
+            self.oracle.end_trial(self._trial)
 
     def on_search_begin(self) -> None:
         self.save()  # so that Keras Tuner's own oracles find, after an interruption in the first trial, what they had begun
 
     def save(self) -> None:
-        if not isinstance(self.oracle, OptunaOracle):
+        if self._has_study() and not isinstance(self.oracle, OptunaOracle):
             super().save()
 
     def pre_create_trial(self) -> None:
         if self._clock.search_is_over():
             raise TimeIsUp("the time for the search is over")
-        self._asked = time.monotonic()
+        if self._idle:  # the answer to the last question was that what is left is in other hands
+            preemption.wait(_IDLE_SECONDS)
+        preemption.check()
+        self._idle, self._asked = True, time.monotonic()
 
     def on_trial_begin(self, trial: Trial) -> None:
         self._waited = time.monotonic() - self._asked
-        self._progress.trial_begins(self.oracle.number(trial.trial_id), trial.hyperparameters.values)
+        self._idle, self._trial = False, trial
+        self._progress.trial_begins(self._number(trial), trial.hyperparameters.values)
+
+    def _number(self, trial: Trial) -> int:
+        # The client of a chief has no study to ask.
+        return self.oracle.number(trial.trial_id) if self._has_study() else int(trial.trial_id)
+
+    def _has_study(self) -> bool:
+        return isinstance(self.oracle, keras_tuner.Oracle)
+
+    def _is_lost(self, trial: Trial) -> bool:
+        return self._has_study() and self.oracle.is_lost(trial.trial_id)
 
     def run_trial(self, trial: Trial, *fit_args: Any, **fit_kwargs: Any) -> None:
         """Train one configuration. Every epoch is reported as it ends, so nothing is returned."""
-        number = self.oracle.number(trial.trial_id)
+        number = self._number(trial)
         values = {k: v for k, v in trial.hyperparameters.values.items() if not k.startswith("tuner/")}
         epochs = trial.hyperparameters.values.get("tuner/epochs", self._epochs)
         record: dict[str, Any] = {"times": {"oracle": self._waited}}
 
+        directory = self._run.trial(number)
+        known = self._restore(trial, number)
+
+        def on_batch(epoch: int, batch: int, batches: int) -> None:
+            preemption.check()
+            if self._is_lost(trial):
+                raise _TrialLost
+            self._progress.batch_ends(epoch, epochs, batch, batches)
+
         def on_epoch(epoch: Epoch) -> bool:
+            if self._artifacts is not None and epoch.epoch > known:
+                self._artifacts.save(directory, number, epoch.epoch)
             self._progress.epoch_ends(epoch, epochs)
             self._clock.epoch_took(epoch.epoch, epoch.seconds, len(self._train_split))
             began = time.monotonic()
-            self.oracle.record(trial.trial_id, record)
+            if self._has_study():
+                self.oracle.record(trial.trial_id, record)
             updated = self.oracle.update_trial(
                 trial.trial_id, {OBJECTIVE: epoch.val_accuracy}, step=epoch.epoch
             )
@@ -133,7 +194,7 @@ class FERPlusTuner(BaseTuner):
         train(
             recipe,
             self._dataset,
-            directory=self._run.trial(number),
+            directory=directory,
             epochs=epochs,
             weights=self._weights_for(recipe.backbone),
             seed=self._seed,
@@ -142,17 +203,37 @@ class FERPlusTuner(BaseTuner):
             networks=self._networks,
             caching=self._caching,
             on_epoch=on_epoch,
-            on_batch=lambda epoch, batch, batches: self._progress.batch_ends(epoch, epochs, batch, batches),
+            on_batch=on_batch,
+            replicas=self._replicas,
             say=self._progress.say,
             record=record,
         )
 
+    def _restore(self, trial: Trial, number: int) -> int:
+        """Fetch the checkpoint of a trial that was begun elsewhere; return its last epoch that is known."""
+        if not isinstance(self.oracle, OptunaOracle):
+            return 0
+        known = self.oracle.epochs(trial.trial_id)
+        directory = self._run.trial(number)
+        if self._artifacts is not None and len(read_history(directory / "history.csv")) < known:
+            self._artifacts.restore(directory, number, known)
+        return known
+
     def _run_and_update_trial(self, trial: Trial, *fit_args: Any, **fit_kwargs: Any) -> None:
         # Keras Tuner's own would report the result once more.
-        self.run_trial(trial, *fit_args, **fit_kwargs)
+        try:
+            self.run_trial(trial, *fit_args, **fit_kwargs)
+        except StorageLost as error:
+            raise _Away from error
 
     def on_trial_end(self, trial: Trial) -> None:
-        number = self.oracle.number(trial.trial_id)
+        self._trial = None
+        number = self._number(trial)
+        if self._is_lost(trial):
+            # Its files are another's now.
+            self.oracle.hand_back(trial)
+            self._progress.say(f"trial {number:>3} was held up too long and has gone to another worker")
+            return
         if trial.status != TrialStatus.COMPLETED and trial.message:
             write_text(self._run.trial(number) / "error.txt", trial.message)
         super().on_trial_end(trial)

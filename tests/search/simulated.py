@@ -1,0 +1,77 @@
+"""run_search.py with trials that sleep instead of training, and no retraining: `python simulated.py search --workers 3 ...`.
+
+Everything else is real: the oracle, the storage, the checkpoints' files, the workers' processes. The environment says how long:
+    SIMULATED_EPOCH   seconds of an epoch
+Each epoch that is done leaves a line "EPOCH PID" in the trial's executed.txt.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT))
+
+import run_search  # noqa: E402
+
+STEPS = 10
+
+
+class _Model:
+    """As much of a model as a checkpoint needs."""
+
+    optimizer = SimpleNamespace(build=lambda variables: None)
+    trainable_variables: tuple = ()
+
+    def save_weights(self, path: str) -> None:
+        Path(path).write_text("weights")
+
+    def load_weights(self, path: Path) -> None:
+        assert Path(path).read_text() == "weights"
+
+
+def train(
+    recipe: Any, dataset: Any, *, directory: Path, epochs: int, on_epoch: Any, on_batch: Any, **_: Any
+) -> None:
+    from models.checkpoints import Checkpoints, Epoch
+
+    seconds = float(os.environ.get("SIMULATED_EPOCH", "1"))
+    checkpoints = Checkpoints(directory, {"recipe": str(recipe)})
+    model: Any = _Model()
+    done = checkpoints.restore(model)
+    if any([on_epoch(epoch) for epoch in checkpoints.history]):
+        return
+    for number in range(done + 1, epochs + 1):
+        for step in range(STEPS):
+            time.sleep(seconds / STEPS)
+            on_batch(number, step + 1, STEPS)
+        accuracy = 0.5 + 0.3 * recipe.dropout + 0.01 * number
+        epoch = Epoch(number, 1.0, accuracy, 1.0, accuracy, recipe.learning_rate, seconds)
+        checkpoints.save(model, epoch)
+        with (directory / "executed.txt").open("a") as file:
+            file.write(f"{number} {os.getpid()}\n")
+        if on_epoch(epoch):
+            return
+
+
+def install() -> None:
+    """Put the simulation in the place of training and retraining in this process and in the workers that it places."""
+    import search.engines.team as team
+    import search.launch as launch
+    import search.tuner as tuner
+
+    setattr(tuner, "train", train)  # noqa: B010
+    setattr(team, "PROGRAM", Path(__file__).resolve())  # noqa: B010
+    setattr(launch, "retrain_best", lambda *_, because, **__: {"because": because})  # noqa: B010
+    run_search._finish = lambda run, storage, metrics: print("retrained:", metrics["because"], flush=True)
+
+
+if __name__ == "__main__":
+    run_search._start()
+    install()
+    sys.exit(run_search.main(sys.argv[1:]))

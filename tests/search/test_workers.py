@@ -1,0 +1,87 @@
+"""Workers on one machine, killed and stopped in every way there is. Their trials sleep; everything else is real."""
+
+from __future__ import annotations
+
+import os
+import signal
+from pathlib import Path
+
+import pytest
+
+from tests.search import processes as p
+
+EPOCHS = 4
+
+
+def search(run: Path, trials: int, *more: str) -> list[str]:
+    return [
+        "search", "--study", run.name, "--runs-dir", str(run.parent), "--subset", "0.05", "--pruner", "none",
+        "--trials", str(trials), "--epochs", str(EPOCHS), "--grace", "2s", *more,
+    ]  # fmt: skip
+
+
+def test_killed_worker_killed_parent_and_everything_killed(tmp_path: Path) -> None:
+    run = tmp_path / "three"
+    url = f"sqlite:///{run}/study.db"
+    command = search(run, 24, "--workers", "3")
+    first = p.start(p.SIMULATED, *command, SIMULATED_EPOCH="0.4")
+    p.until(lambda: (run / "config.json").exists() and (run / "study.db").exists())
+
+    # One worker.
+    killed = p.until(p.in_mid_trial(url, run.name, EPOCHS))
+    p.sigkill(p.pid_of(killed))
+    p.until(lambda: p.trials_of(url, run.name)[killed.number].user_attrs.get("deaths") == 1)
+    p.until(p.in_mid_trial(url, run.name, EPOCHS, after=7))
+
+    # The parent: its workers hand their trials back and leave.
+    workers = {pid for done in p.executed(run).values() for _, pid in done}
+    p.sigkill(first.pid)
+    p.until(lambda: not any(map(p.is_alive, workers)), seconds=15)
+
+    # The same command again, then everything at once.
+    second = p.start(p.SIMULATED, *command, SIMULATED_EPOCH="0.4")
+    p.until(p.in_mid_trial(url, run.name, EPOCHS, after=14))
+    running = [t for t in p.trials_of(url, run.name).values() if t.state.name == "RUNNING"]
+    p.sigkill(second.pid, *map(p.pid_of, running))
+
+    output = p.end(p.start(p.SIMULATED, *command, SIMULATED_EPOCH="0.4"))
+    assert "24 of 24 trials are done" in output and "retrained" in output
+    workers_of = p.assert_nothing_lost_or_repeated(run, url, trials=24, epochs=EPOCHS)
+    assert len(workers_of[killed.number]) > 1, "the killed worker's trial was not continued by another"
+    assert not any(p.is_alive(pid) for pids in workers_of.values() for pid in pids)
+    assert "replaced" in first.stdout.read()
+
+
+@pytest.mark.parametrize(("stop", "code"), [(signal.SIGTERM, 0), (signal.SIGINT, 130)])
+def test_a_stopped_parent_stops_its_workers_which_hand_back(tmp_path: Path, stop: int, code: int) -> None:
+    run = tmp_path / "stopped"
+    url = f"sqlite:///{run}/study.db"
+    process = p.start(p.SIMULATED, *search(run, 9, "--workers", "2"), SIMULATED_EPOCH="1")
+    p.until(lambda: (run / "study.db").exists())
+    trial = p.until(p.in_mid_trial(url, run.name, EPOCHS))
+    worker = p.pid_of(trial)
+    os.kill(process.pid, stop)
+    output = p.end(process, code, seconds=15)
+    assert "nothing finished is lost" in output and not p.is_alive(worker)
+    states = {t.state.name for t in p.trials_of(url, run.name).values()}
+    assert "RUNNING" not in states and "WAITING" in states
+    assert "deaths" not in p.trials_of(url, run.name)[trial.number].user_attrs
+
+
+def test_a_worker_whose_trial_was_taken_while_it_was_held_up_leaves_it_alone(tmp_path: Path) -> None:
+    """SIGSTOP for longer than the grace, as of a suspended virtual machine; another worker continues the trial meanwhile."""
+    run = tmp_path / "held"
+    url = f"sqlite:///{run}/study.db"
+    first = p.start(p.SIMULATED, *search(run, 3), SIMULATED_EPOCH="1.5")
+    p.until(lambda: (run / "study.db").exists())
+    trial = p.until(p.in_mid_trial(url, run.name, EPOCHS))
+    os.kill(first.pid, signal.SIGSTOP)
+    other = p.start(
+        p.SIMULATED, "worker", "--study", run.name, "--runs-dir", str(tmp_path), SIMULATED_EPOCH="0.5"
+    )
+    p.until(lambda: len(p.trials_of(url, run.name)[trial.number].intermediate_values) == EPOCHS)
+    os.kill(first.pid, signal.SIGCONT)
+    assert "has gone to another worker" in p.end(first)
+    p.end(other)
+    workers_of = p.assert_nothing_lost_or_repeated(run, url, trials=3, epochs=EPOCHS)
+    assert workers_of[trial.number] == {first.pid, other.pid}
