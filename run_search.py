@@ -508,10 +508,15 @@ def _progress() -> Any:
 
 @contextlib.contextmanager
 def _live_report(run: Any, storage: str | None, progress: Any) -> Iterator[None]:
-    """Has the report written now and then while the search runs, and once more if it ends early."""
+    """Has the report written now and then while the search runs, and once more if it ends early. The study of a worker of
+    Keras Tuner's chief is the chief's to report."""
     from reports.live import LiveReport
+    from search.launch import has_chief
     from search.study import read_study
 
+    if has_chief():
+        yield
+        return
     progress.on_trial_end = live = LiveReport(lambda: read_study(run, storage), run.report)
     try:
         yield

@@ -31,6 +31,7 @@ def trial_command(view: StudyView, trial: TrialRecord) -> str:
     arguments = {
         **(view.config.get("arguments") or {}),
         "trials": 1,
+        "workers": 1,
         "timeout": None,
         "pins": {
             name: value for name, value in trial.hyperparameters.items() if not name.startswith("tuner/")

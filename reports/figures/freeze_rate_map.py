@@ -16,6 +16,9 @@ from search.study import StudyView, TrialRecord
 PER_DECADE = 2
 """Columns per factor of ten in the learning rate; half a decade is about the step that a sweep by hand takes."""
 
+_AROUND = 130
+"""Pixels of height for a map's title and the labels of its axis."""
+
 
 def draw(view: StudyView) -> go.Figure | None:
     """A heatmap per backbone whose trials differ in freeze index: the best score of each cell, with the number of its
@@ -30,12 +33,13 @@ def draw(view: StudyView) -> go.Figure | None:
         return None
     best = [max(scores) for cells in maps.values() for scores in _grouped(cells).values()]
     heights = [len({depth for depth, _, _ in cells}) for cells in maps.values()]
+    height = _AROUND * len(maps) + 34 * sum(heights)
     drawn = make_subplots(
         rows=len(maps),
         cols=1,
         subplot_titles=[plain(backbone) for backbone in maps],
         row_heights=heights,
-        vertical_spacing=0.16 / max(1, len(maps) - 1) if len(maps) > 1 else 0,
+        vertical_spacing=_AROUND / height,
     )
     for row, cells in enumerate(maps.values(), start=1):
         drawn.add_trace(_map(cells, min(best), max(best)), row=row, col=1)
@@ -43,7 +47,7 @@ def draw(view: StudyView) -> go.Figure | None:
     drawn.update_yaxes(
         title_text="freeze index", showgrid=False, automargin=True, gridcolor=GRID, type="category"
     )
-    return styled(drawn, height=125 * len(maps) + 34 * sum(heights), margin={"t": 36})
+    return styled(drawn, height=height, margin={"t": 36})
 
 
 def _backbone(trial: TrialRecord) -> str:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import dataclasses
+import re
 import shlex
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from reports.commands import commands
+import run_search
+from reports.commands import commands, trial_command
 from reports.redaction import redact
+from search.config import SearchArguments
 
 
 def test_search_repeats_every_argument_that_was_set(study_of):
@@ -36,6 +40,27 @@ def test_a_flag_that_was_on_has_no_value(study_of):
     view = study_of("full")
     on = replace(view, config={"arguments": {"dedupe": True, "trials": 4}})
     assert shlex.split(commands(on)["Reproduce the search"])[5:] == ["--dedupe", "--trials", "4"]
+
+
+def test_a_trials_command_pins_all_its_hyperparameters_in_a_study_of_its_own(study_of):
+    view = study_of("full")
+    trial = view.trials[5]
+    words = shlex.split(trial_command(view, trial))
+    options = list(zip(words[3::2], words[4::2], strict=True))
+    assert (
+        ("--study", "faces-trial-5") in options
+        and ("--trials", "1") in options
+        and ("--seed", "7") in options
+    )
+    pinned = {value.partition("=")[0]: value.partition("=")[2] for name, value in options if name == "--set"}
+    assert pinned == {name: str(value) for name, value in trial.hyperparameters.items()}
+
+
+def test_every_argument_of_a_study_is_an_option_of_the_command_line(capsys):
+    assert run_search.main(["search", "--help"]) == 0
+    known = set(re.findall(r"--[a-z-]+", capsys.readouterr().out))
+    arguments = {field.name for field in dataclasses.fields(SearchArguments)} - {"pins"}
+    assert {f"--{name.replace('_', '-')}" for name in arguments} <= known
 
 
 @pytest.mark.parametrize("name", ["plain", "two words", "a;rm -rf b", "$(whoami)", "it's"])

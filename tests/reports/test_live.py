@@ -30,10 +30,10 @@ def test_written_at_events_but_no_more_than_its_share_of_the_time(study_of, tmp_
         return study_of("running")
 
     live = LiveReport(read, path, clock=clock)
-    for _ in range(1000):
+    for _ in range(350):
         live()
         clock.now += 1.0
-    assert len(reads) > 5
+    assert len(reads) >= 3
     assert 3.0 * len(reads) <= MAX_SHARE * clock.now + 3.0
     assert RELOADS in path.read_text()
 
