@@ -188,6 +188,7 @@ def ours(
     from search import launch
     from search.clock import Clock
     from search.config import SearchArguments, write_config
+    from search.preparation import prepare as prepare_search
     from search.progress import Progress
     from search.run_directory import RunDirectory
     from search.storage import storage_url
@@ -226,7 +227,7 @@ def ours(
     run = RunDirectory.of(Path(directory), "ours")
     run.create()
     with Noting(Console(stderr=True)) as progress:
-        prepared = launch.prepare(arguments, progress)
+        prepared = prepare_search(arguments, progress)
         write_config(run, arguments, prepared.dataset, prepared.space)
         clock = Clock(None, retrain_epochs=0, retrain_rows=0)
         launch.run_trials(arguments, prepared, run, storage_url(run, None), clock, progress)

@@ -4,28 +4,18 @@ from __future__ import annotations
 
 import dataclasses
 import gc
-import json
-import math
 import os
 import shutil
 import time
-from dataclasses import dataclass
 from typing import Any
 
-import keras_tuner
 import optuna
-from keras_tuner.engine.hyperparameters import Choice
 from keras_tuner.src.distribute import utils as dist_utils
 
-from ferplus_data.dataset import Dataset, Split, load_dataset, stratified
+from ferplus_data.dataset import Dataset
 from ferplus_data.errors import InputError
-from models.activations import Caching
-from models.backbones import BACKBONES
-from models.build import build_model
 from models.checkpoints import read_history
-from models.precision import resolve_precision
-from models.prefix_cache import PrefixCache
-from models.recipe import Recipe, base_name
+from models.recipe import Recipe
 from search import preemption
 from search.artifacts import Artifacts
 from search.clock import Clock
@@ -35,12 +25,12 @@ from search.engines.local import visible_gpus
 from search.engines.team import Team
 from search.heartbeat import Heartbeat
 from search.lineage import lineages
-from search.oracles import KERAS_TUNER_ORACLES, ORACLES, Search, make_oracle
+from search.oracles import KERAS_TUNER_ORACLES, make_oracle
+from search.preparation import Prepared, caching, load, precision, prepare, weights_for
 from search.progress import Progress
 from search.reading import ReadingStorage
 from search.retraining import retrain
 from search.run_directory import RunDirectory, read_json, write_json
-from search.space import SpaceModel, declared, load_space, recipe_values
 from search.storage import open_storage, open_study, storage_url, without_password
 from search.study import best_trial, read_study
 from search.tuner import FERPlusTuner
@@ -52,19 +42,6 @@ CONNECT_SECONDS = 120.0
 
 class NoTrialCompleted(RuntimeError):
     """A search ended without a trial that finished an epoch; the message says why."""
-
-
-@dataclass(frozen=True)
-class Prepared:
-    dataset: Dataset
-    train_split: Split
-    model: SpaceModel
-    search: Search
-
-    @property
-    def space(self) -> dict[str, Any]:
-        """All that the space declares, as plain values."""
-        return json.loads(json.dumps(self.search.hyperparameters.get_config()["space"]))
 
 
 def search(
@@ -145,7 +122,7 @@ def retrain_again(
     arguments = dataclasses.replace(
         old, retrain_epochs=epochs or old.retrain_epochs, retrain_seeds=seeds or old.retrain_seeds
     )
-    dataset = _load(arguments)
+    dataset = load(arguments)
     check_continuation(run, arguments, dataset.fingerprint)
     clock = Clock(None, retrain_epochs=0, retrain_rows=0)
     return retrain_best(
@@ -177,8 +154,8 @@ def run_trials(
         epochs=arguments.epochs,
         weights_for=lambda backbone: weights_for(arguments, backbone),
         seed=arguments.seed,
-        precision=_precision(arguments, progress),
-        caching=_caching(arguments, prepared.search.hyperparameters),
+        precision=precision(arguments, progress),
+        caching=caching(arguments, prepared.search.hyperparameters),
         clock=clock,
         progress=progress,
         replicas=arguments.gpus_per_trial,
@@ -263,38 +240,6 @@ def retrain_best(
     )
 
 
-def _precision(arguments: SearchArguments, progress: Progress) -> str:
-    precision, why = resolve_precision(arguments.precision)
-    progress.say(f"trials compute in {precision} ({why})")
-    return precision
-
-
-def _caching(arguments: SearchArguments, hyperparameters: keras_tuner.HyperParameters) -> Caching | None:
-    if arguments.cache_gb == 0 or arguments.gpus_per_trial > 1:  # the cache feeds one device
-        return None
-    # How many trials will share a prefix and its augmented views, if they spread evenly over the space.
-    choices = {
-        name: sum(
-            len(hp.values)
-            for hp in hyperparameters.space
-            if isinstance(hp, Choice) and base_name(hp.name) == name
-        )
-        for name in ("freeze_before", "augmentation")  # each backbone has freeze indices of its own
-    }
-    return Caching(
-        PrefixCache(max_bytes=None if arguments.cache_gb is None else int(arguments.cache_gb * 10**9)),
-        views=arguments.cache_views,
-        trials_per_prefix=max(1.0, arguments.trials / max(1, math.prod(choices.values()))),
-    )
-
-
-def weights_for(arguments: SearchArguments, backbone: str) -> str:
-    """The weights that a trial of `backbone` starts from: those asked for, else the published ones if there are any."""
-    if arguments.weights is not None:
-        return arguments.weights
-    return "vggface2" if BACKBONES[backbone].weights_url else "none"
-
-
 def resolve_workers(workers: str, gpus_per_trial: int) -> int:
     """Return the number in `workers`, or for "auto" as many as the GPUs suffice for, 1 without any.
 
@@ -350,48 +295,6 @@ def _fetch_config(run: RunDirectory, storage: str) -> None:
         )
     run.create()
     write_json(run.config, studies[run.study].user_attrs["config"])
-
-
-def prepare(arguments: SearchArguments, progress: Progress) -> Prepared:
-    if arguments.oracle not in ORACLES:
-        raise InputError(f"unknown oracle {arguments.oracle!r}: expected one of {', '.join(ORACLES)}")
-    space = load_space(arguments.space)
-    pins = {**({"image_size": arguments.image_size} if arguments.image_size else {}), **arguments.pins}
-    model = SpaceModel(space, pins)
-    hyperparameters = declared(model)
-    dataset = _load(arguments)
-    counts = ", ".join(f"{len(getattr(dataset, name)):,} {name}" for name in ("train", "val", "test"))
-    progress.say(f"data {dataset.source}: {counts} faces")
-    _check_weights(arguments, hyperparameters)
-    return Prepared(
-        dataset,
-        stratified(dataset.train, arguments.search_fraction, (arguments.seed, 0)),
-        model,
-        Search(
-            model=model,
-            hyperparameters=hyperparameters,
-            recipes=[recipe_values(hyperparameters, recipe, pins) for recipe in space.recipes.values()],
-            trials=arguments.trials,
-            epochs=arguments.epochs,
-            seed=arguments.seed,
-            pruner=arguments.pruner,
-        ),
-    )
-
-
-def _check_weights(arguments: SearchArguments, hyperparameters: keras_tuner.HyperParameters) -> None:
-    """Raise InputError now, not in every trial, if the weights of a backbone in the space cannot be had or do not fit."""
-    for hp in hyperparameters.space:
-        if hp.name == "backbone":
-            for name in hp.values if isinstance(hp, Choice) else [hp.default]:
-                if (weights := weights_for(arguments, name)) != "none":
-                    build_model(
-                        Recipe(backbone=name, image_size=BACKBONES[name].min_image_size), weights=weights
-                    )
-
-
-def _load(arguments: SearchArguments) -> Dataset:
-    return load_dataset(arguments.data, subset=arguments.subset, dedupe=arguments.dedupe, seed=arguments.seed)
 
 
 def _forget(run: RunDirectory, url: str) -> None:
