@@ -21,7 +21,7 @@ from models.saved import load_model, save_model
 from models.training import train
 from search.checking import of_splits
 from search.config import SearchArguments
-from search.launch import weights_for
+from search.preparation import weights_for
 from search.progress import Progress
 from search.run_directory import RunDirectory, read_json, write_json
 from search.study import TrialRecord, read_study
