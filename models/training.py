@@ -99,7 +99,7 @@ def train(
         on_epoch: Told of each finished epoch, after its checkpoint is safe; also of the epochs of an earlier, interrupted
             run, so that the caller always sees the whole training.
         on_batch: Told of each finished batch, at most ten times a second.
-        replicas: GPUs that share each batch.
+        replicas: GPUs that share each batch. With several, the rows beyond the last whole batch are left out.
         say: Takes a line for the user.
         record: Takes what a report tells of the training, up to date whenever `on_epoch` is called: times, the seconds of
             build, training, validation and cache; prefix_cache, whether it was used, the reason and the seconds_saved.
@@ -108,6 +108,9 @@ def train(
         DivergedError: The loss is no longer finite.
     """
     split = train_split or dataset.train
+    if replicas > 1:
+        # A last, smaller batch can leave a replica without a row, and its mean loss is not a number then.
+        split = split.take(np.arange(len(split) - len(split) % recipe.batch_size))
     record = {} if record is None else record
     times = record.setdefault("times", {})
     clock = Times(times)

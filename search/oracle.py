@@ -221,7 +221,7 @@ class OptunaOracle(keras_tuner.Oracle):
             self.tuner_ids -= gone  # a chief does not wait for them
             return self.hand_back(trial)
         running = self._running.pop(trial.trial_id)
-        values = list(self._values.pop(trial.trial_id).values())
+        values = [value for _, value in sorted(self._values.pop(trial.trial_id).items())]
         if trial.status != TrialStatus.COMPLETED or not values:
             # A worker that was held up for longer than the grace period finds its trial ended and in other hands.
             with contextlib.suppress(optuna.exceptions.UpdateFinishedTrialError):

@@ -27,7 +27,7 @@ def test_a_node_is_lost(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
     url = f"sqlite:///{run.database}"
     cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False})
     try:
-        stays = cluster.add_node(num_cpus=3)
+        cluster.add_node(num_cpus=3)
         goes = cluster.add_node(num_cpus=2)
         # The study begins with its first trial in a process of its own.
         p.end(
@@ -54,7 +54,7 @@ def test_a_node_is_lost(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
                 return not engine.poll()
 
             p.until(over, seconds=150)
-        assert removed and stays.alive_processes
+        assert removed
         workers_of = p.assert_nothing_lost_or_repeated(run.path, url, trials=24, epochs=EPOCHS)
         pids = {pid for pids in workers_of.values() for pid in pids}
         assert len(pids) > 4, "no worker was started again"
