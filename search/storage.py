@@ -57,7 +57,7 @@ def open_storage(
     """
     # SQLite is asked to wait for other writers instead of failing at once.
     connect = {"connect_args": {"timeout": 60}} if url.startswith("sqlite") else {}
-    give_up = time.monotonic() + wait
+    began = time.monotonic()
     while True:
         try:
             return ReadingStorage(
@@ -70,14 +70,23 @@ def open_storage(
                 )
             )
         except Exception as error:
-            if isinstance(error, sqlalchemy.exc.OperationalError) and time.monotonic() < give_up:
-                time.sleep(1)
+            patience = _BIRTH_SECONDS if _is_being_made(error) else wait
+            if isinstance(error, sqlalchemy.exc.DBAPIError) and time.monotonic() - began < patience:
+                time.sleep(0.5)
                 continue
             # SQLAlchemy, the driver and alembic raise what they like; the user needs to know which database it was.
             reason = without_password(" ".join(str(error).replace(url, "the URL").split()))[:200]
             raise InputError(
                 f"storage {without_password(url)}: expected a database to connect to, found: {reason}"
             ) from error
+
+
+_BIRTH_SECONDS = 20.0
+
+
+def _is_being_made(error: Exception) -> bool:
+    """Whether another process made the tables at the same moment; Optuna looks first and makes them then."""
+    return any(sign in str(error) for sign in ("already exists", "UNIQUE constraint", "duplicate key"))
 
 
 def without_password(text: str) -> str:

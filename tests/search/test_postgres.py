@@ -31,7 +31,7 @@ def test_the_server_is_away_for_twenty_seconds(tmp_path: Path, postgres: Any) ->
     workers that could not beat are not taken for dead. The password is nowhere."""
     run = tmp_path / "outage"
     environment = {"SIMULATED_EPOCH": "0.4", "FERPLUS_STORAGE": postgres.url}
-    process = p.start(p.SIMULATED, *search(run, 24, "--workers", "3"), **environment)
+    process = p.start(p.SIMULATED, *search(run, 24, "--workers", "3", "--grace", "8s"), **environment)
     p.until(lambda: list(run.glob("workers/*.log")))
     killed = p.until(p.in_mid_trial(postgres.url, run.name, EPOCHS))
     p.sigkill(p.pid_of(killed))

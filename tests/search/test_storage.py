@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import threading
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,7 +12,7 @@ from optuna.trial import TrialState
 from ferplus_data.errors import InputError
 from search.heartbeat import hand_back_orphans, worker_name
 from search.lineage import hand_back, lineages
-from search.storage import RETRIES, open_storage, without_password
+from search.storage import RETRIES, open_storage, open_study, without_password
 
 
 def dead_process() -> str:
@@ -77,3 +79,23 @@ def test_a_trial_that_kills_its_workers_is_given_up(driver: Any) -> None:
         hand_back_orphans(study)
     ((number, last),) = lineages(study)
     assert number == 0 and last.state == TrialState.FAIL and last.user_attrs["deaths"] == RETRIES
+
+
+def test_many_that_open_a_new_database_at_once_all_get_it(tmp_path: Path) -> None:
+    for round_ in range(3):
+        gate, opened = threading.Barrier(6), []
+
+        def work(
+            url: str = f"sqlite:///{tmp_path}/{round_}.db",
+            gate: threading.Barrier = gate,
+            opened: list = opened,
+        ) -> None:
+            gate.wait()
+            opened.append(open_study(open_storage(url), "same").study_name)
+
+        threads = [threading.Thread(target=work) for _ in range(6)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert opened == ["same"] * 6
