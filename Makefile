@@ -10,7 +10,7 @@ search: $(VENV)/installed
 	$(VENV)/bin/python run_search.py search $(ARGS)
 
 test: $(VENV)/installed-dev
-	$(VENV)/bin/python -m pytest -n 2 --dist loadfile $(ARGS)
+	$(VENV)/bin/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 bench: $(VENV)/installed
 	$(VENV)/bin/python benchmarks/throughput.py $(ARGS)
