@@ -15,6 +15,9 @@ from tests.search import processes as p
 
 EPOCHS = 4
 
+# Processes are started, killed and waited for, on a machine that may be busy: what fails twice is broken.
+pytestmark = pytest.mark.flaky(reruns=1)
+
 
 def test_a_node_is_lost(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Three actors on two nodes; the node of some is removed in mid-search, Ray starts them again on the other."""
@@ -56,8 +59,10 @@ def test_a_node_is_lost(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
             p.until(over, seconds=150)
         assert removed
         workers_of = p.assert_nothing_lost_or_repeated(run.path, url, trials=24, epochs=EPOCHS)
+        # The one that was started again may have found no trial left.
+        starts = sum(log.read_text().count("trials compute in") for log in run.path.glob("workers/*.log"))
+        assert starts > 3, "no worker was started again"
         pids = {pid for pids in workers_of.values() for pid in pids}
-        assert len(pids) > 4, "no worker was started again"
         p.until(lambda: not any(map(p.is_alive, pids)), seconds=15)
     finally:
         ray.shutdown()
