@@ -83,6 +83,6 @@ def compile_model(model: keras.Model, optimizer: keras.optimizers.Optimizer) -> 
 
 
 def jit_compile() -> str | bool:
-    """What Keras's `compile` is told of XLA: its own "auto", but off for TensorFlow on CPUs, where it was slower in all that was
-    measured and takes longer to trace (docs/results.md)."""
+    """What Keras's `compile` is told of XLA: its own "auto", but off for TensorFlow on CPUs, where it was slower in most of what
+    was measured and takes longer to trace (docs/results.md)."""
     return "auto" if keras.backend.backend() != "tensorflow" or has_gpu() else False

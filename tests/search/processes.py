@@ -19,6 +19,15 @@ from search.storage import open_storage, open_study
 ROOT = Path(__file__).parents[2]
 SIMULATED = Path(__file__).with_name("simulated.py")
 REAL = ROOT / "run_search.py"
+EPOCHS = 4
+
+
+def search(run: Path, trials: int, *more: str) -> list[str]:
+    """Arguments of a search of short simulated trials in `run`."""
+    return [
+        "search", "--study", run.name, "--runs-dir", str(run.parent), "--subset", "0.05", "--pruner", "none",
+        "--trials", str(trials), "--epochs", str(EPOCHS), "--grace", "2s", *more,
+    ]  # fmt: skip
 
 
 def start(program: Path, *arguments: str, **environment: str) -> subprocess.Popen[str]:

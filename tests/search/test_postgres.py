@@ -15,18 +15,10 @@ from search.lineage import lineages
 from search.patient import StorageLost
 from search.storage import open_storage, open_study
 from tests.search import processes as p
-
-EPOCHS = 4
+from tests.search.processes import EPOCHS, search
 
 # Processes are started, killed and waited for, on a machine that may be busy: what fails twice is broken.
 pytestmark = pytest.mark.flaky(reruns=1)
-
-
-def search(run: Path, trials: int, *more: str) -> list[str]:
-    return [
-        "search", "--study", run.name, "--runs-dir", str(run.parent), "--subset", "0.05", "--pruner", "none",
-        "--trials", str(trials), "--epochs", str(EPOCHS), "--grace", "2s", *more,
-    ]  # fmt: skip
 
 
 def test_the_server_is_away_for_twenty_seconds(tmp_path: Path, postgres: Any) -> None:

@@ -9,18 +9,10 @@ from pathlib import Path
 import pytest
 
 from tests.search import processes as p
-
-EPOCHS = 4
+from tests.search.processes import EPOCHS, search
 
 # Processes are started, killed and waited for, on a machine that may be busy: what fails twice is broken.
 pytestmark = pytest.mark.flaky(reruns=1)
-
-
-def search(run: Path, trials: int, *more: str) -> list[str]:
-    return [
-        "search", "--study", run.name, "--runs-dir", str(run.parent), "--subset", "0.05", "--pruner", "none",
-        "--trials", str(trials), "--epochs", str(EPOCHS), "--grace", "2s", *more,
-    ]  # fmt: skip
 
 
 def test_killed_worker_killed_parent_and_everything_killed(tmp_path: Path) -> None:
