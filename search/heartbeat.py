@@ -32,8 +32,9 @@ def claim(study: optuna.Study, asked: optuna.Trial) -> None:
 def hand_back_orphans(study: optuna.Study) -> None:
     """Queue again the trials of workers that are gone: at once those of dead processes of this machine, and after the
     grace period those whose heartbeat has stopped."""
-    hand_back_stale(study, study._storage._get_stale_trial_ids(study._study_id))  # type: ignore[attr-defined]
+    stale = study._storage._get_stale_trial_ids(study._study_id)  # type: ignore[attr-defined]
     with held(study):
+        hand_back_stale(study, stale)
         hand_back_dead(study)
 
 

@@ -6,7 +6,7 @@ import functools
 import logging
 import random
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -201,6 +201,20 @@ class PatientStorage(RDBStorage):
                     session.add(models.TrialHeartbeatModel(trial_id=trial_id))
 
         self.repeatedly(write)
+
+    def states(self, study_id: int, trial_ids: Collection[int], after: int) -> dict[int, TrialState]:
+        """Return the states of the trials with the ids `trial_ids`, and of all with an id greater than `after`."""
+        table = models.TrialModel.__table__
+        query = sqlalchemy.select(table.c.trial_id, table.c.state).where(
+            table.c.study_id == study_id,
+            sqlalchemy.or_(table.c.trial_id > after, table.c.trial_id.in_(trial_ids)),
+        )
+
+        def read() -> dict[int, TrialState]:
+            with self.engine.connect() as connection:
+                return {trial_id: state for trial_id, state in connection.execute(query)}
+
+        return self.repeatedly(read)
 
     def _get_stale_trial_ids(self, study_id: int) -> list[int]:
         assert self.grace_period is not None

@@ -1,7 +1,7 @@
 """How often the database of a study is asked.
 
-A sampler reads all trials several times for one suggestion, and every reading asks for those that have not ended; and Optuna
-writes each suggested parameter in a transaction of its own.
+A sampler reads all trials several times for one suggestion, and every reading fetches all of those that have not ended, one for
+each worker; and Optuna writes each suggested parameter in a transaction of its own.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import Any
 import optuna
 from optuna.distributions import BaseDistribution
 from optuna.storages import _CachedStorage
+from optuna.storages._cached_storage import _StudyInfo
 from optuna.trial import FrozenTrial, TrialState
 
 from search.patient import PatientStorage
@@ -40,6 +41,28 @@ class ReadingStorage(_CachedStorage):
     def _read_trials_from_remote_storage(self, study_id: int) -> None:
         if not getattr(self.thread, "held", False):
             super()._read_trials_from_remote_storage(study_id)
+
+    def read_changes(self, study_id: int) -> list[FrozenTrial]:
+        """Return all trials, having fetched those that are new, have changed their state or lack what is written to every
+        trial at its beginning. Of the other running ones it is not known what they have reported meanwhile: whoever hands out
+        trials does not ask, and to fetch them is most of the work when there are many workers."""
+        with self._lock:
+            study = self._studies.setdefault(study_id, _StudyInfo())
+            states = self.backend.states(study_id, study.unfinished_trial_ids, study.last_finished_trial_id)
+            known = {trial._trial_id: trial for trial in study.trials.values()} if states else {}
+            wanted = {
+                trial_id for trial_id, state in states.items() if not _is_settled(known.get(trial_id), state)
+            }
+            study.unfinished_trial_ids |= states.keys()
+            fetched = self.backend._get_trials(study_id, None, wanted, max(states)) if wanted else []
+            self._add_trials_to_cache(study_id, fetched)
+            for trial in fetched:
+                if trial.state.is_finished():
+                    study.unfinished_trial_ids.discard(trial._trial_id)
+                    study.last_finished_trial_id = max(study.last_finished_trial_id, trial._trial_id)
+                else:
+                    study.unfinished_trial_ids.add(trial._trial_id)
+            return sorted(study.trials.values(), key=lambda trial: trial.number)
 
     def create_new_trial(self, study_id: int, template_trial: FrozenTrial | None = None) -> int:
         trial_id = super().create_new_trial(study_id, template_trial)
@@ -68,9 +91,17 @@ class ReadingStorage(_CachedStorage):
         self.thread.parameters.append((param_name, param_value_internal, distribution))
 
 
+def _is_settled(known: FrozenTrial | None, state: TrialState) -> bool:
+    """Whether an unfinished trial, now in `state`, is `known` with all that it has got at its beginning."""
+    if known is None or known.state != state or state.is_finished():
+        return False
+    return state == TrialState.WAITING or known.user_attrs.keys() >= {"worker", "hyperparameters"}
+
+
 @contextlib.contextmanager
 def held(study: optuna.Study) -> Iterator[None]:
-    """Read the trials now, and to this thread show them as they are now, and those it asks for itself, while the block runs."""
+    """Read the trials now (as `ReadingStorage.read_changes` does), and to this thread show them as they are now, and those it
+    asks for itself, while the block runs."""
     thread = study._storage.thread  # type: ignore[attr-defined]
     refresh(study)
     thread.held, thread.parameters, thread.created = True, [], None
@@ -89,7 +120,5 @@ def write_held(study: optuna.Study, trial_id: int, attributes: dict[str, Any]) -
 
 def refresh(study: optuna.Study) -> None:
     """Read the trials again, also while they are held."""
-    thread = study._storage.thread  # type: ignore[attr-defined]
-    was_held, thread.held = getattr(thread, "held", False), False
-    thread.trials = study._storage.get_all_trials(study._study_id, deepcopy=False)
-    thread.held = was_held
+    storage = study._storage
+    storage.thread.trials = storage.read_changes(study._study_id)  # type: ignore[attr-defined]

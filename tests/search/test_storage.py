@@ -10,8 +10,9 @@ import pytest
 from optuna.trial import TrialState
 
 from ferplus_data.errors import InputError
-from search.heartbeat import hand_back_orphans, worker_name
+from search.heartbeat import claim, hand_back_orphans, worker_name
 from search.lineage import hand_back, lineages
+from search.reading import held
 from search.storage import RETRIES, open_storage, open_study, without_password
 
 
@@ -99,3 +100,39 @@ def test_many_that_open_a_new_database_at_once_all_get_it(tmp_path: Path) -> Non
         for thread in threads:
             thread.join()
         assert opened == ["same"] * 6
+
+
+def test_who_hands_out_trials_fetches_only_what_has_changed(tmp_path: Path) -> None:
+    """Another process begins three trials and ends the second: a held study shows each as it is, and fetches it once."""
+    mine, theirs = (open_study(open_storage(f"sqlite:///{tmp_path}/study.db"), "same") for _ in range(2))
+    fetched: list[set[int]] = []
+    backend = mine._storage.backend  # type: ignore[attr-defined]
+    plain = backend._get_trials
+    backend._get_trials = lambda study, states, ids, after: (
+        fetched.append(ids) or plain(study, states, ids, after)
+    )
+
+    def seen() -> list[tuple]:
+        fetched.clear()
+        with held(mine):
+            return [(t.state, t.params, t.values) for t in mine.get_trials(deepcopy=False)]
+
+    trials = [theirs.ask() for _ in range(3)]
+    assert [state for state, *_ in seen()] == [TrialState.RUNNING] * 3
+    for trial in trials:
+        claim(theirs, trial)
+        trial.suggest_float("x", 0, 1)
+        trial.set_user_attr("hyperparameters", trial.params)
+    assert [params for _, params, _ in seen()] == [trial.params for trial in trials]
+    trials[0].report(0.1, 1)
+    assert seen()[0][0] == TrialState.RUNNING and fetched == []
+    theirs.tell(trials[1], 0.5)
+    assert [values for *_, values in seen()] == [None, [0.5], None]
+    assert fetched == [{trials[1]._trial_id}]
+    hand_back(theirs, trials[2]._trial_id)  # fails it and queues it again
+    hand_back(theirs, trials[0]._trial_id)
+    assert [state for state, *_ in seen()] == [
+        TrialState.FAIL, TrialState.COMPLETE, TrialState.FAIL, TrialState.WAITING, TrialState.WAITING
+    ]  # fmt: skip
+    backend._get_trials = plain
+    assert mine.get_trials()[0].intermediate_values == {1: 0.1}
