@@ -4,7 +4,8 @@ A dozen configurations, drawn at random from the transfer space of benchmarks/tr
 weights (the stand-in described there): on fresh augmentation, and on cached activations of `--views` augmented views. Printed is
 Spearman's rank correlation of their best validation accuracies.
 
-    python benchmarks/cache_ranking.py --data PATH [--configurations 12] [--epochs 6] [--views 2] [--subset 0.3] [--json]
+    python benchmarks/cache_ranking.py --data PATH [--configurations 12] [--epochs 6] [--views 4] [--subset 0.1]
+                                       [--standin FILE] [--json]
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ prepare_device()
 import keras_tuner  # noqa: E402
 import numpy as np  # noqa: E402
 from scipy.stats import spearmanr  # noqa: E402
-from transfer import pretrain, transfer  # noqa: E402
+from transfer import halves, pretrain, transfer  # noqa: E402
 
 from ferplus_data.dataset import load_dataset, stratified  # noqa: E402
 from models.activations import Caching  # noqa: E402
@@ -53,9 +54,10 @@ def main() -> None:
     parser.add_argument("--data", default="demo", help="FER+ or 'demo'")
     parser.add_argument("--configurations", type=int, default=12)
     parser.add_argument("--epochs", type=int, default=6)
-    parser.add_argument("--views", type=int, default=2)
+    parser.add_argument("--views", type=int, default=4)
     parser.add_argument("--subset", type=float, default=0.1, help="stratified part of the other half")
-    parser.add_argument("--standin-epochs", type=int, default=1)
+    parser.add_argument("--standin", type=Path, help="where its weights are, or go if there are none yet")
+    parser.add_argument("--standin-epochs", type=int, default=4)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
@@ -63,8 +65,9 @@ def main() -> None:
     pairs = []
     with tempfile.TemporaryDirectory() as directory:
         folder = Path(directory)
-        weights = folder / "standin.weights.h5"
-        split = stratified(pretrain(dataset, weights, arguments.standin_epochs), arguments.subset, (0, 0))
+        weights = arguments.standin or folder / "standin.weights.h5"
+        pretrain(dataset, weights, arguments.standin_epochs)
+        split = stratified(halves(dataset)[1], arguments.subset, (0, 0))
         networks = Networks()
         caching = Caching(PrefixCache(folder / "cache"), views=arguments.views)
         for number, recipe in enumerate(draw(arguments.configurations, arguments.seed)):

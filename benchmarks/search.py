@@ -4,16 +4,18 @@
            defaults, fed image by image; no pruning, no cache
     ours   this project's search with its defaults: TPE after the space's known recipes, successive halving, prefix
            cache, compiled networks kept between trials
+    blind  ours without the known recipes, if the space has any: what is left without what is known beforehand
 
 in two settings: `scratch`, the small space from random weights, and `transfer`, ResNet50 that starts from a weights file.
 Without --weights the file is a stand-in: the network, trained once on one half of the training split; the search then runs on
 the other half.
 
-    python benchmarks/search.py [--data PATH] [--settings scratch transfer] [--trials N] [--epochs N] [--subset F] [--json]
+    python benchmarks/search.py [--data PATH] [--settings scratch transfer] [--seeds 0 1 2] [--trials N] [--epochs N]
+                                [--subset F] [--standin FILE] [--json]
 
 Each side runs in a process of its own, one after the other; its clock starts when its libraries are loaded. Printed are trials an
-hour, the seconds to the plain search's best validation accuracy and the best validation accuracy of each. The test split is not
-read.
+hour, the seconds to the plain search's best validation accuracy and the best validation accuracy of each, for every seed of the
+searches. The test split is not read.
 """
 
 from __future__ import annotations
@@ -25,6 +27,8 @@ import subprocess
 import sys
 import tempfile
 import time
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -66,17 +70,19 @@ def write_pair(folder: Path, train: Split, val: Split) -> None:
 
 def prepare(setting: str, folder: Path, arguments: argparse.Namespace) -> tuple[Path, str]:
     """Write the data of a setting; return where, and the weights that trials start from."""
-    from transfer import pretrain
+    from transfer import halves, pretrain
 
     from ferplus_data.dataset import load_dataset, stratified
 
     dataset = load_dataset(arguments.data)
     train = dataset.train
     weights = "none"
-    if setting == "transfer":
-        weights = arguments.weights or str(folder / "standin.weights.h5")
-        if not arguments.weights:
-            train = pretrain(dataset, Path(weights), arguments.standin_epochs)
+    if setting == "transfer" and arguments.weights:
+        weights = arguments.weights
+    elif setting == "transfer":
+        weights = str((arguments.standin or folder / "standin.weights.h5").resolve())
+        pretrain(dataset, Path(weights), arguments.standin_epochs)
+        train = halves(dataset)[1]
     write_pair(
         folder / setting,
         stratified(train, arguments.subset, (0, 0)),
@@ -180,9 +186,17 @@ def plain(
 
 
 def ours(
-    data: str, setting: str, weights: str, trials: int, epochs: int, seed: int, directory: str
+    data: str,
+    setting: str,
+    weights: str,
+    trials: int,
+    epochs: int,
+    seed: int,
+    directory: str,
+    *,
+    blind: bool = False,
 ) -> list[Any]:
-    """This project's search, without the retraining; returns the same."""
+    """This project's search, without the retraining; `blind` leaves the known recipes out. Returns the same."""
     from rich.console import Console
 
     from search import launch
@@ -224,10 +238,12 @@ def ours(
         subset=1.0,
         dedupe=False,
     )
-    run = RunDirectory.of(Path(directory), "ours")
+    run = RunDirectory.of(Path(directory), "blind" if blind else "ours")
     run.create()
     with Noting(Console(stderr=True)) as progress:
         prepared = prepare_search(arguments, progress)
+        if blind:
+            prepared = replace(prepared, search=replace(prepared.search, recipes=[]))
         write_config(run, arguments, prepared.dataset, prepared.space)
         clock = Clock(None, retrain_epochs=0, retrain_rows=0)
         launch.run_trials(arguments, prepared, run, storage_url(run, None), clock, progress)
@@ -241,25 +257,25 @@ def side(name: str, *arguments: str) -> list[Any]:
     return json.loads(finished.stdout.splitlines()[-1])
 
 
-def compare(setting: str, plain_events: list[Any], our_events: list[Any], trials: int) -> dict[str, Any]:
-    target = max(event[3] for event in plain_events)
-    to_target = {
-        name: next((event[0] for event in events if event[3] >= target), None)
-        for name, events in (("plain", plain_events), ("ours", our_events))
+def compare(setting: str, seed: int, trials: int, events: dict[str, list[Any]]) -> dict[str, Any]:
+    """Return the figures of one seed from the `events` of each side."""
+    best = max(event[3] for event in events["plain"])
+    reached = {
+        name: next((event[0] for event in of_side if event[3] >= best), None)
+        for name, of_side in events.items()
     }
-    ours_seconds = to_target["ours"]
     return {
         "setting": setting,
-        "best_plain": target,
-        "best_ours": max(event[3] for event in our_events),
-        "seconds_to_best_plain": to_target,
-        "times_fewer_seconds": to_target["plain"] / ours_seconds if ours_seconds else None,  # type: ignore[operator]
-        "seconds": {"plain": plain_events[-1][0], "ours": our_events[-1][0]},
-        "trials_an_hour": {
-            name: trials * 3600 / events[-1][0]
-            for name, events in (("plain", plain_events), ("ours", our_events))
+        "seed": seed,
+        "best": {name: max(event[3] for event in of_side) for name, of_side in events.items()},
+        "seconds_to_best_plain": reached,
+        "times_fewer_seconds": {
+            name: reached["plain"] / seconds if seconds else None  # type: ignore[operator]
+            for name, seconds in reached.items()
         },
-        "events": {"plain": plain_events, "ours": our_events},
+        "seconds": {name: of_side[-1][0] for name, of_side in events.items()},
+        "trials_an_hour": {name: trials * 3600 / of_side[-1][0] for name, of_side in events.items()},
+        "events": events,
     }
 
 
@@ -276,9 +292,10 @@ def main() -> None:
         type=float,
         help="stratified part of train and validation; default: 0.15, or 0.08 in the transfer setting",
     )
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0])
     parser.add_argument("--weights", help="of the transfer setting, in place of the stand-in")
-    parser.add_argument("--standin-epochs", type=int, default=1)
+    parser.add_argument("--standin", type=Path, help="where its weights are, or go if there are none yet")
+    parser.add_argument("--standin-epochs", type=int, default=4)
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--side", nargs=8, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
@@ -287,7 +304,7 @@ def main() -> None:
     prepare_device()
     if arguments.side:
         name, data, setting, weights, trials, epochs, seed, directory = arguments.side
-        run = {"plain": plain, "ours": ours}[name]
+        run = {"plain": plain, "ours": ours, "blind": partial(ours, blind=True)}[name]
         print(json.dumps(run(data, setting, weights, int(trials), int(epochs), int(seed), directory)))
         return
     results = []
@@ -296,32 +313,31 @@ def main() -> None:
     }
     for setting in arguments.settings:
         vars(arguments).update({**DEFAULTS[setting], **given})
-        with tempfile.TemporaryDirectory() as folder:
-            data, weights = prepare(setting, Path(folder), arguments)
-            options = [
-                str(data),
-                setting,
-                weights,
-                *map(str, (arguments.trials, arguments.epochs, arguments.seed)),
-                folder,
-            ]
-            results.append(
-                compare(setting, side("plain", *options), side("ours", *options), arguments.trials)
-            )
+        sides = ["plain", "ours", *(["blind"] if setting == "scratch" else [])]
+        for seed in arguments.seeds:
+            with tempfile.TemporaryDirectory() as folder:
+                data, weights = prepare(setting, Path(folder), arguments)
+                options = [str(data), setting, weights, *map(str, (arguments.trials, arguments.epochs, seed))]
+                events = {name: side(name, *options, folder) for name in sides}
+            results.append(compare(setting, seed, arguments.trials, events))
+            if not arguments.json:
+                show(results[-1])
     if arguments.json:
         print(json.dumps(results, indent=2))
-        return
-    for r in results:
-        fewer = r["times_fewer_seconds"]
+
+
+def show(result: dict[str, Any]) -> None:
+    """Print a line for each side."""
+    print(f"{result['setting']}, seed {result['seed']}:", flush=True)
+    for name, best in result["best"].items():
+        fewer = result["times_fewer_seconds"][name]
+        reached = (
+            f"{result['seconds_to_best_plain'][name]:.0f} s, {fewer:.1f} times fewer" if fewer else "never"
+        )
         print(
-            f"{r['setting']}: best validation accuracy plain {r['best_plain']:.4f}, ours {r['best_ours']:.4f}; trials an hour "
-            f"{r['trials_an_hour']['plain']:.0f} and {r['trials_an_hour']['ours']:.0f}; seconds to the plain best "
-            f"{r['seconds_to_best_plain']['plain']:.0f} and "
-            + (
-                f"{r['seconds_to_best_plain']['ours']:.0f}, {fewer:.1f} times fewer"
-                if fewer
-                else "not reached"
-            )
+            f"  {name:6} best validation accuracy {best:.4f}, {result['trials_an_hour'][name]:5.0f} trials an hour, "
+            f"plain best reached after {reached}",
+            flush=True,
         )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -30,15 +31,22 @@ def transfer(hp: HyperParameters) -> None:
     hp.Choice("augmentation", ["light", "seed"])
 
 
-def pretrain(dataset: Dataset, path: Path, epochs: int) -> Split:
-    """Train the backbone on one half of the training split, write its weights to `path` and return the other half."""
+def halves(dataset: Dataset) -> tuple[Split, Split]:
+    """Return the half of the training split that the stand-in is trained on, and the other one."""
     import numpy as np
 
+    first = np.random.default_rng(0).permutation(len(dataset.train)) % 2 == 0
+    return dataset.train.take(first), dataset.train.take(~first)
+
+
+def pretrain(dataset: Dataset, path: Path, epochs: int) -> None:
+    """Train the backbone on the first half of the training split and write its weights to `path`, unless they are there."""
     from models.recipe import Recipe
     from models.training import train
     from spaces.small import RECIPES
 
-    half = np.random.default_rng(0).permutation(len(dataset.train)) % 2 == 0
+    if path.exists():
+        return
     recipe = Recipe.from_hyperparameters(
         {**RECIPES["small-soft"], "backbone": BACKBONE, "image_size": IMAGE_SIZE, "learning_rate": 1e-3}
     )
@@ -47,7 +55,8 @@ def pretrain(dataset: Dataset, path: Path, epochs: int) -> Split:
         dataset,
         directory=path.with_suffix(".training"),
         epochs=epochs,
-        train_split=dataset.train.take(half),
+        train_split=halves(dataset)[0],
+        say=lambda line: print(line, file=sys.stderr),
     )
+    print(f"stand-in: validation accuracy {training.best.val_accuracy:.4f}", file=sys.stderr)
     training.model.save_weights(path)
-    return dataset.train.take(~half)
