@@ -6,9 +6,9 @@
 
     python benchmarks/throughput.py [--image-size 96] [--backbones resnet50 senet50] [--seconds 2] [--rounds 7] [--json]
 
-The three take turns, `--rounds` times, and a ratio is the median of those of the rounds: the machine's speed drifts from minute to
-minute, and less within one round. It also prints what it takes to make the cache, how fast augmented batches come from the store, and how near `fit`
-comes to the step rate on one batch that stays in memory.
+The three take turns, `--rounds` times, and a ratio is the median of those of the rounds: the machine's speed drifts from minute
+to minute, and less within one round. It also prints what it takes to make the cache, how fast augmented batches come from the
+store, and how near `fit` comes to the step rate on one batch that stays in memory.
 """
 
 from __future__ import annotations
