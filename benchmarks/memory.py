@@ -1,7 +1,10 @@
-"""How much memory a process keeps between trials: its resident size before and after `--trainings` short trainings, in turn of
-four kinds that need compiled networks of their own, more than are kept.
+"""How much memory a worker takes.
 
-    python benchmarks/memory.py [--trainings 100] [--json]
+growth  its resident size before and after `--trainings` short trainings, in turn of kinds that need compiled networks of their
+        own, one more than are kept
+peak    the most that a search of one trial, retraining and report take with all of `--data` and the small backbone
+
+    python benchmarks/memory.py [--data PATH] [--trainings 100] [--json]
 """
 
 from __future__ import annotations
@@ -9,6 +12,8 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import resource
+import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -30,13 +35,25 @@ def resident() -> float:
     return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 1e6
 
 
+def peak(data: str) -> float:
+    """MB, at the most, of a process that searches with one epoch and one trial."""
+    with tempfile.TemporaryDirectory() as folder:
+        program = [sys.executable, str(Path(__file__).resolve().parents[1] / "run_search.py"), "search"]
+        options = ["--data", data, "--runs-dir", folder, "--space", "small", "--set", "backbone=small"]
+        short = ["--trials", "1", "--epochs", "1", "--retrain-epochs", "1"]
+        subprocess.run([*program, *options, *short], check=True, stdout=subprocess.DEVNULL)
+    return resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1000
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
+    parser.add_argument("--data", default="demo", help="FER+ or 'demo'")
     parser.add_argument("--trainings", type=int, default=100)
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
+    highest = peak(arguments.data)
     dataset = load_dataset("demo", subset=0.05)
     networks = Networks()
     # One kind more than is kept, so that in every turn one is compiled and one is let go.
@@ -57,12 +74,13 @@ def main() -> None:
         "trainings": arguments.trainings,
         "resident_MB": [begin, sizes[-1]],
         "growth_MB": sizes[-1] - begin,
+        "peak_MB": highest,
     }
-    print(
-        json.dumps(result)
-        if arguments.json
-        else f"{arguments.trainings} trainings: {begin:.0f} MB to {sizes[-1]:.0f} MB"
-    )
+    if arguments.json:
+        print(json.dumps(result))
+        return
+    print(f"{arguments.trainings} trainings: {begin:.0f} MB to {sizes[-1]:.0f} MB")
+    print(f"a search of all data: {highest:.0f} MB at the most")
 
 
 if __name__ == "__main__":
