@@ -7,7 +7,6 @@ from keras import layers
 
 from ferplus_data.labels import EMOTIONS
 from models.backbones import BACKBONES, Backbone
-from models.device import has_gpu
 from models.freezing import freeze
 from models.precision import dtype_policy
 from models.recipe import Recipe
@@ -73,16 +72,10 @@ def _graph(recipe: Recipe, backbone: Backbone, dropout: type[layers.Dropout]) ->
 
 def compile_model(model: keras.Model, optimizer: keras.optimizers.Optimizer) -> None:
     """Compile `model` for training. The loss is plain cross-entropy: label smoothing and class weights are in the targets and
-    sample weights of the training batches, so that the validation loss means the same in every trial."""
+    sample weights of the training batches, so that the validation loss means the same in every trial. XLA is left to Keras,
+    which uses it on GPUs and, under TensorFlow, not on CPUs."""
     model.compile(
         optimizer=optimizer,
         loss="categorical_crossentropy",
         metrics=["accuracy"],
-        jit_compile=jit_compile(),
     )
-
-
-def jit_compile() -> str | bool:
-    """What Keras's `compile` is told of XLA: its own "auto", but off for TensorFlow on CPUs, where it was slower in most of what
-    was measured and takes longer to trace (docs/results.md)."""
-    return "auto" if keras.backend.backend() != "tensorflow" or has_gpu() else False

@@ -12,7 +12,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from models.build import build_model, compile_model, jit_compile
+from models.build import build_model, compile_model
 from models.device import has_gpu
 from models.optimizers import ADJUSTABLE, make_optimizer
 from models.prefix import cut_position, fingerprints, split_model
@@ -59,7 +59,6 @@ class Network:
         compile_model(self.model, self._optimizer)
         if self._cut is not None:
             self.prefix, self.suffix = split_model(self.model, self._cut)
-            self.prefix.compile(jit_compile=jit_compile())
             # model.optimizer: compile may have wrapped it to scale the loss
             compile_model(self.suffix, self.model.optimizer)
         self.optimizer = self.model.optimizer
@@ -105,8 +104,7 @@ class Network:
             return self.prefix
         if position not in self._parts:
             layers = self.model.layers
-            self._parts[position] = part = keras.Model(layers[position].output, layers[self._cut].output)
-            part.compile(jit_compile=jit_compile())
+            self._parts[position] = keras.Model(layers[position].output, layers[self._cut].output)
         return self._parts[position]
 
 
