@@ -1,5 +1,5 @@
-"""Training steps a second of the small backbones on a CPU under the settings that models/device.py and models/build.py choose
-between: oneDNN, XLA, and whether freed memory is kept.
+"""Training steps a second of the small backbones on a CPU under the settings that models/device.py chooses between (oneDNN,
+whether freed memory is kept), and with XLA, which Keras keeps off there.
 
     python benchmarks/cpu_settings.py [--backbones small small_se] [--batches 40] [--rounds 3] [--json]
 
