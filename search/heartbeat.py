@@ -16,6 +16,8 @@ from optuna.trial import TrialState
 from search.lineage import hand_back_stale
 from search.reading import held
 
+MANY = 32
+"""Running trials for each of which Heartbeat lets one more of its beats pass before it looks for dead workers again."""
 _TOKEN = secrets.token_hex(4)  # a container that starts again may have the same host name and process id
 
 
@@ -29,20 +31,22 @@ def claim(study: optuna.Study, asked: optuna.Trial) -> None:
     study._storage.backend.write_trial(asked._trial_id, {"worker": worker_name()}, beat=True)  # type: ignore[attr-defined]
 
 
-def hand_back_orphans(study: optuna.Study) -> None:
+def hand_back_orphans(study: optuna.Study) -> int:
     """Queue again the trials of workers that are gone: at once those of dead processes of this machine, and after the
-    grace period those whose heartbeat has stopped."""
+    grace period those whose heartbeat has stopped. Return how many run."""
     stale = study._storage._get_stale_trial_ids(study._study_id)  # type: ignore[attr-defined]
     with held(study):
         hand_back_stale(study, stale)
-        hand_back_dead(study)
+        return hand_back_dead(study)
 
 
-def hand_back_dead(study: optuna.Study) -> None:
-    """Queue again, in a study that is held, the trials of dead processes of this machine, and what a dying one left failed."""
+def hand_back_dead(study: optuna.Study) -> int:
+    """Queue again, in a study that is held, the trials of dead processes of this machine, and what a dying one left failed.
+    Return how many of the others run."""
     running = study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
     dead = [trial._trial_id for trial in running if _is_dead(trial.user_attrs.get("worker"))]
     hand_back_stale(study, dead)
+    return len(running) - len(dead)
 
 
 def _is_dead(worker: str | None) -> bool:
@@ -94,13 +98,17 @@ class Heartbeat:
 
     def _beat(self) -> None:
         storage = self._study._storage
+        pass_over = 0
         while not self._stop.wait(self._interval):
             try:
                 for trial_id in self._running():
                     storage.record_heartbeat(trial_id)  # type: ignore[attr-defined]
                     if storage.get_trial(trial_id).state == TrialState.FAIL and trial_id in self._running():
                         self._lost(trial_id)
-                hand_back_orphans(self._study)
+                # Each looks at all: where there are many, the less often.
+                if pass_over == 0:
+                    pass_over = 1 + hand_back_orphans(self._study) // MANY
+                pass_over -= 1
             except Exception as error:
                 # The trial goes on: a missed beat matters only if the storage stays away, and then reporting will say so.
                 logging.getLogger(__name__).warning("heartbeat not recorded: %s", error)

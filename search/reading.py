@@ -17,15 +17,15 @@ from optuna.storages import _CachedStorage
 from optuna.storages._cached_storage import _StudyInfo
 from optuna.trial import FrozenTrial, TrialState
 
-from search.patient import PatientStorage
+from search.patience import Patience
 
 
 class ReadingStorage(_CachedStorage):
-    """Optuna's cache of ended trials over a `PatientStorage`. A thread can hold it as it is for a while (`held`), and then the
-    parameters of a new trial are written together (`write_held`)."""
+    """Optuna's cache of ended trials over a storage with patience. A thread can hold it as it is for a while (`held`), and then
+    the parameters of a new trial are written together (`write_held`)."""
 
-    def __init__(self, backend: PatientStorage) -> None:
-        super().__init__(backend)
+    def __init__(self, backend: Patience) -> None:
+        super().__init__(backend)  # type: ignore[arg-type]
         self.backend = backend
         self.thread = threading.local()
         self.settled: dict[int, Any] = {}
@@ -54,7 +54,7 @@ class ReadingStorage(_CachedStorage):
                 trial_id for trial_id, state in states.items() if not _is_settled(known.get(trial_id), state)
             }
             study.unfinished_trial_ids |= states.keys()
-            fetched = self.backend._get_trials(study_id, None, wanted, max(states)) if wanted else []
+            fetched = self._backend._get_trials(study_id, None, wanted, max(states)) if wanted else []
             self._add_trials_to_cache(study_id, fetched)
             for trial in fetched:
                 if trial.state.is_finished():

@@ -18,11 +18,14 @@ import logging
 import re
 import time
 import warnings
+from collections.abc import Callable
+from typing import Any
 
 import optuna
 import sqlalchemy
 
 from ferplus_data.errors import InputError
+from search.patience import Patience
 from search.patient import PatientStorage
 from search.reading import ReadingStorage
 from search.run_directory import RunDirectory
@@ -44,10 +47,10 @@ def storage_url(run: RunDirectory, url: str | None) -> str:
 def open_storage(
     url: str, *, grace: float = GRACE_SECONDS, retries: int = RETRIES, wait: float = 0
 ) -> ReadingStorage:
-    """Connect to the database at the SQLAlchemy `url`.
+    """Connect to the database at `url`.
 
     Args:
-        url: sqlite:///FILE, postgresql+psycopg://..., as SQLAlchemy takes them.
+        url: sqlite:///FILE, postgresql+psycopg://..., as SQLAlchemy takes them, or grpc://HOST:PORT of Optuna's proxy.
         grace: Seconds without a heartbeat after which a running trial's worker is taken for dead.
         retries: How many deaths of its workers a trial survives.
         wait: Seconds to go on trying while nothing answers there.
@@ -55,23 +58,17 @@ def open_storage(
     Raises:
         InputError: No such database; the message does not repeat the URL's password.
     """
-    # SQLite is asked to wait for other writers instead of failing at once.
-    connect = {"connect_args": {"timeout": 60}} if url.startswith("sqlite") else {}
+    make = _BY_SCHEME.get(url.partition("://")[0], PatientStorage)
     began = time.monotonic()
     while True:
         try:
-            return ReadingStorage(
-                PatientStorage(
-                    url,
-                    shown_url=without_password(url),
-                    grace=grace,
-                    retries=retries,
-                    engine_kwargs=connect,
-                )
-            )
+            return ReadingStorage(make(url, shown_url=without_password(url), grace=grace, retries=retries))
+        except InputError:
+            raise
         except Exception as error:
             patience = _BIRTH_SECONDS if _is_being_made(error) else wait
-            if isinstance(error, sqlalchemy.exc.DBAPIError) and time.monotonic() - began < patience:
+            not_yet = isinstance(error, (sqlalchemy.exc.DBAPIError, ConnectionError))
+            if not_yet and time.monotonic() - began < patience:
                 time.sleep(0.5)
                 continue
             # SQLAlchemy, the driver and alembic raise what they like; the user needs to know which database it was.
@@ -81,6 +78,22 @@ def open_storage(
             ) from error
 
 
+def _proxy(url: str, **options: Any) -> Patience:
+    try:
+        from search.proxy import ProxyStorage
+    except (
+        ImportError,
+        RuntimeError,
+    ) as error:  # the latter is said by Optuna's generated code of older ones
+        raise InputError(
+            f"storage {url}: expected the packages grpcio and protobuf, found: {' '.join(str(error).split())}; install them "
+            "with: pip install -r requirements.txt"
+        ) from error
+    return ProxyStorage(url, **options)
+
+
+_BY_SCHEME: dict[str, Callable[..., Patience]] = {"grpc": _proxy}
+"""What is not a database itself, by its URL's scheme."""
 _BIRTH_SECONDS = 20.0
 
 

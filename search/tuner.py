@@ -21,7 +21,7 @@ from search import preemption
 from search.artifacts import Artifacts
 from search.clock import Clock
 from search.oracle import OBJECTIVE, OptunaOracle
-from search.patient import StorageLost
+from search.patience import StorageLost
 from search.progress import Progress
 from search.run_directory import RunDirectory, write_text
 from search.space import SpaceModel

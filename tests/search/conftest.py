@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import socket
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -122,6 +126,38 @@ class Server:
     def start(self) -> None:
         self._server = self._start()
         self._server.start()
+
+
+class Proxy:
+    """Optuna's gRPC proxy server over the database at `url`, as a process that can be killed and started again."""
+
+    def __init__(self, url: str) -> None:
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self._port = free.getsockname()[1]
+        self.url = f"grpc://127.0.0.1:{self._port}"
+        self._database = url
+        self.start()
+
+    def start(self) -> None:
+        serve = "import os, optuna; optuna.storages.run_grpc_proxy_server("
+        storage = 'optuna.storages.get_storage(os.environ["DATABASE"])'
+        program = f'{serve}{storage}, host="127.0.0.1", port={self._port})'
+        self._process = subprocess.Popen(
+            [sys.executable, "-W", "ignore", "-c", program], env={**os.environ, "DATABASE": self._database}
+        )
+        open_storage(self.url, wait=60)
+
+    def kill(self) -> None:
+        self._process.kill()
+        self._process.wait()
+
+
+@pytest.fixture(scope="module")
+def proxy(postgres: Server) -> Iterator[Proxy]:
+    server = Proxy(postgres.url)
+    yield server
+    server.kill()
 
 
 @pytest.fixture(scope="module")

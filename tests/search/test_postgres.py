@@ -7,12 +7,14 @@ import time
 from pathlib import Path
 from typing import Any
 
+import grpc
 import optuna
 import pytest
+import sqlalchemy
 from optuna.trial import TrialState
 
 from search.lineage import lineages
-from search.patient import StorageLost
+from search.patience import StorageLost
 from search.storage import open_storage, open_study
 from tests.search import processes as p
 from tests.search.processes import EPOCHS, search
@@ -86,12 +88,28 @@ def test_a_server_that_stays_away_is_named_and_the_study_goes_on_later(postgres:
     assert study.trials[0].intermediate_values == {1: 0.5, 2: 0.6}
 
 
-def test_calls_that_took_effect_before_their_connection_broke_are_not_done_twice(postgres: Any) -> None:
-    """Each call is made, its connection then breaks, and it is made again."""
-    storage = open_storage(postgres.url, grace=1)
-    study = open_study(storage, "twice")
+def connection_of_a_database() -> Exception:
     broken = optuna.exceptions.StorageInternalError()
-    broken.__cause__ = __import__("sqlalchemy").exc.OperationalError("statement", {}, Exception("gone"))
+    broken.__cause__ = sqlalchemy.exc.OperationalError("statement", {}, Exception("gone"))
+    return broken
+
+
+def connection_of_a_proxy() -> Exception:
+    broken: Any = grpc.RpcError()
+    broken.code = lambda: grpc.StatusCode.UNAVAILABLE
+    return broken
+
+
+@pytest.mark.parametrize(
+    ("server", "breaking_of"), [("postgres", connection_of_a_database), ("proxy", connection_of_a_proxy)]
+)
+def test_calls_that_took_effect_before_their_connection_broke_are_not_done_twice(
+    server: str, breaking_of: Any, request: pytest.FixtureRequest
+) -> None:
+    """Each call is made, its connection then breaks, and it is made again."""
+    storage = open_storage(request.getfixturevalue(server).url, grace=1)
+    study = open_study(storage, f"twice-{server}")
+    broken = breaking_of()
     plain = storage.backend.repeatedly
 
     def twice(call: Any, on_repetition: Any = None) -> Any:
@@ -112,7 +130,10 @@ def test_calls_that_took_effect_before_their_connection_broke_are_not_done_twice
     asked.set_user_attr("hyperparameters", {"x": asked.params["x"]})
     asked.report(0.7, 1)
     assert storage.set_trial_state_values(asked._trial_id, TrialState.COMPLETE, [0.7])
+    other = open_study(storage, f"deleted-{server}")
+    optuna.delete_study(study_name=other.study_name, storage=storage)
     storage.backend.repeatedly = plain  # type: ignore[method-assign]
+    assert other.study_name not in optuna.get_all_study_names(storage)
     # Asking twice has left a running trial without a worker; it is found and given to someone else.
     from search.heartbeat import hand_back_orphans
 
