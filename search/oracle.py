@@ -131,7 +131,8 @@ class OptunaOracle(keras_tuner.Oracle):
                 write_held(self.study, asked._trial_id, {"hyperparameters": values})
             refusal = self._refusal(asked, number, values)
             if refusal is None:
-                trial_id = f"{number:04d}"
+                # No two continuations have the same, so that a chief knows which of its workers speaks of one.
+                trial_id = f"{number:04d}" if number == asked.number else f"{number:04d}.{asked.number}"
                 self._running[trial_id] = asked
                 self._values[trial_id] = dict(frozen.intermediate_values)
                 return trial_id, dict(values)
@@ -214,12 +215,7 @@ class OptunaOracle(keras_tuner.Oracle):
 
     @keras_tuner.synchronized
     def end_trial(self, trial: Trial) -> None:
-        """Record how the trial ended: its best epoch's value, that it was pruned, or why it failed. One that ends with status
-        STOPPED has been given up by its worker, and is to be continued."""
-        if trial.status == TrialStatus.STOPPED:
-            gone = {t for t, one in self.ongoing_trials.items() if one.trial_id == trial.trial_id}
-            self.tuner_ids -= gone  # a chief does not wait for them
-            return self.hand_back(trial)
+        """Record how the trial ended: its best epoch's value, that it was pruned, or why it failed."""
         running = self._running.pop(trial.trial_id)
         values = [value for _, value in sorted(self._values.pop(trial.trial_id).items())]
         if trial.status != TrialStatus.COMPLETED or not values:
@@ -244,7 +240,7 @@ class OptunaOracle(keras_tuner.Oracle):
 
     def number(self, trial_id: str) -> int:
         """The number, to the user, of a running trial."""
-        return int(trial_id)
+        return number_in(trial_id)
 
     def hand_back(self, trial: Trial) -> None:
         """Give up a running trial so that it is continued later, here or elsewhere."""
@@ -313,6 +309,11 @@ class _Drawing(keras_tuner.HyperParameters):
         if self.is_active(hyperparameter):
             self.values[hyperparameter.name] = self._draw(hyperparameter)
         return super()._register(hyperparameter, overwrite)
+
+
+def number_in(trial_id: str) -> int:
+    """The number, to the user, in Keras Tuner's id of a trial."""
+    return int(trial_id.partition(".")[0])
 
 
 def reason_of(traceback_text: str) -> str:

@@ -12,6 +12,7 @@ from typing import Any
 
 import keras_tuner
 import optuna
+from keras_tuner.src.distribute import utils as dist_utils
 
 from ferplus_data.errors import InputError
 from search.mirrored import mirrored
@@ -45,7 +46,10 @@ def _optuna(search: Search, attach: Attach, *, sampler: str, pruner: str | None 
         sampler=SAMPLERS[sampler](search.seed + 1009 * done),
         pruner=PRUNERS[pruner or search.pruner](search.epochs),
     )
-    return OptunaOracle(
+    kind = OptunaOracle
+    if dist_utils.is_chief_oracle():
+        from search.chief import ChiefOracle as kind  # gRPC, which nobody else needs
+    return kind(
         study,
         max_trials=search.trials,
         epochs=search.epochs,

@@ -83,7 +83,10 @@ class FERPlusTuner(BaseTuner):
     ) -> None:
         super().__init__(oracle, model, directory=run.path, project_name="keras_tuner")
         self._replicas, self._artifacts = replicas, artifacts
-        self._trial: Trial | None = None
+        if not self._has_study():
+            from search.chief import ChiefClient
+
+            self.oracle = ChiefClient(oracle)
         self._idle = False
         self._dataset, self._train_split, self._run = dataset, train_split, run
         self._epochs, self._weights_for, self._seed = epochs, weights_for, seed
@@ -119,12 +122,9 @@ class FERPlusTuner(BaseTuner):
     def _hand_back(self) -> None:
         if self._has_study():
             self.oracle.study._storage.backend.patience = _HURRIED_SECONDS
-            with contextlib.suppress(StorageLost):
-                for trial in list(self.oracle.ongoing_trials.values()):
-                    self.oracle.hand_back(trial)
-        elif self._trial is not None:  # through Keras Tuner's chief
-            self._trial.status = TrialStatus.STOPPED
-            self.oracle.end_trial(self._trial)
+        with contextlib.suppress(StorageLost):
+            for trial in list(self.oracle.ongoing_trials.values()):
+                self.oracle.hand_back(trial)
 
     def on_search_begin(self) -> None:
         self.save()  # so that Keras Tuner's own oracles find, after an interruption in the first trial, what they had begun
@@ -143,22 +143,16 @@ class FERPlusTuner(BaseTuner):
 
     def on_trial_begin(self, trial: Trial) -> None:
         self._waited = time.monotonic() - self._asked
-        self._idle, self._trial = False, trial
-        self._progress.trial_begins(self._number(trial), trial.hyperparameters.values)
-
-    def _number(self, trial: Trial) -> int:
-        # The client of a chief has no study to ask.
-        return self.oracle.number(trial.trial_id) if self._has_study() else int(trial.trial_id)
+        self._idle = False
+        self._progress.trial_begins(self.oracle.number(trial.trial_id), trial.hyperparameters.values)
 
     def _has_study(self) -> bool:
+        """Not so as a worker of Keras Tuner's chief."""
         return isinstance(self.oracle, keras_tuner.Oracle)
-
-    def _is_lost(self, trial: Trial) -> bool:
-        return self._has_study() and self.oracle.is_lost(trial.trial_id)
 
     def run_trial(self, trial: Trial, *fit_args: Any, **fit_kwargs: Any) -> None:
         """Train one configuration. Every epoch is reported as it ends, so nothing is returned."""
-        number = self._number(trial)
+        number = self.oracle.number(trial.trial_id)
         values = {k: v for k, v in trial.hyperparameters.values.items() if not k.startswith("tuner/")}
         epochs = trial.hyperparameters.values.get("tuner/epochs", self._epochs)
         record: dict[str, Any] = {"times": {"oracle": self._waited}}
@@ -168,7 +162,7 @@ class FERPlusTuner(BaseTuner):
 
         def on_batch(epoch: int, batch: int, batches: int) -> None:
             preemption.check()
-            if self._is_lost(trial):
+            if self.oracle.is_lost(trial.trial_id):
                 raise _TrialLost
             self._progress.batch_ends(epoch, epochs, batch, batches)
 
@@ -178,8 +172,7 @@ class FERPlusTuner(BaseTuner):
             self._progress.epoch_ends(epoch, epochs)
             self._clock.epoch_took(epoch.epoch, epoch.seconds, len(self._train_split))
             began = time.monotonic()
-            if self._has_study():
-                self.oracle.record(trial.trial_id, record)
+            self.oracle.record(trial.trial_id, record)
             updated = self.oracle.update_trial(
                 trial.trial_id, {OBJECTIVE: epoch.val_accuracy}, step=epoch.epoch
             )
@@ -227,9 +220,8 @@ class FERPlusTuner(BaseTuner):
             raise _Away from error
 
     def on_trial_end(self, trial: Trial) -> None:
-        self._trial = None
-        number = self._number(trial)
-        if self._is_lost(trial):
+        number = self.oracle.number(trial.trial_id)
+        if self.oracle.is_lost(trial.trial_id):
             # Its files are another's now.
             self.oracle.hand_back(trial)
             self._progress.say(f"trial {number:>3} was held up too long and has gone to another worker")

@@ -3,6 +3,8 @@ from __future__ import annotations
 import subprocess
 import sys
 import threading
+import time
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +55,17 @@ def test_a_trial_handed_back_keeps_its_number_values_and_epochs(driver: Any) -> 
     assert again.suggest_float("x", 0, 1) == trial.params["x"]
     hand_back(study, trial._trial_id)  # too late: nothing happens
     assert len(lineages(study)) == 1
+
+
+def test_the_end_of_a_trial_is_the_time_it_was(driver: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as elsewhere:
+        elsewhere.setenv("TZ", "Asia/Tokyo")
+        time.tzset()
+        study = driver.attach()
+        study.tell(study.ask(), 0.5)
+        (trial,) = study.trials
+        assert abs((datetime.now() - trial.datetime_complete).total_seconds()) < 60
+    time.tzset()
 
 
 def test_only_trials_of_dead_processes_are_orphans(driver: Any) -> None:
