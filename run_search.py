@@ -40,7 +40,7 @@ Storage = Annotated[
     str | None,
     typer.Option(
         envvar="FERPLUS_STORAGE",
-        help="Database URL shared by workers. Default: a SQLite file in the study.",
+        help="Database URL shared by workers, or grpc://HOST:PORT of Optuna's proxy. Default: a SQLite file in the study.",
         show_default=False,
     ),
 ]

@@ -97,7 +97,7 @@ def read_study(run: RunDirectory, storage: str | None = None) -> StudyView:
 
     Args:
         run: Its directory.
-        storage: SQLAlchemy URL, if it is not the SQLite file in the directory.
+        storage: Its URL, if it is not the SQLite file in the directory.
 
     Raises:
         InputError: There is no such study.

@@ -148,7 +148,8 @@ class Proxy:
         )
         open_storage(self.url, wait=60)
 
-    def kill(self) -> None:
+    def stop(self) -> None:
+        """Kill it: it has nothing to save."""
         self._process.kill()
         self._process.wait()
 
@@ -157,7 +158,7 @@ class Proxy:
 def proxy(postgres: Server) -> Iterator[Proxy]:
     server = Proxy(postgres.url)
     yield server
-    server.kill()
+    server.stop()
 
 
 @pytest.fixture(scope="module")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -31,7 +32,7 @@ def test_a_worker_is_killed_and_the_proxy_is_away_for_a_while(tmp_path: Path, pr
     killed = p.until(p.in_mid_trial(proxy.url, run.name, EPOCHS))
     p.sigkill(p.pid_of(killed))
     p.until(p.in_mid_trial(proxy.url, run.name, EPOCHS, after=1))
-    proxy.kill()
+    proxy.stop()
     time.sleep(5)
     proxy.start()
     output = p.end(process)
@@ -73,17 +74,26 @@ def test_two_that_pop_the_same_waiting_trial(proxy: Any) -> None:
     assert took == [True, False]
 
 
-def test_a_proxy_that_stays_away_is_named(proxy: Any) -> None:
-    storage = open_storage(proxy.url)
-    trial = open_study(storage, "away").ask()
-    proxy.kill()
+@pytest.mark.parametrize("away", ["proxy", "postgres"])
+def test_a_proxy_that_stays_away_is_named(away: str, proxy: Any, request: pytest.FixtureRequest) -> None:
+    """Or the database behind it."""
+    storage, server = open_storage(proxy.url), request.getfixturevalue(away)
+    trial = open_study(storage, f"away-{away}").ask()
+    server.stop()
     storage.backend.patience = 1
     with pytest.raises(StorageLost, match="nothing that was finished is lost"):
         trial.report(0.5, 1)
-    proxy.start()
+    server.start()
     storage.backend.patience = 60
     trial.report(0.5, 1)
     assert storage.get_trial(trial._trial_id).intermediate_values == {1: 0.5}
+
+
+def test_what_has_to_be_installed_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "grpc", None)
+    monkeypatch.delitem(sys.modules, "search.proxy", raising=False)
+    with pytest.raises(InputError, match="expected the packages grpcio and protobuf"):
+        open_storage("grpc://127.0.0.1:1")
 
 
 @pytest.mark.parametrize(
