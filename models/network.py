@@ -145,9 +145,9 @@ class Networks:
 
 
 def _forget_custom_gradients() -> None:
-    """Let go of the graphs of networks that are no more. TensorFlow keeps every custom gradient it has traced, such as that of the
-    cross-entropy, under a name of its own in a table that never shrinks, and with it the whole graph. It looks there only
-    while it traces."""
+    """Let go of the graphs of networks that are no more. TensorFlow keeps every custom gradient it has traced, such as that of
+    the cross-entropy, under a name of its own in a table that never shrinks, and with it the whole graph. It looks there
+    only while it traces."""
     if keras.backend.backend() != "tensorflow":
         return
     from tensorflow.python.framework.ops import gradient_registry
