@@ -77,5 +77,6 @@ def compile_model(model: keras.Model, optimizer: keras.optimizers.Optimizer) -> 
     model.compile(
         optimizer=optimizer,
         loss="categorical_crossentropy",
-        metrics=["accuracy"],
+        # By name, Keras would make its variables while it traces the first step, and TensorFlow then traces that again.
+        metrics=[keras.metrics.CategoricalAccuracy(name="accuracy")],
     )

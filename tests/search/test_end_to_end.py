@@ -1,7 +1,9 @@
-"""Whole searches through the command line, on generated faces, in processes of their own."""
+"""Whole searches through the command line, on generated faces; those that are interrupted, in processes of their own."""
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
 import os
 import re
@@ -11,11 +13,13 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from unittest import mock
 
 import numpy as np
 import pytest
 from PIL import Image
 
+import run_search
 from search.predictions import read_predictions
 
 ROOT = Path(__file__).parents[2]
@@ -34,10 +38,15 @@ def start(*arguments: str) -> subprocess.Popen[str]:
 
 
 def run(*arguments: str, code: int = 0) -> str:
-    process = start(*arguments)
-    output, _ = process.communicate(timeout=400)
-    assert process.returncode == code, output
-    return output
+    """Run the command line in this process; return what it says."""
+    said = io.StringIO()
+    with (
+        contextlib.redirect_stdout(said),
+        contextlib.redirect_stderr(said),
+        mock.patch.dict(os.environ, COLUMNS="250"),
+    ):
+        assert run_search.main([*arguments]) == code, said.getvalue()
+    return said.getvalue()
 
 
 def read_until(process: subprocess.Popen[str], seen: Callable[[str], object]) -> str:
@@ -188,12 +197,10 @@ def test_a_search_whose_trials_all_fail_stops_and_says_why(tmp_path: Path) -> No
 def test_both_published_backbones_run(tmp_path: Path) -> None:
     """ResNet50 and SENet50 at their smallest."""
     arguments = ["--runs-dir", str(tmp_path), "--study", "two"]
-    process = start(
+    output = run(
         "search", *arguments, "--space", "seed", "--set", "image_size=32", "--trials", "2", "--epochs", "1",
         "--subset", "0.05", "--weights", "none",
     )  # fmt: skip
-    output, _ = process.communicate(timeout=500)
-    assert process.returncode == 0, output
     assert trial_lines(output) == [0, 1]
     metrics = json.loads((tmp_path / "two" / "best" / "metrics.json").read_text())
     assert metrics["hyperparameters"]["backbone"] in ("resnet50", "senet50")
