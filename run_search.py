@@ -21,7 +21,7 @@ import typer
 from ferplus_data.errors import InputError
 
 DONE, NOT_EQUAL, SOME_BAD, BAD_INPUT, NO_TRIAL_COMPLETED, INTERRUPTED = 0, 1, 1, 2, 3, 130
-GONE_EARLY = 75  # search.engines.team's, which imports too much for here
+GONE_EARLY = 75  # search.workers.engines.team's, which imports too much for here
 COMMANDS_HELP = """Hyperparameter search for facial-expression models on FER+.
 
 Without a command: search. Without any argument: a search on generated faces, in a few minutes on two CPU cores."""
@@ -171,7 +171,7 @@ def search(
     runs_dir: RunsDir = Path("runs"),
 ) -> None:
     """Search, retrain the best trial, read the test split once, report, save."""
-    from search.run_directory import RunDirectory
+    from search.study.run_directory import RunDirectory
 
     demo = data == "demo"
     space = space or ("demo" if demo else "ferplus")
@@ -179,10 +179,10 @@ def search(
     run = RunDirectory.of(runs_dir, study or "-".join(dict.fromkeys(names)))
     with _interruptible():
         _start()
-        from search.config import SearchArguments, parse_duration
         from search.launch import resolve_workers
         from search.launch import search as launch
-        from search.space import load_space, parse_pins
+        from search.oracles.search_space import load_space, parse_pins
+        from search.study.config import SearchArguments, parse_duration
 
         defaults = load_space(space)
         pins = parse_pins(set_ or [])
@@ -223,8 +223,8 @@ def search(
 
 
 def _finish(run: Any, storage: str | None, metrics: dict[str, Any]) -> None:
-    from reports.page import write_report
-    from search.study import read_study
+    from reports.html.page import write_report
+    from search.study.view import read_study
 
     write_report(read_study(run, storage), run.report)
     typer.echo(
@@ -249,8 +249,8 @@ def worker(
     """Run trials of a study beside its other workers, on any machine that reaches its storage."""
     with _interruptible():
         _start()
-        from search.config import read_arguments
         from search.launch import join, resolve_workers
+        from search.study.config import read_arguments
 
         run = _run_directory(runs_dir, study)
         with _progress() as progress:
@@ -301,7 +301,7 @@ def report(
 ) -> None:
     """Write the report of a finished or running study."""
     from reports import WRITERS, output
-    from search.study import read_study
+    from search.study.view import read_study
 
     if format_ not in WRITERS:
         raise InputError(f"--format {format_!r}: expected one of {', '.join(WRITERS)}")
@@ -310,7 +310,7 @@ def report(
     run = _run_directory(runs_dir, study)
     path = output(run.report, format_)
     if watch:
-        from reports.live import watch as write_until_finished
+        from reports.html.live import watch as write_until_finished
 
         with _interruptible():
             typer.echo(f"{path} is written every {every:g} s until the study is finished; Ctrl-C ends it")
@@ -328,7 +328,7 @@ def dashboard(
     runs_dir: RunsDir = Path("runs"),
 ) -> None:
     """Serve optuna-dashboard on the study's storage, to look into a running search."""
-    from search.dashboard import serve
+    from search.console.dashboard import serve
 
     with _interruptible():
         serve(_run_directory(runs_dir, study), storage, port, say=typer.echo)
@@ -365,7 +365,7 @@ def export(
     """Export the best checkpoint, each format proven equal to it."""
     with _interruptible():
         _start()
-        from search.exporting import export_checkpoint, export_ensemble, export_study
+        from search.results.export import export_checkpoint, export_ensemble, export_study
 
         formats = [name.strip() for name in format_.split(",")]
         options: dict[str, Any] = {"precision": precision, "data": data}
@@ -403,8 +403,8 @@ def evaluate(
 ) -> None:
     """Validation and test accuracy of a checkpoint."""
     _start()
-    from search.checking import evaluate_checkpoint, lines_of
-    from search.run_directory import write_json
+    from search.results.evaluation import evaluate_checkpoint, lines_of
+    from search.study.run_directory import write_json
 
     run = None if checkpoint else _run_directory(runs_dir, study)
     figures = evaluate_checkpoint(checkpoint or run.best_model, data=data, run=run, tta=tta)  # type: ignore[union-attr]
@@ -433,10 +433,10 @@ def predict(
 ) -> None:
     """Name the expression of each picture, with its probabilities."""
     _start()
-    from models.prediction import find_images, load_crop, read_faces
-    from models.prediction import predict as predict_faces
-    from models.prediction_formats import FORMATS
-    from models.runtimes import open_classifier
+    from models.serving.prediction import find_images, load_crop, read_faces
+    from models.serving.prediction import predict as predict_faces
+    from models.serving.prediction_formats import FORMATS
+    from models.serving.runtimes import open_classifier
 
     if format_ not in FORMATS:
         raise InputError(f"--format {format_!r}: expected one of {', '.join(FORMATS)}")
@@ -465,8 +465,8 @@ def status(study: Study = None, storage: Storage = None, runs_dir: RunsDir = Pat
     """Show a study, also while it runs."""
     from rich.console import Console
 
-    from search.status import status_table
-    from search.study import read_study
+    from search.console.status import status_table
+    from search.study.view import read_study
 
     Console().print(status_table(read_study(_run_directory(runs_dir, study), storage)))
 
@@ -487,13 +487,13 @@ def prepare(data: Data = "demo") -> None:
 
 
 def _run_directory(runs_dir: Path, study: str | None) -> Any:
-    from search.run_directory import RunDirectory
+    from search.study.run_directory import RunDirectory
 
     return RunDirectory.of(runs_dir, study) if study else RunDirectory.latest(runs_dir)
 
 
 def _start() -> None:
-    from models.device import prepare_device
+    from models.device.setup import prepare_device
 
     prepare_device()
 
@@ -501,7 +501,7 @@ def _start() -> None:
 def _progress() -> Any:
     from rich.console import Console
 
-    from search.progress import Progress
+    from search.console.progress import Progress
 
     return Progress(Console())
 
@@ -510,9 +510,9 @@ def _progress() -> Any:
 def _live_report(run: Any, storage: str | None, progress: Any) -> Iterator[None]:
     """Has the report written now and then while the search runs, and once more if it ends early. The study of a worker of
     Keras Tuner's chief is the chief's to report."""
-    from reports.live import LiveReport
+    from reports.html.live import LiveReport
     from search.launch import has_chief
-    from search.study import read_study
+    from search.study.view import read_study
 
     if has_chief():
         yield
@@ -530,7 +530,7 @@ class _interruptible:
     that goes on."""
 
     def __enter__(self) -> None:
-        from search import preemption
+        from search.workers import preemption
 
         # A worker that another process has placed ends with it, and tells it whether it had to.
         placed = os.environ.get("FERPLUS_TETHER") is not None

@@ -18,7 +18,7 @@ from pathlib import Path
 
 sys.path[:0] = [str(Path(__file__).resolve().parents[1]), str(Path(__file__).resolve().parent)]
 
-from models.device import prepare_device  # noqa: E402
+from models.device.setup import prepare_device  # noqa: E402
 
 prepare_device()
 
@@ -28,11 +28,11 @@ from scipy.stats import spearmanr  # noqa: E402
 from transfer import halves, pretrain, transfer  # noqa: E402
 
 from ferplus_data.dataset import load_dataset, stratified  # noqa: E402
-from models.activations import Caching  # noqa: E402
-from models.network import Networks  # noqa: E402
-from models.prefix_cache import PrefixCache  # noqa: E402
+from models.frozen_prefix.activations import Caching  # noqa: E402
+from models.frozen_prefix.cache import PrefixCache  # noqa: E402
+from models.networks.compiled import Networks  # noqa: E402
 from models.recipe import Recipe  # noqa: E402
-from models.training import train  # noqa: E402
+from models.training.loop import train  # noqa: E402
 
 
 def draw(count: int, seed: int) -> list[Recipe]:

@@ -1,4 +1,4 @@
-"""Training steps a second of the small backbones on a CPU under the settings that models/device.py chooses between (oneDNN,
+"""Training steps a second of the small backbones on a CPU under the settings that models/device/setup.py chooses between (oneDNN,
 whether freed memory is kept), and with XLA, which Keras keeps off there.
 
     python benchmarks/cpu_settings.py [--backbones small small_se] [--batches 40] [--rounds 3] [--json]
@@ -31,16 +31,16 @@ def measure(backbone: str, batches: int) -> None:
     sys.path.insert(0, str(ROOT))
     import time
 
-    from models import device
+    from models.device import setup as device
 
     if os.environ["KEEP"] == "0":
         device._keep_freed_memory = lambda: None
     device.prepare_device()
     import numpy as np
 
-    from models.build import build_model, compile_model
-    from models.optimizers import make_optimizer
+    from models.networks.build import build_model, compile_model
     from models.recipe import Recipe
+    from models.training.optimizers import make_optimizer
 
     recipe = Recipe(backbone=backbone, optimizer="adamw", batch_size=64)
     model = build_model(recipe)

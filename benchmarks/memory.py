@@ -20,14 +20,14 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from models.device import prepare_device  # noqa: E402
+from models.device.setup import prepare_device  # noqa: E402
 
 prepare_device()
 
 from ferplus_data.dataset import load_dataset  # noqa: E402
-from models.network import KEPT, Networks  # noqa: E402
+from models.networks.compiled import KEPT, Networks  # noqa: E402
 from models.recipe import Recipe  # noqa: E402
-from models.training import train  # noqa: E402
+from models.training.loop import train  # noqa: E402
 
 
 def resident() -> float:

@@ -1,8 +1,8 @@
 """What the benchmarks compare with: the network run whole in every step, fed image by image, as the seed did it.
 
-The model is that of `models.backbones` at its own input size and precision, compiled with Keras's defaults. Each image is parsed
-from its string of pixels, resized, augmented at the network's size by albumentations and has its mean taken off, one after the
-other, in a `PyDataset`.
+The model is that of `models.networks.backbones` at its own input size and precision, compiled with Keras's defaults. Each image
+is parsed from its string of pixels, resized, augmented at the network's size by albumentations and has its mean taken off, one
+after the other, in a `PyDataset`.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ import numpy as np
 from keras import layers
 
 from ferplus_data.dataset import Split
-from models.backbones import BACKBONES
-from models.build import BGR_MEAN
-from models.freezing import freeze
-from models.weights import load_weights
+from models.networks.backbones import BACKBONES
+from models.networks.build import BGR_MEAN
+from models.networks.freezing import freeze
+from models.networks.weights import load_weights
 
 AUGMENTATIONS = {
     "light": lambda size: [

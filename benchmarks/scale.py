@@ -50,9 +50,9 @@ def ten(hp: Any) -> None:
 
 def make(url: str, study: str, space: str, trials: int, seed: int) -> tuple[Any, Any]:
     """Return (study, OptunaOracle) on connections of their own."""
-    from search.oracles import Search, make_oracle
-    from search.space import SpaceModel, declared, load_space
-    from search.storage import open_storage, open_study
+    from search.oracles.registry import Search, make_oracle
+    from search.oracles.search_space import SpaceModel, declared, load_space
+    from search.storages.registry import open_storage, open_study
 
     model = SpaceModel(load_space(space if space != "ten" else f"{__file__}:ten"), {})
     storage = open_storage(url)
@@ -77,7 +77,7 @@ def work(url: str, study: str, trials: int, first: int, threads: int, results: A
 
     from keras_tuner.engine.trial import TrialStatus
 
-    from search.heartbeat import Heartbeat
+    from search.workers.heartbeat import Heartbeat
 
     spans: list[list[tuple[float, float]]] = [[] for _ in range(threads)]
     oracle_seconds: list[float] = []
@@ -123,7 +123,7 @@ def work(url: str, study: str, trials: int, first: int, threads: int, results: A
 def waves(url: str, workers: int, processes: int, trials: int) -> dict[str, Any]:
     from optuna.trial import TrialState
 
-    from search.lineage import lineages
+    from search.storages.attempts import lineages
 
     name = f"waves-{time.time_ns()}"
     study, _ = make(url, name, "ten", trials, 0)

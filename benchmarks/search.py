@@ -101,11 +101,11 @@ def plain(
     from plain import PlainBatches, plain_model
 
     from ferplus_data.dataset import load_dataset
-    from models.class_weights import CLASS_WEIGHTS
-    from models.lr_policies import LR_POLICIES
-    from models.optimizers import make_optimizer
     from models.recipe import Recipe
-    from search.space import SpaceModel, load_space
+    from models.training.class_weights import CLASS_WEIGHTS
+    from models.training.lr_policies import LR_POLICIES
+    from models.training.optimizers import make_optimizer
+    from search.oracles.search_space import SpaceModel, load_space
 
     start = time.perf_counter()
     dataset = load_dataset(data)
@@ -200,12 +200,12 @@ def ours(
     from rich.console import Console
 
     from search import launch
-    from search.clock import Clock
-    from search.config import SearchArguments, write_config
-    from search.preparation import prepare as prepare_search
-    from search.progress import Progress
-    from search.run_directory import RunDirectory
-    from search.storage import storage_url
+    from search.console.progress import Progress
+    from search.setup import prepare as prepare_search
+    from search.storages.registry import storage_url
+    from search.study.config import SearchArguments, write_config
+    from search.study.run_directory import RunDirectory
+    from search.workers.time_budget import Clock
 
     start = time.perf_counter()
     events: list[Any] = []
@@ -299,7 +299,7 @@ def main() -> None:
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--side", nargs=8, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
-    from models.device import prepare_device
+    from models.device.setup import prepare_device
 
     prepare_device()
     if arguments.side:

@@ -26,7 +26,7 @@ from typing import Any
 
 sys.path[:0] = [str(Path(__file__).parents[1]), str(Path(__file__).parent)]
 
-from models.device import prepare_device  # noqa: E402
+from models.device.setup import prepare_device  # noqa: E402
 
 prepare_device()
 
@@ -37,10 +37,10 @@ from plain import PlainBatches, plain_model  # noqa: E402
 from ferplus_data.augment import AUGMENTATIONS  # noqa: E402
 from ferplus_data.batches import Batches  # noqa: E402
 from ferplus_data.dataset import Split, load_dataset  # noqa: E402
-from models.activations import CHUNK, ActivationBatches  # noqa: E402
-from models.backbones import BACKBONES, HEAD_ONLY  # noqa: E402
-from models.network import Network  # noqa: E402
-from models.prefix_cache import PrefixCache  # noqa: E402
+from models.frozen_prefix.activations import CHUNK, ActivationBatches  # noqa: E402
+from models.frozen_prefix.cache import PrefixCache  # noqa: E402
+from models.networks.backbones import BACKBONES, HEAD_ONLY  # noqa: E402
+from models.networks.compiled import Network  # noqa: E402
 from models.recipe import Recipe  # noqa: E402
 
 FREEZE = {"resnet50": (-51, -41, -25, -12, HEAD_ONLY), "senet50": (-39, -41, -25, -12, HEAD_ONLY)}

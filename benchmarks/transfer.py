@@ -42,7 +42,7 @@ def halves(dataset: Dataset) -> tuple[Split, Split]:
 def pretrain(dataset: Dataset, path: Path, epochs: int) -> None:
     """Train the backbone on the first half of the training split and write its weights to `path`, unless they are there."""
     from models.recipe import Recipe
-    from models.training import train
+    from models.training.loop import train
     from spaces.small import RECIPES
 
     if path.exists():

@@ -35,8 +35,8 @@ def alike(hp: HyperParameters) -> None:
 
 def seconds(workers: int, folder: str, arguments: argparse.Namespace) -> tuple[float, float]:
     """Run a search; return the seconds from the command and from its first trial's begin to its last trial's end."""
-    from search.run_directory import RunDirectory
-    from search.study import read_study
+    from search.study.run_directory import RunDirectory
+    from search.study.view import read_study
 
     command = [
         sys.executable,

@@ -1,6 +1,10 @@
-"""Backbones, training and what comes out of it.
+"""Networks, their training, and what comes out of it.
 
-recipe.py says what can be chosen; build.py makes the network (vggface.py and backbones.py its body, weights.py and
-freezing.py its start); training.py runs the epochs with lr_policies.py, optimizers.py and class_weights.py and keeps them
-with checkpoints.py; evaluation.py scores, saved.py stores whole models, prediction.py names the expression of a picture.
+recipe.py holds every choice of one training.
+    networks/       recipe -> Keras model: backbones, weights, freezing
+    training/       the epochs: optimizers, learning-rate policies, class weights, checkpoints
+    frozen_prefix/  the frozen layers, run once for each image
+    metrics/        figures of a model's probabilities
+    serving/        a finished model in use: pictures, exports, runtimes
+    device/         GPUs, cores, number formats
 """

@@ -11,10 +11,10 @@ from typing import Any
 from ferplus_data.augment import AUGMENTATIONS
 from ferplus_data.errors import InputError
 from ferplus_data.labels import TARGETS
-from models.backbones import BACKBONES
-from models.class_weights import CLASS_WEIGHTS
-from models.lr_policies import LR_POLICIES, policy_parameters
-from models.optimizers import OPTIMIZERS
+from models.networks.backbones import BACKBONES
+from models.training.class_weights import CLASS_WEIGHTS
+from models.training.lr_policies import LR_POLICIES, policy_parameters
+from models.training.optimizers import OPTIMIZERS
 
 
 @dataclass(frozen=True)
@@ -22,18 +22,18 @@ class Recipe:
     """One point of a search space. The defaults are the seed's, on the small backbone.
 
     Args:
-        backbone: Name in `models.backbones.BACKBONES`.
+        backbone: Name in `models.networks.backbones.BACKBONES`.
         image_size: Side, in pixels, that the 48x48 face is resized to inside the model; 0: the backbone's own.
         freeze_before: 0 trains all layers; -k freezes every layer before `model.layers[-k]`.
         dropout: Rate before the last Dense layer, 0 to below 1.
-        optimizer: Name in `models.optimizers.OPTIMIZERS`.
+        optimizer: Name in `models.training.optimizers.OPTIMIZERS`.
         learning_rate: Initial (or, for warm-up policies, highest) learning rate, above 0.
         beta_1: First-moment decay of Adam and AdamW, 0 to below 1.
         momentum: Of SGD, 0 to below 1.
         weight_decay: Decoupled weight decay, 0 or more.
-        lr_policy: Name in `models.lr_policies.LR_POLICIES`.
+        lr_policy: Name in `models.training.lr_policies.LR_POLICIES`.
         policy_parameters: The policy's own parameters, where they differ from its defaults.
-        class_weights: Name in `models.class_weights.CLASS_WEIGHTS`.
+        class_weights: Name in `models.training.class_weights.CLASS_WEIGHTS`.
         target: Name in `ferplus_data.labels.TARGETS`: what is trained on. Evaluation is always on the majority label.
         label_smoothing: 0 to below 1.
         batch_size: Images per step.

@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from reports.images import write_png
-from reports.page import write_report
-from reports.tables import write_csv, write_json
-from search.study import StudyView
+from reports.html.page import write_report
+from reports.writers.images import write_png
+from reports.writers.tables import write_csv, write_json
+from search.study.view import StudyView
 
 WRITERS: dict[str, Callable[[StudyView, Path], Path]] = {
     "html": write_report,

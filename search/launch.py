@@ -14,27 +14,27 @@ from keras_tuner.src.distribute import utils as dist_utils
 
 from ferplus_data.dataset import Dataset
 from ferplus_data.errors import InputError
-from models.checkpoints import read_history
 from models.recipe import Recipe
-from search import preemption
-from search.artifacts import Artifacts
-from search.clock import Clock
-from search.config import SearchArguments, check_continuation, read_arguments, write_config
-from search.engines import ENGINES
-from search.engines.local import visible_gpus
-from search.engines.team import Team
-from search.heartbeat import Heartbeat
-from search.lineage import lineages
-from search.oracles import KERAS_TUNER_ORACLES, make_oracle
-from search.preparation import Prepared, caching, load, precision, prepare, weights_for
-from search.progress import Progress
-from search.reading import ReadingStorage
-from search.retraining import retrain
-from search.run_directory import RunDirectory, read_json, write_json
-from search.storage import open_storage, open_study, storage_url, without_password
-from search.study import best_trial, read_study
-from search.tuner import FERPlusTuner
-from search.watching import Watch
+from models.training.checkpoints import read_history
+from search.console.progress import Progress
+from search.console.watch import Watch
+from search.oracles.registry import KERAS_TUNER_ORACLES, make_oracle
+from search.results.retraining import retrain
+from search.setup import Prepared, caching, load, precision, prepare, weights_for
+from search.storages.attempts import lineages
+from search.storages.cached import ReadingStorage
+from search.storages.registry import open_storage, open_study, storage_url, without_password
+from search.study.config import SearchArguments, check_continuation, read_arguments, write_config
+from search.study.run_directory import RunDirectory, read_json, write_json
+from search.study.view import best_trial, read_study
+from search.workers import preemption
+from search.workers.checkpoint_store import Artifacts
+from search.workers.engines import ENGINES
+from search.workers.engines.local import visible_gpus
+from search.workers.engines.team import Team
+from search.workers.heartbeat import Heartbeat
+from search.workers.time_budget import Clock
+from search.workers.trial_runner import FERPlusTuner
 
 CONNECT_SECONDS = 120.0
 """How long a placed worker waits for a storage that does not answer yet."""

@@ -9,7 +9,7 @@ from spaces.seed import RECIPES as SEED_RECIPES
 if TYPE_CHECKING:
     from keras_tuner import HyperParameters
 
-# Block boundaries of the two networks (models/backbones.py says which layer each one is).
+# Block boundaries of the two networks (models/networks/backbones.py says which layer each one is).
 FREEZE_BEFORE = {
     "resnet50": [0, -173, -141, -99, -77, -51, -41, -37, -25, -12, -3],
     "senet50": [0, -285, -232, -162, -126, -92, -58, -39, -22, -3],

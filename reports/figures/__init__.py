@@ -30,7 +30,7 @@ from reports.figures import (
     time_spent,
     worker_timeline,
 )
-from search.study import StudyView
+from search.study.view import StudyView
 
 
 @dataclass(frozen=True)

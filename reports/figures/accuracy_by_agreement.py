@@ -6,10 +6,10 @@ import numpy as np
 import plotly.graph_objects as go
 
 from ferplus_data.summary import agreement
-from models.intervals import wilson
+from models.metrics.intervals import wilson
 from reports.figures.style import SERIES, figure
 from reports.figures.ticks import ACCURACY_AXIS
-from search.study import StudyView
+from search.study.view import StudyView
 
 SPLITS = {"val": "validation", "test": "test"}
 _EDGES = (0.0, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)

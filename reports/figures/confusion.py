@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 
 from ferplus_data.labels import EMOTIONS
 from reports.figures.style import COUNT_COLOURS, figure, plain
-from search.study import StudyView
+from search.study.view import StudyView
 
 
 def validation(view: StudyView) -> go.Figure | None:

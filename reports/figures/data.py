@@ -8,7 +8,7 @@ import plotly.graph_objects as go
 
 from ferplus_data.labels import EMOTIONS, VOTE_COLUMNS
 from reports.figures.style import SERIES, figure
-from search.study import StudyView
+from search.study.view import StudyView
 
 SPLITS = {"train": "training", "val": "validation", "test": "test"}
 

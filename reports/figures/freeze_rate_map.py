@@ -8,10 +8,10 @@ from math import floor, log10
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from reports.families import member
+from reports.analysis.families import member
+from reports.analysis.trials import scored
 from reports.figures.style import COUNT_COLOURS, GRID, plain, styled
-from reports.trials import scored
-from search.study import StudyView, TrialRecord
+from search.study.view import StudyView, TrialRecord
 
 PER_DECADE = 2
 """Columns per factor of ten in the learning rate; half a decade is about the step that a sweep by hand takes."""

@@ -21,11 +21,11 @@ from optuna.importance import (
     PedAnovaImportanceEvaluator,
 )
 
-from reports.families import joined
+from reports.analysis.families import joined
+from reports.analysis.hyperparameters import Hyperparameter, shown, varied
+from reports.analysis.trials import scored
 from reports.figures.style import SERIES, figure, plain
-from reports.hyperparameters import Hyperparameter, shown, varied
-from reports.trials import scored
-from search.study import StudyView, TrialRecord
+from search.study.view import StudyView, TrialRecord
 
 MIN_TRIALS = 10
 """Complete trials below which a ranking would be noise: TOP_TRIALS in the top group and as many outside."""

@@ -6,10 +6,10 @@ from itertools import accumulate
 
 import plotly.graph_objects as go
 
+from reports.analysis.trials import STATES, first_line, scored
 from reports.figures.style import ACCENT, STATE_COLOURS, figure, plain
 from reports.figures.ticks import ACCURACY_AXIS, whole_axis
-from reports.trials import STATES, first_line, scored
-from search.study import StudyView, TrialRecord
+from search.study.view import StudyView, TrialRecord
 
 _SYMBOLS = {
     "complete": "circle",

@@ -9,12 +9,12 @@ from typing import Any
 import plotly.graph_objects as go
 from plotly.colors import sample_colorscale
 
+from reports.analysis.hyperparameters import Hyperparameter, shown, varied
+from reports.analysis.trials import scored
 from reports.figures.importances import importances
 from reports.figures.style import NEUTRAL, SCORE_COLOURS, figure, plain
 from reports.figures.ticks import even_ticks, log_ticks
-from reports.hyperparameters import Hyperparameter, shown, varied
-from reports.trials import scored
-from search.study import StudyView, TrialRecord
+from search.study.view import StudyView, TrialRecord
 
 MAX_AXES = 9
 """Axes beside the score's that stay readable at the page's width; the most important are kept."""

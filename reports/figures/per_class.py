@@ -6,7 +6,7 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from reports.figures.style import GRID, SERIES, plain, styled
-from search.study import StudyView
+from search.study.view import StudyView
 
 SCORES = {"precision": "precision", "recall": "recall", "f1": "F1"}
 SPLITS = {"val": "validation", "test": "test"}

@@ -10,8 +10,8 @@ from sklearn.metrics import average_precision_score, precision_recall_curve
 
 from ferplus_data.labels import EMOTIONS
 from reports.figures.style import CLASS_COLOURS, figure
-from search.predictions import Predictions
-from search.study import StudyView
+from search.results.predictions import Predictions
+from search.study.view import StudyView
 
 _POINTS = 200
 """Points of a drawn curve; more are not seen."""

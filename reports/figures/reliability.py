@@ -5,7 +5,7 @@ from __future__ import annotations
 import plotly.graph_objects as go
 
 from reports.figures.style import NEUTRAL, SERIES, figure
-from search.study import StudyView
+from search.study.view import StudyView
 
 SPLITS = {"val": "validation", "test": "test"}
 

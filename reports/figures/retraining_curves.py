@@ -10,7 +10,7 @@ from plotly.subplots import make_subplots
 
 from reports.figures.style import GRID, SERIES, plain, styled
 from reports.figures.ticks import ACCURACY_AXIS, log_ticks, whole_axis
-from search.study import StudyView
+from search.study.view import StudyView
 
 _PANELS = (
     ("loss", "loss", "val_loss"),

@@ -7,12 +7,12 @@ from typing import Any
 
 import plotly.graph_objects as go
 
-from reports.families import member
+from reports.analysis.families import member
+from reports.analysis.hyperparameters import DISCRETE, LOG_NAMES, shown
+from reports.analysis.trials import scored
 from reports.figures.style import NEUTRAL, SERIES, figure, plain
 from reports.figures.ticks import ACCURACY_AXIS, log_ticks
-from reports.hyperparameters import DISCRETE, LOG_NAMES, shown
-from reports.trials import scored
-from search.study import StudyView, TrialRecord
+from search.study.view import StudyView, TrialRecord
 
 _SYMBOLS = {"complete": "circle", "pruned": "diamond-open"}
 _FEW = 150

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import plotly.graph_objects as go
 
+from reports.analysis.workers import time_split
 from reports.figures.style import NEUTRAL, SERIES, figure
-from reports.workers import time_split
-from search.study import StudyView
+from search.study.view import StudyView
 
 _NAMES = {"other": "in trials,<br>not recorded apart", "idle": "idle"}
 

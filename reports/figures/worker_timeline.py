@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import plotly.graph_objects as go
 
+from reports.analysis.trials import STATES
+from reports.analysis.workers import span, workers
 from reports.figures.style import STATE_COLOURS, figure, plain
-from reports.trials import STATES
-from reports.workers import span, workers
-from search.study import StudyView, TrialRecord
+from search.study.view import StudyView, TrialRecord
 
 
 def draw(view: StudyView) -> go.Figure | None:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from ferplus_data.dataset import Dataset, Split
-from models.network import Networks
+from models.networks.compiled import Networks
 
 
 def _split(images: np.ndarray, rows: np.ndarray, labels: np.ndarray) -> Split:

@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 
 from ferplus_data.errors import InputError
-from models.lr_policies import LR_POLICIES, policy_parameters
 from models.recipe import Recipe, hyperparameter_names
+from models.training.lr_policies import LR_POLICIES, policy_parameters
 
 
 @pytest.mark.parametrize(

@@ -16,9 +16,9 @@ import pandas as pd
 import pytest
 from sklearn.metrics import confusion_matrix
 
-from models.evaluation import calibration
-from search.predictions import Predictions
-from search.study import StudyView, TrialRecord
+from models.metrics.scores import calibration
+from search.results.predictions import Predictions
+from search.study.view import StudyView, TrialRecord
 
 KINDS = ("full", "running", "one trial", "none finished", "only failures", "no trials")
 EMOTIONS = ("neutral", "happiness", "surprise", "sadness", "anger", "disgust", "fear", "contempt")

@@ -11,13 +11,13 @@ import plotly.graph_objects as go
 import pytest
 from sklearn.metrics import average_precision_score
 
-from reports.families import member
+from reports.analysis.families import member
+from reports.analysis.hyperparameters import shown
+from reports.analysis.trials import duration
+from reports.analysis.workers import workers
 from reports.figures import FIGURES, parallel_coordinates
 from reports.figures.importances import MIN_TRIALS, fanova, importances
-from reports.hyperparameters import shown
-from reports.page import SECTIONS
-from reports.trials import duration
-from reports.workers import workers
+from reports.html.page import SECTIONS
 
 DATA = {"class_distribution", "vote_distribution", "ambiguity"}
 STARTED = {"optimisation_history", "learning_curves", "worker_timeline", "time_spent"} | DATA

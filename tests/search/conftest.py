@@ -15,9 +15,9 @@ import optuna
 import pytest
 from keras_tuner.engine.trial import TrialStatus
 
-from search.oracles import Search, make_oracle
-from search.space import SpaceModel, declared
-from search.storage import open_storage, open_study
+from search.oracles.registry import Search, make_oracle
+from search.oracles.search_space import SpaceModel, declared
+from search.storages.registry import open_storage, open_study
 from spaces.space import Space
 
 

@@ -13,8 +13,8 @@ from typing import Any
 
 from optuna.trial import FrozenTrial, TrialState
 
-from search.lineage import lineages
-from search.storage import open_storage, open_study
+from search.storages.attempts import lineages
+from search.storages.registry import open_storage, open_study
 
 ROOT = Path(__file__).parents[2]
 SIMULATED = Path(__file__).with_name("simulated.py")

@@ -38,7 +38,7 @@ class _Model:
 def train(
     recipe: Any, dataset: Any, *, directory: Path, epochs: int, on_epoch: Any, on_batch: Any, **_: Any
 ) -> None:
-    from models.checkpoints import Checkpoints, Epoch
+    from models.training.checkpoints import Checkpoints, Epoch
 
     seconds = float(os.environ.get("SIMULATED_EPOCH", "1"))
     checkpoints = Checkpoints(directory, {"recipe": str(recipe)})
@@ -61,9 +61,9 @@ def train(
 
 def install() -> None:
     """Put the simulation in the place of training and retraining in this process and in the workers that it places."""
-    import search.engines.team as team
     import search.launch as launch
-    import search.tuner as tuner
+    import search.workers.engines.team as team
+    import search.workers.trial_runner as tuner
 
     setattr(tuner, "train", train)  # noqa: B010
     setattr(team, "PROGRAM", Path(__file__).resolve())  # noqa: B010

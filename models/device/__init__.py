@@ -1,0 +1,1 @@
+"""The device made ready: TensorFlow started, GPUs, number formats, silent native libraries."""

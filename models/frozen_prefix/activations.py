@@ -1,0 +1,222 @@
+"""What a cached trial is fed with: the prefix's activations of every image, and when that pays."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ferplus_data.augment import augment
+from ferplus_data.batches import Batches
+from ferplus_data.dataset import Split
+from models.frozen_prefix.cache import Activations, CacheError, PrefixCache
+from models.networks.compiled import Network
+
+CHUNK = 64
+"""Images that a prefix takes at once."""
+
+
+@dataclass(frozen=True)
+class Caching:
+    """How trials use the prefix cache.
+
+    Attributes:
+        cache: Where the activations are kept.
+        views: Augmented views of each image, at least 1; epoch e trains on view e modulo `views`. As many views as epochs are
+            no approximation, and no saving within one trial.
+        trials_per_prefix: Trials that are expected to share a prefix and its augmentation, 1 or more.
+    """
+
+    cache: PrefixCache
+    views: int = 4
+    trials_per_prefix: float = 1.0
+
+
+class ActivationBatches(Batches):
+    """`Batches` whose inputs are activations, of the epoch's view.
+
+    Args:
+        view_of: epoch from 0 -> the activations of the split's rows.
+        options: as for `Batches`.
+    """
+
+    def __init__(self, split: Split, view_of: Callable[[int], Activations], **options: object) -> None:
+        super().__init__(split, **options)  # type: ignore[arg-type]
+        self._view_of = view_of
+
+    def inputs(self, chosen: NDArray[np.int64], index: int) -> NDArray:
+        return self._view_of(self.epoch).take(chosen)
+
+
+class PrefixActivations:
+    """The activations that one trial needs: those of the validation split and of each view of the training split.
+
+    Args:
+        network: With a prefix.
+        caching: Where they are kept and how many views there are.
+        data: Fingerprint of the data set.
+        say: Takes a line for the user.
+        on_chunk: Told (done, of) images while activations are computed.
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        caching: Caching,
+        data: str,
+        say: Callable[[str], None],
+        on_chunk: Callable[[int, int], None] = lambda done, of: None,
+    ) -> None:
+        self._network, self._caching, self._data, self._say = network, caching, data, say
+        self._on_chunk = on_chunk
+        self._views: dict[int, Activations] = {}
+        self._validation_seconds = 0.0
+
+    def validation(self, split: Split) -> Activations:
+        """Those of `split` as it is; raises CacheError."""
+        activations = self._get(split, "none", 0, 0)
+        self._validation_seconds = activations.seconds
+        return activations
+
+    def prepare(self, split: Split, augmentation: str, seed: int, epoch: int) -> None:
+        """Have the view of `epoch` (from 0) ready. If a later view than the first cannot be had, an earlier one stands in.
+
+        Raises:
+            CacheError: There is no view at all.
+        """
+        view = self._view(augmentation, epoch)
+        if view in self._views:
+            return
+        try:
+            self._views[view] = self._get(split, augmentation, seed, view)
+        except CacheError as error:
+            if not self._views:
+                raise
+            self._say(f"{error}; training goes on with {len(self._views)} views")
+            self._views[view] = list(self._views.values())[view % len(self._views)]
+
+    def view_of(self, augmentation: str, epoch: int) -> Activations:
+        """The prepared view of `epoch`."""
+        return self._views[self._view(augmentation, epoch)]
+
+    @property
+    def prefix_seconds(self) -> float:
+        """What the prefix took for both splits when their activations were computed: what an uncached epoch spends on it."""
+        return self._validation_seconds + max(view.seconds for view in self._views.values())
+
+    def pays(self, train: Split, val: Split, augmentation: str, seed: int, epochs: int) -> tuple[bool, str]:
+        """Return whether the cache saves time, and why: a line for the log.
+
+        Compared are the seconds that the prefix costs over all epochs. Uncached, every epoch runs it over both splits.
+        Cached, each view that is not there yet is computed and written once, at a cost shared by the trials that will use
+        it, and every epoch reads what it needs.
+        """
+        views = min(epochs, 1 if augmentation == "none" else self._caching.views)
+        cache = self._caching.cache
+        missing = [v for v in range(views) if not cache.has(self._identity(train, augmentation, seed, v))]
+        name = f"prefix cache, cut after {self._network.prefix.layers[-1].name}"  # type: ignore[union-attr]
+        if not missing and cache.has(self._identity(val, "none", 0, 0)):
+            return True, f"{name}: used, all {views} views are there"
+        compute, transfer, size = self._measure(train, augmentation, seed, missing[0] if missing else 0)
+        kilobytes = f"{size / 1000:.0f} kB an image"
+        need = size * (len(train) + len(val))
+        if need > cache.max_bytes:
+            return False, (
+                f"{name}: not used, one view takes {need / 1e9:.1f} GB ({kilobytes}), more than the "
+                f"{cache.max_bytes / 1e9:.1f} GB there are for it"
+            )
+        uncached = epochs * (len(train) + len(val)) * compute
+        build = (
+            (len(missing) * len(train) + len(val)) * (compute + transfer) / self._caching.trials_per_prefix
+        )
+        cached = build + epochs * (len(train) + len(val)) * transfer
+        pays = cached < uncached
+        return pays, (
+            f"{name}: {'used' if pays else 'not used'}, {kilobytes}, {len(missing)} of {views} views to compute, "
+            f"{uncached:.0f} s of prefix uncached against {cached:.0f} s"
+        )
+
+    def _view(self, augmentation: str, epoch: int) -> int:
+        return 0 if augmentation == "none" else epoch % self._caching.views
+
+    def _identity(
+        self, split: Split, augmentation: str, seed: int, view: int, position: int | None = None
+    ) -> dict[str, object]:
+        """What the activations after `position` (None: those of the prefix) are, as the cache knows them."""
+        fingerprints = self._network.fingerprints
+        unchanged = augmentation == "none"  # then neither seed nor view matter
+        return {
+            "prefix": fingerprints[max(fingerprints) if position is None else position],
+            "data": self._data,
+            "rows": hashlib.sha256(np.ascontiguousarray(split.rows).tobytes()).hexdigest(),
+            "augmentation": augmentation,
+            "seed": 0 if unchanged else seed,
+            "view": 0 if unchanged else view,
+        }
+
+    def _get(self, split: Split, augmentation: str, seed: int, view: int) -> Activations:
+        return self._caching.cache.get(
+            self._identity(split, augmentation, seed, view),
+            len(split),
+            lambda: self._compute(split, augmentation, seed, view),
+            on_wait=lambda: self._say("waiting for another worker, which computes the same activations"),
+        )
+
+    def _compute(self, split: Split, augmentation: str, seed: int, view: int) -> Iterator[NDArray]:
+        run = self._runner(split, augmentation, seed, view)
+        for start in range(0, len(split), CHUNK):
+            yield run(start)
+            self._on_chunk(min(start + CHUNK, len(split)), len(split))
+
+    def _runner(
+        self, split: Split, augmentation: str, seed: int, view: int
+    ) -> Callable[[int], NDArray[np.float32]]:
+        """Position in the split, a multiple of CHUNK -> the prefix's output for the CHUNK images from there on (or fewer)."""
+        position, earlier = self._earlier(split, augmentation, seed, view)
+        model = self._network.prefix_from(position)
+
+        def run(start: int) -> NDArray[np.float32]:
+            chosen = np.arange(start, min(start + CHUNK, len(split)))
+            inputs: NDArray
+            if earlier is not None:
+                inputs = earlier.take(chosen)
+            else:
+                images = np.asarray(split.images[split.rows[chosen]])
+                chunk_seed = np.random.SeedSequence((seed, view, start // CHUNK)).generate_state(1)[0]
+                inputs = augment(augmentation, int(chunk_seed))(images)[..., None]
+            # A smaller batch is filled up, so that one graph serves all.
+            filled = np.resize(inputs, (CHUNK, *inputs.shape[1:]))
+            return np.asarray(model.predict_on_batch(filled), np.float32)[: len(chosen)]
+
+        return run
+
+    def _earlier(
+        self, split: Split, augmentation: str, seed: int, view: int
+    ) -> tuple[int | None, Activations | None]:
+        """The cached activations of the longest shorter prefix, with the position of its last layer, to go on from."""
+
+        def gone() -> Iterator[NDArray]:
+            raise CacheError("an entry that was there has gone")
+
+        for position in sorted(self._network.fingerprints)[-2::-1]:
+            identity = self._identity(split, augmentation, seed, view, position)
+            if self._caching.cache.has(identity):
+                with contextlib.suppress(CacheError):  # the images are still there to begin with
+                    return position, self._caching.cache.get(identity, len(split), gone)
+        return None, None
+
+    def _measure(self, split: Split, augmentation: str, seed: int, view: int) -> tuple[float, float, int]:
+        """Seconds an image to compute and to write or read its activations, and their bytes."""
+        run = self._runner(split, augmentation, seed, view)
+        run(0)  # traces the graph
+        start = time.perf_counter()
+        activations = run(0)
+        compute = time.perf_counter() - start
+        start = time.perf_counter()
+        activations.astype(np.float16).astype(np.float32)  # the memory traffic of a stored and a read chunk
+        return compute / CHUNK, (time.perf_counter() - start) / len(activations), activations[0].size * 2

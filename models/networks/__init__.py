@@ -1,0 +1,1 @@
+"""A recipe's network: backbones, their weights, freezing, the Keras model and its compiled form."""

@@ -1,0 +1,200 @@
+"""A compiled network, kept between trials: what does not change the graph's shape is a variable in it, not a reason to trace
+it again."""
+
+from __future__ import annotations
+
+import functools
+import gc
+import math
+from collections import OrderedDict
+from typing import Any
+
+import keras
+import numpy as np
+
+from models.device.setup import has_gpu
+from models.frozen_prefix.split import cut_position, fingerprints, split_model
+from models.networks.build import build_model, compile_model
+from models.recipe import Recipe
+from models.training.optimizers import ADJUSTABLE, make_optimizer
+
+KEPT = 4
+"""Networks that a process keeps compiled. One of ResNet50 with Adam's state is 300 MB."""
+# Keras spends a few ms on a step beside the device, so steps far shorter are fused, up to this. Orders of magnitude will do.
+_FUSED_SECONDS = 0.02
+_FLOPS = {False: 5e10, True: 5e12}
+
+
+class Network:
+    """The model of a recipe, compiled, whole and divided at its frozen prefix.
+
+    Args:
+        recipe: What to build and compile.
+        weights: As `models.networks.build.build_model` takes them.
+        seed: Of the initial weights.
+        precision: Name in `models.device.precision.PRECISIONS`.
+
+    Attributes:
+        model: The whole network, uint8 [B, 48, 48, 1] -> float32 [B, 8].
+        prefix: uint8 [B, 48, 48, 1] -> activations at the cut; None if nothing is frozen up to a cut.
+        suffix: Activations -> float32 [B, 8], with the same optimizer as the model; the model itself without a prefix. Its
+            weights and optimizer are all that a training changes.
+    """
+
+    def __init__(self, recipe: Recipe, *, weights: str, seed: int, precision: str) -> None:
+        keras.utils.set_random_seed(seed)
+        adjustable = keras.backend.backend() == "tensorflow"
+        self.model = build_model(
+            recipe,
+            weights=weights,
+            precision=precision,
+            dropout=_adjustable_dropout() if adjustable else keras.layers.Dropout,
+        )
+        self._optimizer = make_optimizer(recipe)
+        self._adjustable = _make_adjustable(self._optimizer) if adjustable else {}
+        self._cut = cut_position(self.model, recipe.freeze_before)
+        self._parts: dict[int, keras.Model] = {}
+        self.prefix: keras.Model | None = None
+        self.suffix = self.model
+        compile_model(self.model, self._optimizer)
+        if self._cut is not None:
+            self.prefix, self.suffix = split_model(self.model, self._cut)
+            # model.optimizer: compile may have wrapped it to scale the loss
+            compile_model(self.suffix, self.model.optimizer)
+        self.optimizer = self.model.optimizer
+        self.optimizer.build(self.suffix.trainable_variables)
+        # What a training leaves behind: everything but the frozen prefix.
+        self._state = [*self.suffix.variables, *self.optimizer.variables]
+        self._initial = [np.array(keras.ops.convert_to_numpy(variable)) for variable in self._state]
+
+    def begin(self, recipe: Recipe, *, fuse: int = 1) -> None:
+        """Set weights and optimizer back to their beginning and take over the recipe's dropout and optimizer settings.
+
+        Args:
+            recipe: One that this network serves.
+            fuse: Steps that may be run as one call, where they are short.
+        """
+        for variable, value in zip(self._state, self._initial, strict=True):
+            variable.assign(value)
+        for name, variable in self._adjustable.items():
+            variable.assign(getattr(recipe, name))
+        if self._adjustable:
+            self.dropout.adjustable_rate.assign(recipe.dropout)
+        for model in (self.model, self.suffix):
+            affordable = _FUSED_SECONDS * _FLOPS[has_gpu()] / (6 * multiply_adds(model) * recipe.batch_size)
+            steps = max(n for n in range(1, fuse + 1) if fuse % n == 0 and n <= max(1, affordable))
+            if model.steps_per_execution != steps:
+                model.steps_per_execution = steps
+                model.train_function = model.test_function = None
+
+    @property
+    def dropout(self) -> Any:
+        return self.model.get_layer("dropout_layer")
+
+    @functools.cached_property
+    def fingerprints(self) -> dict[int, str]:
+        """What the prefix and each shorter one compute, by the position of its last layer; the last is the prefix's own."""
+        assert self._cut is not None
+        return fingerprints(self.model, self._cut)
+
+    def prefix_from(self, position: int | None) -> keras.Model:
+        """Return the model from the activations after `model.layers[position]` to those of the prefix; None: from the faces."""
+        assert self.prefix is not None and self._cut is not None
+        if position is None:
+            return self.prefix
+        if position not in self._parts:
+            layers = self.model.layers
+            self._parts[position] = keras.Model(layers[position].output, layers[self._cut].output)
+        return self._parts[position]
+
+
+class Networks:
+    """The networks last used, compiled; the least recently used goes first.
+
+    Args:
+        keep: How many, at least 1.
+    """
+
+    def __init__(self, keep: int = KEPT) -> None:
+        self._keep = keep
+        self._networks: OrderedDict[tuple, Network] = OrderedDict()
+
+    def get(self, recipe: Recipe, *, weights: str, seed: int, precision: str) -> Network:
+        """Return the network that serves `recipe`, to be given a `begin`; arguments as for `Network`."""
+        key: tuple[Any, ...] = (
+            *(recipe.backbone, recipe.resolved_image_size, recipe.freeze_before, recipe.optimizer),
+            # Keras asks for a momentum of 0 while it traces, so that one has to stay a number.
+            recipe.momentum if recipe.optimizer == "sgd" else None,
+            *(weights, seed, precision),
+        )
+        if keras.backend.backend() != "tensorflow":  # no variables there outside of the training's state
+            key = (*key, recipe.dropout, recipe.beta_1, recipe.weight_decay)
+        if key not in self._networks:
+            while len(self._networks) >= self._keep:
+                self._networks.popitem(last=False)
+                _forget_custom_gradients()
+                gc.collect()  # models and their traced functions refer to one another
+            self._networks[key] = Network(
+                recipe,
+                weights=weights,
+                seed=seed,
+                precision=precision,
+            )
+        self._networks.move_to_end(key)
+        return self._networks[key]
+
+
+def _forget_custom_gradients() -> None:
+    """Let go of the graphs of networks that are no more. TensorFlow keeps every custom gradient it has traced, such as that of
+    the cross-entropy, under a name of its own in a table that never shrinks, and with it the whole graph. It looks there
+    only while it traces."""
+    if keras.backend.backend() != "tensorflow":
+        return
+    from tensorflow.python.framework.ops import gradient_registry
+
+    for name in [name for name in gradient_registry.list() if name.startswith("CustomGradient-")]:
+        del gradient_registry._registry[name]
+
+
+def multiply_adds(model: keras.Model) -> int:
+    """Return the multiplications of a forward pass of one image, those of convolutions and dense layers."""
+    return sum(
+        math.prod(layer.kernel.shape) * math.prod(layer.output.shape[1:-1])
+        for layer in model.layers
+        if isinstance(layer, keras.layers.Conv2D | keras.layers.Dense)
+    )
+
+
+def _make_adjustable(optimizer: keras.optimizers.Optimizer) -> dict[str, Any]:
+    """Put TensorFlow variables in the place of the optimizer's ADJUSTABLE numbers and return them by name."""
+    import tensorflow as tf
+
+    variables = {
+        name: tf.Variable(getattr(optimizer, name), dtype="float32", trainable=False)
+        for name in ADJUSTABLE
+        if hasattr(optimizer, name)
+    }
+    for name, variable in variables.items():
+        setattr(optimizer, name, variable)
+    return variables
+
+
+@functools.cache
+def _adjustable_dropout() -> type[keras.layers.Dropout]:
+    import tensorflow as tf
+
+    class AdjustableDropout(keras.layers.Dropout):
+        """Dropout whose rate is a variable. For training only: a model to be saved has Keras's own."""
+
+        def __init__(self, rate: float, **options: Any) -> None:
+            super().__init__(0.5, **options)  # 0 would leave the layer without its random state
+            self.adjustable_rate = tf.Variable(rate, dtype="float32", trainable=False)
+
+        def call(self, inputs: Any, training: bool = False) -> Any:
+            if not training:
+                return inputs
+            rate = tf.cast(self.adjustable_rate, inputs.dtype)
+            kept = keras.random.uniform(tf.shape(inputs), seed=self.seed_generator) >= self.adjustable_rate
+            return tf.where(kept, inputs / (1 - rate), 0)
+
+    return AdjustableDropout

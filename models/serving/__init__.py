@@ -1,0 +1,1 @@
+"""A finished model in use: model files, prediction of pictures, exports and the runtimes that open them."""

@@ -1,0 +1,183 @@
+"""The best checkpoint in a form to ship, each format proven equal to it. A format is a file and a line in EXPORTERS."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import keras
+
+from ferplus_data.errors import InputError
+from models.serving.export.card import write_card
+from models.serving.export.exporter import PRECISIONS, Conversion, Exporter
+from models.serving.export.h5_weights import H5_WEIGHTS
+from models.serving.export.keras_archive import KERAS
+from models.serving.export.litert import LITERT
+from models.serving.export.onnx import ONNX
+from models.serving.export.proof import Evidence, prove, said
+from models.serving.export.saved_model import SAVED_MODEL
+from models.serving.export.signature import signature
+from models.serving.export.speed import machine, measure, recommended
+from models.serving.runtimes.classifier import Classifier
+from models.serving.runtimes.keras_archive import classifier_of
+
+EXPORTERS: dict[str, Exporter] = {
+    exporter.name: exporter for exporter in (KERAS, ONNX, SAVED_MODEL, LITERT, H5_WEIGHTS)
+}
+"""Format -> how it is written, opened and called."""
+
+_PROOF, _SIGNATURE, _SUMS, _CARD = "parity.json", "signature.json", "SHA256SUMS", "README.md"
+
+
+class ParityError(RuntimeError):
+    """An exported file does not compute what the checkpoint does."""
+
+
+@dataclass(frozen=True)
+class Exported:
+    """What an export wrote: its files, and the format to serve with on a CPU of this kind."""
+
+    paths: list[Path]
+    recommended: str | None
+
+
+def check_formats(formats: Sequence[str], precision: str) -> None:
+    """Raise InputError for an unknown format or precision, or for a format that cannot be written in the precision."""
+    if precision not in PRECISIONS:
+        raise InputError(f"--precision {precision!r}: expected one of {', '.join(PRECISIONS)}")
+    for name in formats:
+        if name not in EXPORTERS:
+            raise InputError(f"--format {name!r}: expected of {', '.join(EXPORTERS)}")
+        if precision not in EXPORTERS[name].precisions:
+            able = [other.name for other in EXPORTERS.values() if precision in other.precisions]
+            raise InputError(
+                f"--precision {precision}: expected of the formats {', '.join(able)}, found {name}"
+            )
+
+
+def export_model(
+    model: keras.Model,
+    formats: Sequence[str],
+    folder: Path,
+    *,
+    evidence: Evidence,
+    about: dict[str, Any],
+    metrics: dict[str, Any] | None = None,
+    precision: str = "float32",
+) -> Exported:
+    """Write `model` in each of `formats` into `folder`, with parity.json, signature.json, README.md (the card) and SHA256SUMS.
+
+    Each format is written to a temporary folder, opened in its own runtime, compared with `model`, and only then moved into
+    place. What an earlier export left in `folder` is replaced; other files there are left alone.
+
+    Args:
+        model: uint8 faces [B, 48, 48, 1] -> probabilities [B, 8].
+        formats: Names in EXPORTERS.
+        folder: Made if need be.
+        evidence: Faces for the proof.
+        about: What the files and the card say of the model, as plain values: version, study, hyperparameters, and so on.
+        metrics: As in best/metrics.json, for the card; None: not measured.
+        precision: Of PRECISIONS.
+
+    Raises:
+        InputError: A format or precision that there is not.
+        ParityError: A format differs too much, or does not convert or open. The others are in place.
+    """
+    formats = list(dict.fromkeys(formats))
+    check_formats(formats, precision)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    work = Path(tempfile.mkdtemp(prefix=".exporting-", dir=folder.parent))
+    try:
+        return _export(model, formats, folder, work, evidence, about, metrics, precision)
+    finally:
+        shutil.rmtree(work)
+
+
+def _export(
+    model: keras.Model,
+    formats: Sequence[str],
+    folder: Path,
+    work: Path,
+    evidence: Evidence,
+    about: dict[str, Any],
+    metrics: dict[str, Any] | None,
+    precision: str,
+) -> Exported:
+    conversion = Conversion(precision, evidence.calibration, about)
+    expected = classifier_of(model)
+    proofs: dict[str, dict[str, Any]] = {}
+    for name in formats:
+        place = work / f"of-{name}"
+        place.mkdir()
+        proofs[name] = _write_and_prove(EXPORTERS[name], model, place, conversion, expected, evidence)
+    proven = [EXPORTERS[name] for name in formats if proofs[name]["ok"]]
+    speeds = measure({e.name: e.open(work / f"of-{e.name}" / e.files[0]) for e in proven}, evidence.faces)
+    for name, speed in speeds.items():
+        proofs[name]["images_per_second"] = speed
+    best = recommended(speeds) if speeds else None
+    record = {**about, "machine": machine(), "recommended_for_cpu": best}
+    _json(work / _PROOF, proofs)
+    _json(work / _SIGNATURE, signature(proven, record))
+    write_card(work / _CARD, proven, proofs, record, metrics)
+    files = [(work / f"of-{e.name}" / file, file) for e in proven for file in e.files]
+    files += [(work / name, name) for name in (_PROOF, _SIGNATURE, _CARD)]
+    (work / _SUMS).write_text("".join(_sums(source, name) for source, name in files))
+    _move(files + [(work / _SUMS, _SUMS)], folder)
+    failed = [name for name in formats if not proofs[name]["ok"]]
+    if failed:
+        raise ParityError(
+            "; ".join(f"{name}: {said(proofs[name])}; not exported" for name in failed)
+            + (f" (exported: {', '.join(e.name for e in proven)})" if proven else "")
+        )
+    return Exported([folder / name for _, name in files] + [folder / _SUMS], best)
+
+
+def _write_and_prove(
+    exporter: Exporter,
+    model: keras.Model,
+    place: Path,
+    conversion: Conversion,
+    expected: Classifier,
+    evidence: Evidence,
+) -> dict[str, Any]:
+    try:
+        exporter.write(model, place, conversion)
+        return prove(exporter, place / exporter.files[0], conversion.precision, expected, evidence)
+    except InputError as error:
+        if not any(place.iterdir()):
+            raise  # of the call, not of what was written
+        return {"precision": conversion.precision, "ok": False, "error": str(error)}
+    except Exception as error:
+        # Converters and runtimes fail in ways of their own; one that does has not proven its format.
+        reason = " ".join(str(error).split())[:200] or type(error).__name__
+        return {"precision": conversion.precision, "ok": False, "error": f"does not convert or run: {reason}"}
+
+
+def _move(files: Sequence[tuple[Path, str]], folder: Path) -> None:
+    """Put `files` into `folder` in place of an earlier export's, whose names are ours and known."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in (_SUMS, _CARD, _SIGNATURE, _PROOF, *(file for e in EXPORTERS.values() for file in e.files)):
+        old = folder / name
+        shutil.rmtree(old) if old.is_dir() and not old.is_symlink() else old.unlink(missing_ok=True)
+    for source, name in files:
+        os.replace(source, folder / name)
+
+
+def _sums(source: Path, name: str) -> str:
+    paths = sorted(path for path in source.rglob("*") if path.is_file()) if source.is_dir() else [source]
+    names = [name if path == source else f"{name}/{path.relative_to(source).as_posix()}" for path in paths]
+    return "".join(
+        f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {called}\n"
+        for path, called in zip(paths, names, strict=True)
+    )
+
+
+def _json(path: Path, value: Any) -> None:
+    path.write_text(json.dumps(value, indent=2) + "\n")

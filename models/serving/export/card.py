@@ -1,0 +1,46 @@
+"""The model card: what the model is, how good, how equal, how fast, how to call it. Its words are in card.md.j2."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from models.metrics.intervals import wilson
+from models.serving.export.exporter import Exporter
+
+
+def write_card(
+    path: Path,
+    exporters: Sequence[Exporter],
+    proofs: Mapping[str, Mapping[str, Any]],
+    about: Mapping[str, Any],
+    metrics: Mapping[str, Any] | None,
+) -> None:
+    """Write the card of the formats `exporters` to `path`.
+
+    Args:
+        path: Of the Markdown file.
+        exporters: The formats that are there.
+        proofs: As in parity.json.
+        about: As in signature.json.
+        metrics: As in best/metrics.json, or None where the model has not been measured.
+    """
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    template = environment.get_template("card.md.j2")
+    path.write_text(
+        template.render(exporters=exporters, proofs=proofs, about=about, metrics=metrics, interval=_interval)
+    )
+
+
+def _interval(accuracy: float, n: int) -> str:
+    low, high = wilson(accuracy, n)
+    return f"{low:.4f} to {high:.4f}"

@@ -1,0 +1,63 @@
+"""How fast each export classifies, on this machine, all in one run."""
+
+from __future__ import annotations
+
+import os
+import platform
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.serving.runtimes.classifier import Classifier
+
+BATCH_SIZES = (1, 64)
+_SECONDS = 0.25
+_ROUNDS = 3
+
+
+def measure(classifiers: Mapping[str, Classifier], faces: NDArray[np.uint8]) -> dict[str, dict[str, float]]:
+    """Return images a second of each of `classifiers`: name -> {"1": at batch 1, "64": at batch 64}, rounded to 3 digits.
+
+    The best of three rounds of a quarter second (or one call, if that takes longer), after a call to warm up; the rounds of all
+    take turns, so that a busy moment of the machine does not fall on one alone.
+    """
+    found: dict[str, dict[str, float]] = {name: {} for name in classifiers}
+    for batch in BATCH_SIZES:
+        given = np.resize(faces, (batch, *faces.shape[1:]))
+        for classify in classifiers.values():
+            classify(given)
+        for _ in range(_ROUNDS):
+            for name, classify in classifiers.items():
+                rate = _rate(classify, given)
+                found[name][str(batch)] = max(found[name].get(str(batch), 0.0), float(f"{rate:.3g}"))
+    return found
+
+
+def _rate(classify: Classifier, faces: NDArray[np.uint8]) -> float:
+    begun, done, seconds = time.perf_counter(), 0, 0.0
+    while seconds < _SECONDS:
+        classify(faces)
+        done, seconds = done + len(faces), time.perf_counter() - begun
+    return done / seconds
+
+
+def recommended(speeds: Mapping[str, Mapping[str, float]]) -> str:
+    """Return the format to serve with on a CPU: the one with the highest product of both speeds, as neither single faces nor
+    whole batches should be slow."""
+    return max(speeds, key=lambda name: float(np.prod(list(speeds[name].values()))))
+
+
+def machine() -> dict[str, Any]:
+    """Return the processor, its cores that this process may use, and the system."""
+    cpuinfo = Path("/proc/cpuinfo")
+    lines = cpuinfo.read_text().splitlines() if cpuinfo.exists() else []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return {
+        "processor": names[0] if names else platform.processor(),
+        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        "system": f"{platform.system()} {platform.machine()}",
+    }

@@ -1,0 +1,53 @@
+"""Predictions as text, JSON and CSV, line by line, so that thousands need no more memory than one."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Callable, Iterable, Iterator
+
+from ferplus_data.labels import EMOTIONS
+from models.serving.prediction import Prediction
+
+
+def text(predictions: Iterable[Prediction]) -> Iterator[str]:
+    """A line for each: path, expression, the probabilities from the highest."""
+    for prediction in predictions:
+        ranked = sorted(prediction.probabilities.items(), key=lambda item: -item[1])
+        converted = f"  (converted from {prediction.converted})" if prediction.converted else ""
+        yield (
+            f"{prediction.path}: {prediction.expression}  "
+            + "  ".join(f"{name} {p:.3f}" for name, p in ranked)
+            + converted
+        )
+
+
+def as_json(predictions: Iterable[Prediction]) -> Iterator[str]:
+    """One JSON array; an object with path, expression, probabilities and converted on each line between the brackets."""
+    before = "["
+    for prediction in predictions:
+        yield before + json.dumps({**vars(prediction), "path": str(prediction.path)})
+        before = ","
+    yield "]" if before == "," else "[]"
+
+
+def as_csv(predictions: Iterable[Prediction]) -> Iterator[str]:
+    """A header, then a row for each: path, expression, a column for each emotion, converted."""
+    yield _row(["path", "expression", *EMOTIONS, "converted"])
+    for prediction in predictions:
+        probabilities = [f"{p:.6g}" for p in prediction.probabilities.values()]
+        yield _row([str(prediction.path), prediction.expression, *probabilities, prediction.converted or ""])
+
+
+def _row(values: list[str]) -> str:
+    line = io.StringIO()
+    csv.writer(line, lineterminator="").writerow(values)
+    return line.getvalue()
+
+
+FORMATS: dict[str, Callable[[Iterable[Prediction]], Iterator[str]]] = {
+    "text": text,
+    "json": as_json,
+    "csv": as_csv,
+}

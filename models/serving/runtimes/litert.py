@@ -1,0 +1,49 @@
+""".tflite models, in LiteRT."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.device.quiet import quietly
+from models.serving.runtimes.classifier import Classifier, check_shapes, in_batches, unreadable
+
+
+def open_classifier(path: Path) -> Classifier:
+    """Return the classifier in the .tflite file `path`. It is resized to each new number of faces.
+
+    Raises:
+        InputError: It does not load, or is no model of faces.
+    """
+    from ai_edge_litert.interpreter import Interpreter
+
+    try:
+        with quietly():
+            interpreter = Interpreter(model_content=path.read_bytes(), num_threads=_cpus())
+        (given,), (taken,) = interpreter.get_input_details(), interpreter.get_output_details()
+    except Exception as error:  # ValueError and RuntimeError, by the kind of damage
+        raise unreadable(path, ".tflite model", error) from error
+    check_shapes(
+        path, given["shape_signature"].tolist(), taken["shape_signature"].tolist(), given["dtype"].__name__
+    )
+    allocated = 0
+
+    def run(faces: NDArray[np.uint8]) -> NDArray[np.float32]:
+        nonlocal allocated
+        if len(faces) != allocated:
+            interpreter.resize_tensor_input(given["index"], faces.shape)
+            with quietly():
+                interpreter.allocate_tensors()
+            allocated = len(faces)
+        interpreter.set_tensor(given["index"], faces)
+        interpreter.invoke()
+        return interpreter.get_tensor(taken["index"])
+
+    return in_batches(run)
+
+
+def _cpus() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

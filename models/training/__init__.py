@@ -1,0 +1,1 @@
+"""The training loop: optimizers, learning-rate policies, class weights, callbacks, checkpoints."""

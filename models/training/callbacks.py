@@ -1,0 +1,160 @@
+"""What `fit` calls during a training: learning rate, dropout's random state, checkpoints, progress."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+
+import keras
+import numpy as np
+
+from models.recipe import Recipe
+from models.training.checkpoints import Checkpoints, Epoch
+from models.training.lr_policies import LR_POLICIES
+from models.training.times import Times
+
+OnEpoch = Callable[[Epoch], bool | None]
+"""Called with each finished epoch; training stops when it returns True."""
+OnBatch = Callable[[int, int, int], None]
+"""Called as training advances with (epoch from 1, batches or images done, of how many)."""
+
+_LOOK_EVERY = 32
+
+
+class DivergedError(RuntimeError):
+    """The loss became NaN or infinite."""
+
+
+class Views(keras.callbacks.Callback):
+    """Has the epoch's activations ready before its first step."""
+
+    def __init__(self, prepare: Callable[[int], None], clock: Times) -> None:
+        super().__init__()
+        self._prepare, self._clock = prepare, clock
+
+    def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
+        with self._clock.measured("cache"):
+            self._prepare(epoch)
+
+
+class LearningRate(keras.callbacks.Callback):
+    """Sets the learning rate from the recipe's policy, anew after every `stair` steps."""
+
+    def __init__(self, recipe: Recipe, epochs: int, checkpoints: Checkpoints, stair: int) -> None:
+        super().__init__()
+        self._recipe, self._epochs, self._checkpoints, self._stair = recipe, epochs, checkpoints, stair
+        self._epoch = 0
+
+    def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
+        self._epoch = epoch
+
+    def on_train_batch_begin(self, batch: int, logs: dict | None = None) -> None:
+        if batch % self._stair:
+            return
+        recipe = self._recipe
+        self.model.optimizer.learning_rate = LR_POLICIES[recipe.lr_policy](
+            recipe.learning_rate,
+            epoch=self._epoch + batch / self.params["steps"],
+            epochs=self._epochs,
+            val_losses=[e.val_loss for e in self._checkpoints.history],
+            **recipe.policy_parameters,
+        )
+
+
+class DropoutSeed(keras.callbacks.Callback):
+    """Seeds dropout anew in every epoch: Keras does not save its random state, and a continued training must not repeat it."""
+
+    def __init__(self, dropout: keras.layers.Dropout, seed: int) -> None:
+        super().__init__()
+        self._dropout, self._seed = dropout, seed
+
+    def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
+        if self._dropout.rate > 0:  # at 0 Keras's layer has no random state
+            self._dropout.seed_generator.state.assign(np.array([self._seed, epoch]))
+
+
+class Recorder(keras.callbacks.Callback):
+    """Checkpoints each epoch, then tells `on_epoch`; stops on its word, on patience, and on a loss that is not finite."""
+
+    def __init__(
+        self,
+        suffix: keras.Model,
+        recipe: Recipe,
+        checkpoints: Checkpoints,
+        on_epoch: OnEpoch,
+        clock: Times,
+    ) -> None:
+        super().__init__()
+        self._suffix, self._recipe, self._checkpoints = suffix, recipe, checkpoints
+        self._on_epoch, self._clock = on_epoch, clock
+        self.stopped = False
+
+    def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
+        self._start = self._clock.total()
+
+    def on_train_batch_begin(self, batch: int, logs: dict | None = None) -> None:
+        if batch == 0:
+            self._clock.start("training")
+
+    def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
+        # Reading the loss waits for the device. It is the mean so far, so that a NaN stays in it until someone looks.
+        if batch % _LOOK_EVERY == _LOOK_EVERY - 1:
+            self._check((logs or {}).get("loss", 0.0), f"at batch {batch + 1}")
+
+    def on_test_begin(self, logs: dict | None = None) -> None:
+        self._clock.start("validation")
+
+    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
+        self._clock.stop()
+        figures = {
+            name: float((logs or {})[name]) for name in ("loss", "accuracy", "val_loss", "val_accuracy")
+        }
+        for name in ("loss", "val_loss"):
+            self._check(figures[name], f"in epoch {epoch + 1}")
+        finished = Epoch(
+            epoch=epoch + 1,
+            **figures,
+            learning_rate=float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate)),
+            seconds=self._clock.total() - self._start,
+        )
+        self._checkpoints.save(self._suffix, finished)
+        if self._on_epoch(finished):
+            self.stopped = self.model.stop_training = True
+        if patience_over(self._checkpoints, self._recipe):
+            self.model.stop_training = True
+
+    def _check(self, loss: float, when: str) -> None:
+        if not math.isfinite(loss):
+            raise DivergedError(f"the loss became {float(loss)} {when}")
+
+
+class Progress(keras.callbacks.Callback):
+    """Passes batches on to `on_batch`, at most ten times a second and at the end of the epoch."""
+
+    def __init__(self, on_batch: OnBatch | None) -> None:
+        super().__init__()
+        self._on_batch = on_batch
+        self._epoch = 0
+        self._told = -math.inf
+
+    def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
+        self._epoch = epoch
+
+    def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
+        self._tell(batch + 1, self.params["steps"])
+
+    def chunk_ends(self, done: int, of: int) -> None:
+        """Images of which activations have been computed."""
+        self._tell(done, of)
+
+    def _tell(self, done: int, of: int) -> None:
+        if self._on_batch and (time.monotonic() - self._told >= 0.1 or done == of):
+            self._told = time.monotonic()
+            self._on_batch(self._epoch + 1, done, of)
+
+
+def patience_over(checkpoints: Checkpoints, recipe: Recipe) -> bool:
+    """Whether the recipe's patience has run out without a better epoch."""
+    best = checkpoints.best
+    return best is not None and checkpoints.history[-1].epoch - best.epoch >= recipe.patience

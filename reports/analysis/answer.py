@@ -1,0 +1,199 @@
+"""The report's first section: what came out, how sure it is, and what may be claimed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from statistics import fmean, stdev
+from typing import Any
+
+from models.metrics.intervals import wilson
+from reports.analysis.comparison import (
+    Comparison,
+    compare,
+    differences,
+    on_demo_data,
+    partial_splits,
+    starting_weights,
+)
+from reports.analysis.trials import best_trial, count_states
+from search.study.view import StudyView
+
+SPLITS = {"val": "validation", "test": "test"}
+
+
+@dataclass(frozen=True)
+class Result:
+    """Accuracy (0 to 1) on `n` rows of a split with its 95% Wilson interval; `rows` says which rows."""
+
+    split: str
+    rows: str
+    accuracy: float
+    n: int
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Spread:
+    """Accuracies of the retraining seeds on one split; `deviation` (n - 1) is None for a single seed."""
+
+    split: str
+    mean: float
+    low: float
+    high: float
+    deviation: float | None
+    seeds: int
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the first section shows; lists are empty while there is nothing to put in them."""
+
+    headline: str
+    claim: str
+    weights: str
+    trial: int | None
+    hyperparameters: dict[str, Any]
+    results: list[Result]
+    majority: dict[str, float]
+    seeds: list[dict[str, Any]]
+    spreads: list[Spread]
+    comparisons: list[Comparison]
+
+
+def answer(view: StudyView) -> Answer:
+    """The answer of a study in any state: retrained, running, nothing finished, only failures."""
+    best = best_trial(view.trials)
+    metrics = view.metrics
+    if metrics is not None:
+        trial, chosen = metrics.get("trial"), dict(metrics.get("hyperparameters") or {})
+    else:
+        trial, chosen = (best.number, best.hyperparameters) if best else (None, {})
+    seeds = list((metrics or {}).get("seeds") or [])
+    majority = (metrics or {}).get("majority_class_rate") or {}
+    return Answer(
+        headline=_headline(view),
+        claim=_claim(view),
+        weights=starting_weights(view),
+        trial=trial,
+        hyperparameters=chosen,
+        results=_results(view),
+        majority={SPLITS[split]: majority[split] for split in SPLITS if majority.get(split) is not None},
+        seeds=seeds,
+        spreads=_spreads(seeds),
+        comparisons=compare(view),
+    )
+
+
+def _headline(view: StudyView) -> str:
+    counts = count_states(view.trials)
+    ended = counts["complete"] + counts["pruned"] + counts["failed"]
+    planned = (view.config.get("arguments") or {}).get("trials")
+    of = f" of {planned}" if planned else ""
+    if view.metrics is not None:
+        number = view.metrics.get("trial")
+        return f"Trial {number} was retrained as the best of {_trials(ended)}{_test_result(view)}."
+    if not view.trials:
+        return "No trial has started yet: there is nothing to report."
+    best = best_trial(view.trials)
+    if best is not None:
+        return (
+            f"{ended}{of} trials have ended. The best so far is trial {best.number}; it has not been "
+            "retrained, so there is no test accuracy yet."
+        )
+    if counts["failed"] == len(view.trials):
+        return f"No result: all {_trials(counts['failed'])} failed. The reasons are in the table of trials."
+    return f"No trial is complete yet: {ended}{of} have ended, {counts['running']} running."
+
+
+def _test_result(view: StudyView) -> str:
+    for result in _results(view):
+        if result.split == SPLITS["test"]:
+            return (
+                f" and reached {result.accuracy:.1%} on the test split "
+                f"(95% interval {result.low:.1%} to {result.high:.1%}, n = {result.n:,})"
+            )
+    return ""
+
+
+def _trials(count: int) -> str:
+    return f"{count:,} trial" if count == 1 else f"{count:,} trials"
+
+
+def _result(split: str, rows: str, accuracy: Any, n: Any) -> Result | None:
+    if accuracy is None or not n:
+        return None
+    low, high = wilson(accuracy, n)
+    return Result(split, rows, accuracy, n, low, high)
+
+
+def _results(view: StudyView) -> list[Result]:
+    metrics = view.metrics
+    if metrics is not None:
+        found = [
+            _result(name, rows, metrics.get(f"{split}_accuracy{suffix}"), metrics.get(f"n_{split}{suffix}"))
+            for split, name in SPLITS.items()
+            for rows, suffix in (("all rows", ""), ("without training twins", "_without_twins"))
+        ]
+        return [result for result in found if result is not None]
+    best = best_trial(view.trials)
+    counts = ((view.config.get("data") or {}).get("counts") or {}).get("val")
+    result = (
+        _result("validation", "all rows, during the search", best.score, sum(counts))
+        if best and counts
+        else None
+    )
+    return [result] if result else []
+
+
+def _spreads(seeds: list[dict[str, Any]]) -> list[Spread]:
+    spreads = []
+    for split, name in SPLITS.items():
+        values = [seed[f"{split}_accuracy"] for seed in seeds if seed.get(f"{split}_accuracy") is not None]
+        if values:
+            deviation = stdev(values) if len(values) > 1 else None
+            spreads.append(Spread(name, fmean(values), min(values), max(values), deviation, len(values)))
+    return spreads
+
+
+def _claim(view: StudyView) -> str:
+    """One sentence: what this run can and cannot claim."""
+    metrics = view.metrics
+    if metrics is None:
+        return (
+            "Nothing can be claimed about test accuracy yet: a search's best validation score is the best of "
+            "many tries on the same images, and the test split is read once, after retraining."
+        )
+    if on_demo_data(view):
+        return (
+            "This run shows that search, retraining and evaluation work together; on generated faces its "
+            "accuracy says nothing about recognising emotions in photographs."
+        )
+    if partial_splits(view):
+        return (
+            "This run compares its own trials with each other on part of FER+; its accuracy is no result on "
+            "the official splits and belongs beside no published figure."
+        )
+    return _full_split_claim(metrics, differences(view, "vggface2"))
+
+
+def _full_split_claim(metrics: Mapping[str, Any], reasons: list[str]) -> str:
+    n = metrics.get("n_test") or 0
+    start = f"The test accuracy stands for the official FER+ test split ({n:,} rows)"
+    seeds = len(metrics.get("seeds") or [])
+    noise = (
+        "one retraining seed, so luck of the seed is not measured"
+        if seeds < 2
+        else f"{seeds} retraining seeds"
+    )
+    if reasons:
+        return (
+            f"{start}, but with another set-up than the published recipes ({'; '.join(reasons)}), so a "
+            f"difference to them cannot be put down to the search; the result rests on {noise}."
+        )
+    return (
+        f"{start} and may be set beside published figures on it, but a gap smaller than the interval shows "
+        "no better model, the validation accuracy is optimistic because the search chose by it, and the "
+        f"result rests on {noise}."
+    )

@@ -1,0 +1,144 @@
+"""Whether a run's accuracy may be set beside a published one, decided from what the run records."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from reports.analysis.published import PUBLISHED, Published
+from search.study.view import StudyView
+
+OFFICIAL_ROWS = {"val": 3305, "test": 3275}
+"""Rows of the official FER+ validation and test splits that the seed's majority protocol keeps."""
+RECIPE_IMAGE_SIZE = 224
+"""Input side of VGGFace2's ResNet50 and SENet50 (Cao et al., 2018), which the seed's recipes use."""
+_VGGFACE2_BACKBONES = ("resnet50", "senet50")
+"""Backbones that start from VGGFace2's weights, at RECIPE_IMAGE_SIZE, unless told otherwise."""
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A published result beside this run's; accuracies 0 to 1. Comparable means that `reasons` is empty."""
+
+    model: str
+    weights: str
+    val_accuracy: float | None
+    test_accuracy: float | None
+    source: str
+    reasons: tuple[str, ...]
+
+    @property
+    def comparable(self) -> bool:
+        return not self.reasons
+
+
+def compare(view: StudyView) -> list[Comparison]:
+    """This run beside every recipe of metrics.json's seed_recipes, then beside PUBLISHED; empty before there are metrics."""
+    if view.metrics is None:
+        return []
+    recipes = [
+        Published(
+            str(recipe.get("model", "")),
+            str(recipe.get("weights", "vggface2")),
+            RECIPE_IMAGE_SIZE,
+            as_fraction(recipe.get("val_accuracy")),
+            as_fraction(recipe.get("test_accuracy")),
+            str(recipe.get("source", "")),
+        )
+        for recipe in view.metrics.get("seed_recipes") or []
+    ]
+    return [_beside(view, published) for published in (*recipes, *PUBLISHED)]
+
+
+def _beside(view: StudyView, published: Published) -> Comparison:
+    reasons = differences(view, published.weights, published.image_size)
+    if published.caveat and not on_demo_data(view):
+        reasons.append(published.caveat)
+    return Comparison(
+        published.model,
+        published.weights,
+        published.val_accuracy,
+        published.test_accuracy,
+        published.source,
+        tuple(reasons),
+    )
+
+
+def as_fraction(accuracy: float | None) -> float | None:
+    """An accuracy given as a fraction or in percent, as a fraction: published tables print percent."""
+    if accuracy is None:
+        return None
+    return accuracy / 100 if accuracy > 1 else float(accuracy)
+
+
+def on_demo_data(view: StudyView) -> bool:
+    """Whether the run's images are the generated faces and not FER+."""
+    arguments = view.config.get("arguments") or {}
+    return arguments.get("data") == "demo" or (view.config.get("data") or {}).get("source") == "demo"
+
+
+def partial_splits(view: StudyView) -> list[str]:
+    """One phrase per evaluated split that is not the official one's size."""
+    metrics = view.metrics or {}
+    names = {"val": "validation", "test": "test"}
+    return [
+        f"{metrics[f'n_{split}']:,} of the official {rows:,} {names[split]} rows"
+        for split, rows in OFFICIAL_ROWS.items()
+        if metrics.get(f"n_{split}") is not None and metrics[f"n_{split}"] != rows
+    ]
+
+
+def differences(view: StudyView, weights: str, image_size: int = RECIPE_IMAGE_SIZE) -> list[str]:
+    """Why this run cannot be compared with a result that starts from `weights` on images of `image_size` pixels a side;
+    empty if it can.
+
+    Demo data ends the question; otherwise the splits, the amount of training data, the weights and the image
+    size are looked at.
+    """
+    if on_demo_data(view):
+        return ["generated demo faces, not FER+"]
+    arguments = view.config.get("arguments") or {}
+    found = [f"evaluated on {phrase}" for phrase in partial_splits(view)]
+    subset = arguments.get("subset")
+    if subset is not None and subset != 1:
+        found.append(f"trained on {subset:.0%} of the training split")
+    if arguments.get("dedupe"):
+        found.append("training images with a twin left out")
+    ours = starting_weights(view)
+    if not _same_weights(ours, weights):
+        found.append(f"starts from weights {ours}, the published one from {weights}")
+    size = _image_size(view, arguments)
+    if size != image_size:
+        known = "the backbone's own image size" if size is None else f"images of {size} x {size}"
+        found.append(f"{known}, the published one of {image_size} x {image_size}")
+    return found
+
+
+def starting_weights(view: StudyView) -> str:
+    """Name of the weights that training started from: "none", "vggface2" or a file's name."""
+    asked = (view.config.get("arguments") or {}).get("weights")
+    if asked is None:
+        return "vggface2" if _backbone(view) in _VGGFACE2_BACKBONES else "none"
+    return Path(str(asked)).name
+
+
+def _backbone(view: StudyView) -> str:
+    return str(((view.metrics or {}).get("hyperparameters") or {}).get("backbone", "")).lower()
+
+
+def _same_weights(ours: str, recipe: str) -> bool:
+    """The published weights by name, or a local copy that kept their name (rcmalli_vggface_tf_...)."""
+    name = ours.lower()
+    return name == recipe.lower() or (
+        recipe.lower() == "vggface2" and "vggface" in name and name.endswith(".h5")
+    )
+
+
+def _image_size(view: StudyView, arguments: Mapping[str, Any]) -> int | None:
+    chosen = (view.metrics or {}).get("hyperparameters") or {}
+    size = chosen.get("image_size") or arguments.get("image_size")
+    if size:
+        return int(size)
+    return RECIPE_IMAGE_SIZE if _backbone(view) in _VGGFACE2_BACKBONES else None

@@ -1,0 +1,47 @@
+"""Questions about a study's trials that figures, tables and the page share."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+from search.study.view import TrialRecord
+
+STATES = ("complete", "pruned", "failed", "running", "waiting")
+"""Every state a trial can have, in the order in which reports list them."""
+
+
+def count_states(trials: Sequence[TrialRecord]) -> dict[str, int]:
+    """Number of trials in each of STATES; states without a trial count 0."""
+    found = Counter(trial.state for trial in trials)
+    return {state: found[state] for state in STATES}
+
+
+def scored(trials: Sequence[TrialRecord], state: str) -> list[TrialRecord]:
+    """Trials in `state` that have a score, by number."""
+    chosen = [trial for trial in trials if trial.state == state and trial.score is not None]
+    return sorted(chosen, key=lambda trial: trial.number)
+
+
+def best_trial(trials: Sequence[TrialRecord]) -> TrialRecord | None:
+    """The complete trial with the highest score (the earliest of equals), None without a complete trial.
+
+    Pruned trials are left out: they were stopped before their epochs were up, so search never retrains one.
+    """
+    complete = scored(trials, "complete")
+    return max(complete, key=lambda trial: trial.score or 0.0, default=None)
+
+
+def duration(trial: TrialRecord) -> float | None:
+    """Seconds from start to end, None while either is missing."""
+    if trial.started is None or trial.ended is None:
+        return None
+    return (trial.ended - trial.started).total_seconds()
+
+
+def first_line(error: str | None) -> str:
+    """The line of an error text that names the reason: a traceback's last line, otherwise the first."""
+    lines = [line.strip() for line in (error or "").splitlines() if line.strip()]
+    if not lines:
+        return ""
+    return lines[-1] if lines[0].startswith("Traceback") else lines[0]

@@ -1,0 +1,1 @@
+"""The report's page and the parts of it that are no figures."""

@@ -1,0 +1,161 @@
+"""What a person sees while a search runs: a line per trial, a live bar within one, the time left."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from types import TracebackType
+from typing import Any
+
+import optuna
+from optuna.trial import FrozenTrial, TrialState
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeElapsedColumn
+from rich.progress import Progress as Bars
+
+from models.training.checkpoints import Epoch
+from search.storages.attempts import lineages
+
+
+class Progress:
+    """Writes to `console`: bars on a terminal, a line per epoch elsewhere. Use as a context manager.
+
+    Attributes:
+        on_trial_end: Called after each trial's and each retraining's line; None: nothing.
+    """
+
+    def __init__(self, console: Console) -> None:
+        self.console = console
+        self.on_trial_end: Callable[[], None] | None = None
+        self._study: optuna.Study | None = None
+        self._trials = 0
+        self._bars = Bars(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            TaskProgressColumn(),
+            TextColumn("{task.fields[note]}"),
+            TimeElapsedColumn(),
+            console=console,
+            transient=True,
+            disable=not console.is_terminal,
+        )
+        self._task = self._bars.add_task("", total=1, note="", visible=False)
+        self._note = ""
+        self._begun = 0.0
+        self._durations: list[float] = []
+        self._head = ""
+
+    def __enter__(self) -> Progress:
+        self._bars.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._bars.stop()
+
+    def say(self, text: str) -> None:
+        """Print a line above the bar."""
+        self._bars.console.print(escape(text), highlight=False, soft_wrap=True)
+
+    def follow(self, study: optuna.Study, trials: int) -> None:
+        """Tell of the trials of `study`, of which there will be `trials`."""
+        self._study, self._trials = study, trials
+
+    def trial_begins(self, number: int, values: Mapping[str, Any]) -> None:
+        self._begin(f"trial {number}")
+
+    def retraining_begins(self, seed: int) -> None:
+        self._begin(f"retraining, seed {seed}")
+
+    def batch_ends(self, epoch: int, epochs: int, batch: int, batches: int) -> None:
+        self._bars.update(
+            self._task,
+            description=f"{self._head} epoch {epoch}/{epochs}",
+            completed=(epoch - 1) * batches + batch,
+            total=epochs * batches,
+            note=self._note,
+            visible=True,
+        )
+
+    def epoch_ends(self, epoch: Epoch, epochs: int) -> None:
+        self._note = f"val {epoch.val_accuracy:.2%}"
+        if not self.console.is_terminal:
+            self.say(
+                f"  {self._head} epoch {epoch.epoch}/{epochs}: loss {epoch.loss:.4f}, val_accuracy {epoch.val_accuracy:.4f}, "
+                f"{epoch.seconds:.1f} s"
+            )
+
+    def trial_ends(self, number: int) -> None:
+        """Print the trial's line: how it ended, its best epoch, the best so far, the time left."""
+        self._durations.append(time.monotonic() - self._begun)
+        self._bars.update(self._task, visible=False)
+        if self._study is None:
+            return
+        trials = dict(lineages(self._study))
+        done = sum(trial.state.is_finished() for trial in trials.values())
+        remaining = max(self._trials - done, 0) * sum(self._durations) / len(self._durations)
+        line = trial_line(number, trials, self._trials, self._durations[-1])
+        self.say(f"{line}, about {duration(remaining)} left")
+        if self.on_trial_end is not None:
+            self.on_trial_end()
+
+    def epoch_seen(self, number: int, epoch: int, epochs: int, score: float) -> None:
+        """Tell of an epoch that another process has finished."""
+        if not self.console.is_terminal:
+            self.say(f"  trial {number} epoch {epoch}/{epochs}: val_accuracy {score:.4f}")
+
+    def trials_seen(self, done: int, trials: int, running: str) -> None:
+        """Show how far the trials of all processes are."""
+        self._bars.update(
+            self._task,
+            description=f"trials {done}/{trials}",
+            completed=done,
+            total=trials,
+            note=running,
+            visible=True,
+        )
+
+    def training_ends(self, text: str) -> None:
+        """Print the line of a finished retraining."""
+        self._bars.update(self._task, visible=False)
+        self.say(text)
+        if self.on_trial_end is not None:
+            self.on_trial_end()
+
+    def _begin(self, head: str) -> None:
+        self._begun = time.monotonic()
+        self._head, self._note = head, ""
+        self._bars.reset(self._task, total=1, description=head, note="", visible=True)
+
+
+def trial_line(number: int, trials: Mapping[int, FrozenTrial], asked: int, seconds: float) -> str:
+    """Return the line of trial `number` of `trials`, which has ended after `seconds`; `asked` is how many there will be."""
+    trial = trials[number]
+    score = max(trial.intermediate_values.values(), default=None)
+    done = sum(t.state.is_finished() for t in trials.values())
+    complete = {
+        n: t.value for n, t in trials.items() if t.state == TrialState.COMPLETE and t.value is not None
+    }
+    best = max(complete, key=lambda n: complete[n], default=None)
+    outcome = {TrialState.COMPLETE: "done", TrialState.PRUNED: "pruned"}.get(trial.state, "failed")
+    parts = [
+        f"trial {number:>3} {outcome:<6} {done}/{asked}",
+        f"val_accuracy {score:.4f} after {len(trial.intermediate_values)} epochs"
+        if score is not None
+        else "no epoch",
+    ]
+    if trial.state == TrialState.FAIL:
+        parts.append(str(trial.user_attrs.get("error", ""))[:160])
+    if best is not None:
+        parts.append(f"best {complete[best]:.4f} (trial {best})")
+    return "  ".join([*parts, f"{seconds:.0f} s"])
+
+
+def duration(seconds: float) -> str:
+    """Return `seconds` as a person says it: 45 s, 12 min, 3 h 05 min."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02d} min"

@@ -1,0 +1,49 @@
+"""A study at a glance, for a terminal."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from rich.console import Group
+from rich.table import Table
+from rich.text import Text
+
+from search.study.view import StudyView, best_trial
+
+
+def status_table(view: StudyView) -> Group:
+    """Return the study's counts, its best trial so far, and a row for each trial."""
+    counts = Counter(trial.state for trial in view.trials)
+    asked = view.config["arguments"]["trials"]
+    best = best_trial(view.trials)
+    lines = [
+        f"study {view.name}: {len(view.trials)} of {asked} trials  "
+        + "  ".join(f"{n} {s}" for s, n in counts.items())
+    ]
+    if best is not None:
+        lines.append(f"best val_accuracy {best.score:.4f} (trial {best.number})")
+    if view.metrics is not None:
+        lines.append(
+            f"retrained: val_accuracy {view.metrics['val_accuracy']:.4f}  test_accuracy {view.metrics['test_accuracy']:.4f}"
+        )
+    table = Table()
+    for heading in ("trial", "state", "val_accuracy", "epochs", "seconds", "hyperparameters or error"):
+        table.add_column(heading)
+    for trial in view.trials:
+        seconds = (trial.ended - trial.started).total_seconds() if trial.ended and trial.started else None
+        table.add_row(
+            str(trial.number),
+            trial.state,
+            "" if trial.score is None else f"{trial.score:.4f}",
+            str(max(trial.values, default=0)),
+            "" if seconds is None else f"{seconds:.0f}",
+            Text(
+                trial.error
+                or "  ".join(f"{name}={_short(value)}" for name, value in trial.hyperparameters.items())
+            ),
+        )
+    return Group(*(Text(line) for line in lines), table)
+
+
+def _short(value: object) -> str:
+    return f"{value:.3g}" if isinstance(value, float) else str(value)

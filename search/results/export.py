@@ -1,0 +1,210 @@
+"""A study's best checkpoint, or any other, on its way out: what is known of it, faces to prove it on, the export."""
+
+from __future__ import annotations
+
+import hashlib
+import tomllib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import keras
+
+from ferplus_data.dataset import Dataset, load_dataset
+from ferplus_data.errors import InputError
+from ferplus_data.labels import EMOTIONS
+from models.networks.backbones import BACKBONES
+from models.serving.export import Exported, check_formats, export_model
+from models.serving.export.proof import Evidence
+from models.serving.model_files import load_model
+from models.serving.runtimes.legacy_h5 import load_legacy_model
+from search.console.progress import Progress
+from search.results.ensemble import make_ensemble
+from search.study.config import SearchArguments, check_continuation, read_arguments
+from search.study.run_directory import RunDirectory, read_json
+
+_OWN_WEIGHTS = "The network was trained from random weights: no one else's are in it."
+_VGGFACE2 = (
+    "The network started from keras-vggface's VGGFace2 weights (github.com/rcmalli/keras-vggface, whose README gives the "
+    "original models for non-commercial research under a Creative Commons Attribution licence; its code is under MIT)."
+)
+
+
+@dataclass(frozen=True)
+class Source:
+    """What is exported.
+
+    Attributes:
+        model: The network.
+        about: What is known of it; plain values, for metadata and card.
+        metrics: As in best/metrics.json, or None.
+    """
+
+    model: keras.Model
+    about: dict[str, Any]
+    metrics: dict[str, Any] | None
+
+
+def export_study(
+    run: RunDirectory,
+    formats: Sequence[str],
+    folder: Path,
+    *,
+    precision: str,
+    data: str | None,
+    say: Callable[[str], None],
+) -> Exported:
+    """Export the best model of the study in `run`; see `models.serving.export.export_model`."""
+    check_formats(formats, precision)
+    if not run.best_model.exists():
+        raise InputError(
+            f"study {run.study}: expected {run.best_model}, found no such file; the search has not ended, or start one with: "
+            "run_search.py search"
+        )
+    source = Source(load_model(run.best_model), about_study(run, run.best_model), read_json(run.metrics))
+    return export(source, formats, folder, precision=precision, dataset=dataset_of(run, data, say))
+
+
+def export_ensemble(
+    run: RunDirectory,
+    count: int,
+    formats: Sequence[str],
+    folder: Path,
+    *,
+    precision: str,
+    data: str | None,
+    storage: str | None,
+    progress: Progress,
+) -> Exported:
+    """Export the mean of the `count` best distinct configurations of the study in `run`; see `search.results.ensemble`.
+
+    The study's own data has to be readable: the networks are retrained on it. `data` is for the proof.
+    """
+    check_formats(formats, precision)
+    arguments = read_arguments(run)
+    dataset = load_dataset(
+        arguments.data, subset=arguments.subset, dedupe=arguments.dedupe, seed=arguments.seed
+    )
+    check_continuation(run, arguments, dataset.fingerprint)
+    path, metrics = make_ensemble(run, count, arguments, dataset, storage=storage, progress=progress)
+    members = metrics["members"]
+    about = {
+        **about_study(run, path),
+        "name": f"FER+ expressions: {count} networks of study {run.stored_name()}",
+        "trial": None,
+        "hyperparameters": {f"trial {member['trial']}": member["hyperparameters"] for member in members},
+        "ensemble": [member["trial"] for member in members],
+    }
+    proof = dataset if data is None else load_dataset(data)
+    return export(
+        Source(load_model(path), about, metrics), formats, folder, precision=precision, dataset=proof
+    )
+
+
+def export_checkpoint(
+    path: Path, formats: Sequence[str], folder: Path, *, precision: str, data: str | None
+) -> Exported:
+    """Export the .keras or Keras 2 .h5 model in `path`, with the figures of a metrics.json beside it."""
+    check_formats(formats, precision)
+    legacy = path.suffix.lower() in (".h5", ".hdf5") and path.is_file()
+    model = load_legacy_model(path) if legacy else load_model(path)
+    beside = path.with_name("metrics.json")
+    metrics = read_json(beside) if beside.exists() else None
+    about = {
+        **_about(path, metrics),
+        "name": path.stem,
+        "data": "not known",
+        "measured_on": "the data of its study",
+        "demo": False,
+        "weights_licence": "Where the network's weights started from is not known; if from VGGFace2: "
+        + _VGGFACE2,
+    }
+    dataset = load_dataset(data or "demo")
+    return export(Source(model, about, metrics), formats, folder, precision=precision, dataset=dataset)
+
+
+def export(
+    source: Source, formats: Sequence[str], folder: Path, *, precision: str, dataset: Dataset
+) -> Exported:
+    """Export `source` with `dataset` for the proof."""
+    evidence = Evidence.of(dataset)
+    about = {
+        **source.about,
+        "precision": precision,
+        "proof_faces": f"{len(evidence.faces)} validation faces of {evidence.source}",
+    }
+    return export_model(
+        source.model,
+        formats,
+        folder,
+        evidence=evidence,
+        about=about,
+        metrics=source.metrics,
+        precision=precision,
+    )
+
+
+def dataset_of(run: RunDirectory, data: str | None, say: Callable[[str], None]) -> Dataset:
+    """Return the data for a proof: `data`, else the study's, else, where that cannot be read here, the demo's."""
+    arguments = read_arguments(run)
+    if data is not None:
+        return load_dataset(data)
+    try:
+        return load_dataset(
+            arguments.data, subset=arguments.subset, dedupe=arguments.dedupe, seed=arguments.seed
+        )
+    except InputError as error:
+        say(f"the study's data cannot be read here ({error}); the proof is on demo faces")
+        return load_dataset("demo")
+
+
+def about_study(run: RunDirectory, checkpoint: Path) -> dict[str, Any]:
+    """Return what is known of the model `checkpoint` of the study in `run`."""
+    config, arguments = read_json(run.config), read_arguments(run)
+    metrics = read_json(run.metrics)
+    source = config["data"]["source"]
+    demo = arguments.data == "demo"
+    return {
+        **_about(checkpoint, metrics),
+        "name": f"FER+ expressions: {metrics['hyperparameters'].get('backbone', 'small')} of study {run.stored_name()}",
+        "study": run.stored_name(),
+        "commit": config.get("git_commit"),
+        "data": f"{'drawn demo faces' if demo else 'FER+'}, fingerprint {config['data']['fingerprint'][:12]}"
+        + (f", a part of {arguments.subset:g}" if arguments.subset < 1 else ""),
+        "measured_on": "drawn demo faces"
+        if demo
+        else f"the official splits of FER+ as they were found ({_counts(config)})",
+        "demo": demo or source == "demo",
+        "weights_licence": _weights_licence(arguments, metrics["hyperparameters"]),
+    }
+
+
+def _counts(config: dict[str, Any]) -> str:
+    return ", ".join(f"{sum(counts):,} {name}" for name, counts in config["data"]["counts"].items())
+
+
+def _about(checkpoint: Path, metrics: dict[str, Any] | None) -> dict[str, Any]:
+    project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())["project"]
+    metrics = metrics or {}
+    return {
+        "class_names": list(EMOTIONS),
+        "project": project["name"],
+        "version": project["version"],
+        "commit": None,
+        "study": None,
+        "trial": metrics.get("trial"),
+        "hyperparameters": metrics.get("hyperparameters", {}),
+        "ensemble": None,
+        "checkpoint_sha256": hashlib.sha256(checkpoint.read_bytes()).hexdigest(),
+    }
+
+
+def _weights_licence(arguments: SearchArguments, hyperparameters: dict[str, Any]) -> str:
+    published = BACKBONES[hyperparameters.get("backbone", "small")].weights_url is not None
+    weights = arguments.weights or ("vggface2" if published else "none")
+    if weights == "none":
+        return _OWN_WEIGHTS
+    if weights == "vggface2":
+        return _VGGFACE2
+    return f"The network started from the weights file {Path(weights).name}: its terms hold. If from VGGFace2: {_VGGFACE2}"

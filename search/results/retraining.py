@@ -1,0 +1,198 @@
+"""The best trial, trained once more on the whole training split; then, and only then, the test split."""
+
+from __future__ import annotations
+
+import gc
+import shutil
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from ferplus_data.dataset import Dataset
+from models.device.precision import resolve_precision
+from models.metrics.scores import predict_probabilities, score
+from models.recipe import Recipe
+from models.serving.model_files import load_model, save_model
+from models.training.checkpoints import Checkpoints
+from models.training.loop import Training, train
+from search.console.progress import Progress
+from search.results.predictions import SPLITS, Predictions, write_predictions
+from search.study.config import SearchArguments
+from search.study.run_directory import RunDirectory, read_json, write_json
+from search.study.view import TrialRecord
+from search.workers import preemption
+
+SEED_RECIPES = [
+    {
+        "model": model,
+        "weights": "VGGFace2",
+        "val_accuracy": val,
+        "test_accuracy": test,
+        "source": "the seed repository's README",
+    }
+    for model, val, test in (("ResNet50", 0.880, 0.865), ("SENet50", 0.873, 0.858))
+]
+"""What the seed repository reports of its two hand-made recipes."""
+
+
+def retrain(
+    trial: TrialRecord,
+    dataset: Dataset,
+    run: RunDirectory,
+    arguments: SearchArguments,
+    *,
+    epochs: int,
+    weights: str,
+    progress: Progress,
+    again: bool = False,
+) -> dict[str, Any]:
+    """Retrain `trial` with every seed, choose the seed and the epoch by validation accuracy, read the test split once, and write
+    best/model.keras, best/predictions.npz and best/metrics.json.
+
+    A retraining of the same trial that was interrupted is continued with the epochs it was planned for, and one that has ended is
+    not done again unless `again` is set.
+
+    Returns:
+        The content of metrics.json.
+    """
+    recipe = Recipe.from_hyperparameters(trial.hyperparameters)
+    seeds = [arguments.seed + i for i in range(arguments.retrain_seeds)]
+    asked_for = {"trial": trial.number, "seeds": seeds, "epochs": arguments.retrain_epochs}
+    if not run.retraining_plan.exists() and not again and run.metrics.exists():
+        done = read_json(run.metrics)
+        if done["retraining"] == asked_for:
+            progress.say(f"trial {trial.number} has been retrained before")
+            return done
+    epochs = _plan(run, asked_for, epochs)
+    progress.say(f"retraining trial {trial.number} on the whole training split, up to {epochs} epochs")
+    trainings = {
+        seed: _train(recipe, dataset, run, seed, epochs, weights, progress, arguments.precision)
+        for seed in seeds
+    }
+    best_seed = max(seeds, key=lambda seed: trainings[seed].best.val_accuracy)
+    progress.say("retraining done; the test split is read now, once")
+    candidates = {seed: run.retraining(seed) / "model.keras" for seed in seeds}
+    predictions = {seed: _predict(candidates[seed], dataset) for seed in seeds}
+    figures = {
+        seed: {split: score(said, getattr(dataset, split)) for split, said in of_seed.items()}
+        for seed, of_seed in predictions.items()
+    }
+    save_model(load_model(candidates[best_seed]), run.best_model)
+    chosen = predictions[best_seed]
+    write_predictions(
+        run.predictions, {split: Predictions.of(chosen[split], getattr(dataset, split)) for split in SPLITS}
+    )
+    metrics = {**_metrics(trial, trainings, figures, best_seed, epochs), "retraining": asked_for}
+    write_json(run.metrics, metrics)
+    run.retraining_plan.unlink()
+    for seed in seeds:
+        Checkpoints(run.retraining(seed)).finish()
+    return metrics
+
+
+def _plan(run: RunDirectory, asked_for: dict[str, Any], epochs: int) -> int:
+    """Return the epochs of the retraining that is under way, for the learning rate's course depends on them, or begin a new one.
+    The model and the metrics of an earlier one stay until there are others."""
+    if run.retraining_plan.exists():
+        plan = read_json(run.retraining_plan)
+        if plan["asked_for"] == asked_for:
+            return plan["epochs"]
+    for directory in run.retraining_plan.parent.glob("seed-*"):
+        shutil.rmtree(directory)
+    write_json(run.retraining_plan, {"asked_for": asked_for, "epochs": epochs})
+    return epochs
+
+
+def _train(
+    recipe: Recipe,
+    dataset: Dataset,
+    run: RunDirectory,
+    seed: int,
+    epochs: int,
+    weights: str,
+    progress: Progress,
+    precision: str,
+) -> Training:
+    progress.retraining_begins(seed)
+    keras.backend.clear_session()
+    gc.collect()
+
+    def on_batch(epoch: int, batch: int, batches: int) -> None:
+        preemption.check()
+        progress.batch_ends(epoch, epochs, batch, batches)
+
+    training = train(
+        recipe,
+        dataset,
+        directory=run.retraining(seed),
+        epochs=epochs,
+        weights=weights,
+        seed=seed,
+        precision=resolve_precision(precision)[0],
+        on_epoch=partial(progress.epoch_ends, epochs=epochs),
+        on_batch=on_batch,
+    )
+    save_model(training.model, run.retraining(seed) / "model.keras")
+    progress.training_ends(
+        f"retraining, seed {seed}: val_accuracy {training.best.val_accuracy:.4f} at epoch {training.best.epoch} of "
+        f"{len(training.history)}"
+    )
+    return training
+
+
+def _predict(path: Path, dataset: Dataset) -> dict[str, np.ndarray]:
+    # From the file, not from memory: what is reported is what is shipped.
+    model = load_model(path)
+    return {split: predict_probabilities(model, getattr(dataset, split).pixels()) for split in SPLITS}
+
+
+def _metrics(
+    trial: TrialRecord,
+    trainings: Mapping[int, Training],
+    figures: Mapping[int, Mapping[str, Mapping[str, Any]]],
+    best_seed: int,
+    epochs: int,
+) -> dict[str, Any]:
+    val, test = figures[best_seed]["val"], figures[best_seed]["test"]
+    both = {"val": val, "test": test}
+    return {
+        "val_accuracy": val["accuracy"],
+        "test_accuracy": test["accuracy"],
+        "val_accuracy_without_twins": val["accuracy_without_twins"],
+        "test_accuracy_without_twins": test["accuracy_without_twins"],
+        "n_val": val["n"],
+        "n_test": test["n"],
+        "n_val_without_twins": val["n_without_twins"],
+        "n_test_without_twins": test["n_without_twins"],
+        "hyperparameters": trial.hyperparameters,
+        "trial": trial.number,
+        "trial_val_accuracy": trial.score,
+        "epochs": epochs,
+        "best_epoch": trainings[best_seed].best.epoch,
+        "best_seed": best_seed,
+        "seeds": [
+            {
+                "seed": seed,
+                "val_accuracy": figures[seed]["val"]["accuracy"],
+                "test_accuracy": figures[seed]["test"]["accuracy"],
+                "best_epoch": training.best.epoch,
+            }
+            for seed, training in trainings.items()
+        ],
+        **{
+            name: {split: both[split][name] for split in both}
+            for name in (
+                "interval",
+                "per_class",
+                "confusion",
+                "macro_f1",
+                "majority_class_rate",
+                "calibration",
+            )
+        },
+        "seed_recipes": SEED_RECIPES,
+    }

@@ -1,0 +1,121 @@
+"""What a search needs before its first trial: the data, the space, the weights, checked."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import keras_tuner
+from keras_tuner.engine.hyperparameters import Choice
+
+from ferplus_data.dataset import Dataset, Split, load_dataset, stratified
+from ferplus_data.errors import InputError
+from models.device.precision import resolve_precision
+from models.frozen_prefix.activations import Caching
+from models.frozen_prefix.cache import PrefixCache
+from models.networks.backbones import BACKBONES
+from models.networks.build import build_model
+from models.recipe import Recipe, base_name
+from search.console.progress import Progress
+from search.oracles.registry import ORACLES, Search
+from search.oracles.search_space import SpaceModel, declared, load_space, recipe_values
+from search.study.config import SearchArguments
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """The data set, the rows that trials train on, the space, and what an oracle is made from."""
+
+    dataset: Dataset
+    train_split: Split
+    model: SpaceModel
+    search: Search
+
+    @property
+    def space(self) -> dict[str, Any]:
+        """All that the space declares, as plain values."""
+        return json.loads(json.dumps(self.search.hyperparameters.get_config()["space"]))
+
+
+def prepare(arguments: SearchArguments, progress: Progress) -> Prepared:
+    """Load what `arguments` name and check it.
+
+    Raises:
+        InputError: Something is not there or does not fit.
+    """
+    if arguments.oracle not in ORACLES:
+        raise InputError(f"unknown oracle {arguments.oracle!r}: expected one of {', '.join(ORACLES)}")
+    space = load_space(arguments.space)
+    pins = {**({"image_size": arguments.image_size} if arguments.image_size else {}), **arguments.pins}
+    model = SpaceModel(space, pins)
+    hyperparameters = declared(model)
+    dataset = load(arguments)
+    counts = ", ".join(f"{len(getattr(dataset, name)):,} {name}" for name in ("train", "val", "test"))
+    progress.say(f"data {dataset.source}: {counts} faces")
+    _check_weights(arguments, hyperparameters)
+    return Prepared(
+        dataset,
+        stratified(dataset.train, arguments.search_fraction, (arguments.seed, 0)),
+        model,
+        Search(
+            model=model,
+            hyperparameters=hyperparameters,
+            recipes=[recipe_values(hyperparameters, recipe, pins) for recipe in space.recipes.values()],
+            trials=arguments.trials,
+            epochs=arguments.epochs,
+            seed=arguments.seed,
+            pruner=arguments.pruner,
+        ),
+    )
+
+
+def _check_weights(arguments: SearchArguments, hyperparameters: keras_tuner.HyperParameters) -> None:
+    """Raise InputError now, not in every trial, if the weights of a backbone in the space cannot be had or do not fit."""
+    for hp in hyperparameters.space:
+        if hp.name == "backbone":
+            for name in hp.values if isinstance(hp, Choice) else [hp.default]:
+                if (weights := weights_for(arguments, name)) != "none":
+                    build_model(
+                        Recipe(backbone=name, image_size=BACKBONES[name].min_image_size), weights=weights
+                    )
+
+
+def load(arguments: SearchArguments) -> Dataset:
+    """Return the data set that `arguments` name."""
+    return load_dataset(arguments.data, subset=arguments.subset, dedupe=arguments.dedupe, seed=arguments.seed)
+
+
+def weights_for(arguments: SearchArguments, backbone: str) -> str:
+    """The weights that a trial of `backbone` starts from: those asked for, else the published ones if there are any."""
+    if arguments.weights is not None:
+        return arguments.weights
+    return "vggface2" if BACKBONES[backbone].weights_url else "none"
+
+
+def precision(arguments: SearchArguments, progress: Progress) -> str:
+    """Return the precision of the trials, resolved."""
+    resolved, why = resolve_precision(arguments.precision)
+    progress.say(f"trials compute in {resolved} ({why})")
+    return resolved
+
+
+def caching(arguments: SearchArguments, hyperparameters: keras_tuner.HyperParameters) -> Caching | None:
+    """Return how trials use the prefix cache."""
+    if arguments.cache_gb == 0 or arguments.gpus_per_trial > 1:  # the cache feeds one device
+        return None
+    # How many trials will share a prefix and its augmented views, if they spread evenly over the space.
+    choices = {
+        name: sum(
+            len(hp.values)
+            for hp in hyperparameters.space
+            if isinstance(hp, Choice) and base_name(hp.name) == name
+        )
+        for name in ("freeze_before", "augmentation")  # each backbone has freeze indices of its own
+    }
+    return Caching(
+        PrefixCache(max_bytes=None if arguments.cache_gb is None else int(arguments.cache_gb * 10**9)),
+        views=arguments.cache_views,
+        trials_per_prefix=max(1.0, arguments.trials / max(1, math.prod(choices.values()))),
+    )

@@ -1,0 +1,1 @@
+"""What a study is asked, what it keeps and what it leaves on disk."""

@@ -1,0 +1,166 @@
+"""A study, finished or running, as reports and status read it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import optuna
+import pandas as pd
+from optuna.trial import FrozenTrial, TrialState
+
+from ferplus_data.errors import InputError
+from search.results.predictions import Predictions, read_predictions
+from search.storages.attempts import lineages
+from search.storages.registry import open_storage, quiet, storage_url, without_password
+from search.study.run_directory import RunDirectory, read_json
+
+_STATES = {
+    TrialState.COMPLETE: "complete",
+    TrialState.PRUNED: "pruned",
+    TrialState.FAIL: "failed",
+    TrialState.RUNNING: "running",
+    TrialState.WAITING: "waiting",
+}
+
+MAX_FAILURES = 3
+"""Failed trials in a row after which a search stops, as in `search.oracles.optuna_oracle`, which is slow to import."""
+
+
+@dataclass(frozen=True)
+class TrialRecord:
+    """One trial of a study, under the names and values the user knows.
+
+    Attributes:
+        score: Best validation accuracy of an epoch, 0 to 1.
+        values: Epoch, from 1, -> validation accuracy.
+        worker: host:pid:token of the process that ran it.
+        times: Seconds spent in build, training, validation, cache and oracle; empty where it was not recorded.
+        prefix_cache: used, reason and seconds_saved, as the training told them; None where it was not recorded.
+    """
+
+    number: int
+    state: str
+    hyperparameters: dict[str, Any]
+    score: float | None
+    values: dict[int, float]
+    started: datetime | None
+    ended: datetime | None
+    worker: str | None
+    error: str | None
+    directory: Path
+    times: dict[str, float] = field(default_factory=dict)
+    prefix_cache: dict[str, Any] | None = None
+
+
+@dataclass(frozen=True)
+class StudyView:
+    """A study as a report sees it.
+
+    Attributes:
+        metrics: metrics.json, None before the retraining has ended.
+        histories: Retraining ("seed 0") -> its history.csv, also while it runs.
+        predictions: Split -> what the retrained model said; empty where best/predictions.npz is missing or is of another
+            retraining than the metrics.
+        retraining: Whether a retraining has been begun and has not ended.
+    """
+
+    name: str
+    directory: Path
+    config: dict[str, Any]
+    trials: list[TrialRecord]
+    metrics: dict[str, Any] | None
+    histories: dict[str, pd.DataFrame]
+    study: optuna.Study
+    predictions: dict[str, Predictions] = field(default_factory=dict)
+    retraining: bool = False
+
+    @property
+    def running(self) -> bool:
+        """Whether a trial or a retraining is under way."""
+        return self.retraining or any(trial.state == "running" for trial in self.trials)
+
+    @property
+    def finished(self) -> bool:
+        """Whether nothing is left to do: retrained, or ended without a trial to retrain."""
+        if self.running or any(trial.state == "waiting" for trial in self.trials):
+            return False
+        planned = self.config.get("arguments", {}).get("trials", 0)
+        failed = bool(self.trials) and all(trial.state == "failed" for trial in self.trials)
+        return self.metrics is not None or (failed and len(self.trials) >= min(planned, MAX_FAILURES))
+
+
+def read_study(run: RunDirectory, storage: str | None = None) -> StudyView:
+    """Return what there is of the study in `run` now. It may be running.
+
+    Args:
+        run: Its directory.
+        storage: Its URL, if it is not the SQLite file in the directory.
+
+    Raises:
+        InputError: There is no such study.
+    """
+    if not run.config.exists():
+        raise InputError(
+            f"study {run.study}: expected {run.config}, found no such file; start it with: run_search.py search"
+        )
+    if storage is None and not run.database.exists():
+        raise InputError(
+            f"study {run.study}: expected {run.database}, found no such file; name its server with --storage"
+        )
+    quiet()
+    url = storage_url(run, storage)
+    try:
+        study = optuna.load_study(study_name=run.stored_name(), storage=open_storage(url))
+    except KeyError as error:
+        raise InputError(f"study {run.study}: not found in {without_password(url)}") from error
+    metrics = read_json(run.metrics) if run.metrics.exists() else None
+    seeds = sorted(run.metrics.parent.glob("seed-*/history.csv"))
+    return StudyView(
+        name=run.study,
+        directory=run.path,
+        config=read_json(run.config),
+        trials=[_record(run, number, trial) for number, trial in lineages(study)],
+        metrics=metrics,
+        histories={path.parent.name.replace("-", " "): pd.read_csv(path) for path in seeds},
+        study=study,
+        predictions=_predictions_of(metrics, run),
+        retraining=run.retraining_plan.exists(),
+    )
+
+
+def _predictions_of(metrics: dict[str, Any] | None, run: RunDirectory) -> dict[str, Predictions]:
+    """The predictions that the metrics were computed from: a retraining that was killed may have left newer ones."""
+    if metrics is None:
+        return {}
+    found = read_predictions(run.predictions)
+    same = all(
+        abs(of_split.accuracy - metrics[f"{split}_accuracy"]) < 1e-9 for split, of_split in found.items()
+    )
+    return found if same else {}
+
+
+def best_trial(trials: list[TrialRecord]) -> TrialRecord | None:
+    """Return the trial with the highest score: of the complete ones, or, when there are none, of those that finished an epoch."""
+    scored = [trial for trial in trials if trial.score is not None and trial.state != "failed"]
+    complete = [trial for trial in scored if trial.state == "complete"]
+    return max(complete or scored, key=lambda trial: trial.score or 0.0, default=None)
+
+
+def _record(run: RunDirectory, number: int, trial: FrozenTrial) -> TrialRecord:
+    return TrialRecord(
+        number=number,
+        state=_STATES[trial.state],
+        hyperparameters=dict(trial.user_attrs.get("hyperparameters", {})),
+        score=max(trial.intermediate_values.values(), default=None),
+        values=dict(trial.intermediate_values),
+        started=trial.datetime_start,
+        ended=trial.datetime_complete,
+        worker=trial.user_attrs.get("worker"),
+        error=trial.user_attrs.get("error", "its worker died" if trial.state == TrialState.FAIL else None),
+        directory=run.trial(number),
+        times=dict(trial.user_attrs.get("times", {})),
+        prefix_cache=trial.user_attrs.get("prefix_cache"),
+    )

@@ -1,0 +1,233 @@
+"""The Keras Tuner tuner that runs the trials."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Callable
+from typing import Any
+
+import keras_tuner
+from keras_tuner.engine.base_tuner import BaseTuner
+from keras_tuner.engine.trial import Trial, TrialStatus
+
+from ferplus_data.dataset import Dataset, Split
+from models.frozen_prefix.activations import Caching
+from models.networks.compiled import Networks
+from models.recipe import Recipe
+from models.training.checkpoints import Checkpoints, Epoch, read_history
+from models.training.loop import train
+from search.console.progress import Progress
+from search.oracles.optuna_oracle import OBJECTIVE, OptunaOracle
+from search.oracles.search_space import SpaceModel
+from search.storages.retrying import StorageLost
+from search.study.run_directory import RunDirectory, write_text
+from search.workers import preemption
+from search.workers.checkpoint_store import Artifacts
+from search.workers.time_budget import Clock
+
+_IDLE_SECONDS = 1.0
+_HURRIED_SECONDS = 4.0
+"""How long an interrupted process tries to reach its storage. If it cannot, its trial is found by its missing heartbeat."""
+
+
+class TimeIsUp(keras_tuner.errors.FatalError):
+    """The time for the search is over; the trial under way has been handed back."""
+
+
+class _Away(keras_tuner.errors.FatalError):
+    """Carries a StorageLost through Keras Tuner, which else would take it for a failure of the trial."""
+
+
+class _TrialLost(Exception):
+    """The trial is in other hands."""
+
+
+class FERPlusTuner(BaseTuner):
+    """Runs the trials that an oracle hands out: hyperparameters -> recipe -> training, in `runs/STUDY/trials/NNNN`.
+
+    Args:
+        oracle: An `OptunaOracle` or one of Keras Tuner's, mirrored.
+        model: The space.
+        dataset: Its validation split scores the trials; its test split is not touched.
+        train_split: The rows that trials train on.
+        run: Where trials leave their files.
+        epochs: Most epochs of a trial.
+        weights_for: Backbone -> the weights it starts from, as `models.networks.build.build_model` takes them.
+        seed: Of every trial's training.
+        precision: Of every trial's training.
+        caching: How trials use the prefix cache; None: not at all.
+        clock: Says when the search has to end.
+        progress: Told what happens.
+        replicas: GPUs that share each batch of a trial.
+        artifacts: Where checkpoints go besides the run directory.
+    """
+
+    def __init__(
+        self,
+        oracle: keras_tuner.Oracle,
+        model: SpaceModel,
+        *,
+        dataset: Dataset,
+        train_split: Split,
+        run: RunDirectory,
+        epochs: int,
+        weights_for: Callable[[str], str],
+        seed: int,
+        precision: str,
+        caching: Caching | None,
+        clock: Clock,
+        progress: Progress,
+        replicas: int = 1,
+        artifacts: Artifacts | None = None,
+    ) -> None:
+        super().__init__(oracle, model, directory=run.path, project_name="keras_tuner")
+        self._replicas, self._artifacts = replicas, artifacts
+        if not self._has_study():
+            from search.workers.chief import ChiefClient
+
+            self.oracle = ChiefClient(oracle)
+        self._idle = False
+        self._dataset, self._train_split, self._run = dataset, train_split, run
+        self._epochs, self._weights_for, self._seed = epochs, weights_for, seed
+        self._precision, self._caching = precision, caching
+        self._clock, self._progress = clock, progress
+        self._networks = Networks()
+        self._asked = time.monotonic()
+
+    def search(self, *fit_args: Any, **fit_kwargs: Any) -> None:
+        """Run trials until the oracle has no more, or time is up.
+
+        Raises:
+            KeyboardInterrupt: Interrupted; the trial under way has been handed back.
+            Preempted: SIGTERM has come; the same.
+            StorageLost: The storage has gone.
+        """
+        try:
+            with preemption.at_last(self._hand_back):
+                super().search(*fit_args, **fit_kwargs)
+        except TimeIsUp:
+            self._hand_back()
+        except _Away as error:
+            assert error.__cause__ is not None
+            raise error.__cause__ from None
+        except keras_tuner.errors.FatalError:
+            self._hand_back()
+            if self.oracle.stopped_because is None:
+                raise
+        except BaseException:
+            self._hand_back()
+            raise
+
+    def _hand_back(self) -> None:
+        if self._has_study():
+            self.oracle.study._storage.backend.patience = _HURRIED_SECONDS
+        with contextlib.suppress(StorageLost):
+            for trial in list(self.oracle.ongoing_trials.values()):
+                self.oracle.hand_back(trial)
+
+    def on_search_begin(self) -> None:
+        self.save()  # so that Keras Tuner's own oracles find, after an interruption in the first trial, what they had begun
+
+    def save(self) -> None:
+        if self._has_study() and not isinstance(self.oracle, OptunaOracle):
+            super().save()
+
+    def pre_create_trial(self) -> None:
+        if self._clock.search_is_over():
+            raise TimeIsUp("the time for the search is over")
+        if self._idle:  # the answer to the last question was that what is left is in other hands
+            preemption.wait(_IDLE_SECONDS)
+        preemption.check()
+        self._idle, self._asked = True, time.monotonic()
+
+    def on_trial_begin(self, trial: Trial) -> None:
+        self._waited = time.monotonic() - self._asked
+        self._idle = False
+        self._progress.trial_begins(self.oracle.number(trial.trial_id), trial.hyperparameters.values)
+
+    def _has_study(self) -> bool:
+        """Not so as a worker of Keras Tuner's chief."""
+        return isinstance(self.oracle, keras_tuner.Oracle)
+
+    def run_trial(self, trial: Trial, *fit_args: Any, **fit_kwargs: Any) -> None:
+        """Train one configuration. Every epoch is reported as it ends, so nothing is returned."""
+        number = self.oracle.number(trial.trial_id)
+        values = {k: v for k, v in trial.hyperparameters.values.items() if not k.startswith("tuner/")}
+        epochs = trial.hyperparameters.values.get("tuner/epochs", self._epochs)
+        record: dict[str, Any] = {"times": {"oracle": self._waited}}
+
+        directory = self._run.trial(number)
+        known = self._restore(trial, number)
+
+        def on_batch(epoch: int, batch: int, batches: int) -> None:
+            preemption.check()
+            if self.oracle.is_lost(trial.trial_id):
+                raise _TrialLost
+            self._progress.batch_ends(epoch, epochs, batch, batches)
+
+        def on_epoch(epoch: Epoch) -> bool:
+            if self._artifacts is not None and epoch.epoch > known:
+                self._artifacts.save(directory, number, epoch.epoch)
+            self._progress.epoch_ends(epoch, epochs)
+            self._clock.epoch_took(epoch.epoch, epoch.seconds, len(self._train_split))
+            began = time.monotonic()
+            self.oracle.record(trial.trial_id, record)
+            updated = self.oracle.update_trial(
+                trial.trial_id, {OBJECTIVE: epoch.val_accuracy}, step=epoch.epoch
+            )
+            record["times"]["oracle"] += time.monotonic() - began
+            if updated.status == TrialStatus.STOPPED:
+                return True
+            if epoch.epoch < epochs and self._clock.search_is_over():
+                raise TimeIsUp("the time for the search is over")
+            return False
+
+        recipe = Recipe.from_hyperparameters(values)
+        train(
+            recipe,
+            self._dataset,
+            directory=directory,
+            epochs=epochs,
+            weights=self._weights_for(recipe.backbone),
+            seed=self._seed,
+            train_split=self._train_split,
+            precision=self._precision,
+            networks=self._networks,
+            caching=self._caching,
+            on_epoch=on_epoch,
+            on_batch=on_batch,
+            replicas=self._replicas,
+            say=self._progress.say,
+            record=record,
+        )
+
+    def _restore(self, trial: Trial, number: int) -> int:
+        """Fetch the checkpoint of a trial that was begun elsewhere; return its last epoch that is known."""
+        if not isinstance(self.oracle, OptunaOracle):
+            return 0
+        known = self.oracle.epochs(trial.trial_id)
+        directory = self._run.trial(number)
+        if self._artifacts is not None and len(read_history(directory / "history.csv")) < known:
+            self._artifacts.restore(directory, number, known)
+        return known
+
+    def _run_and_update_trial(self, trial: Trial, *fit_args: Any, **fit_kwargs: Any) -> None:
+        # Keras Tuner's own would report the result once more.
+        try:
+            self.run_trial(trial, *fit_args, **fit_kwargs)
+        except StorageLost as error:
+            raise _Away from error
+
+    def on_trial_end(self, trial: Trial) -> None:
+        number = self.oracle.number(trial.trial_id)
+        if self.oracle.is_lost(trial.trial_id):
+            # Its files are another's now.
+            self.oracle.hand_back(trial)
+            self._progress.say(f"trial {number:>3} was held up too long and has gone to another worker")
+            return
+        if trial.status != TrialStatus.COMPLETED and trial.message:
+            write_text(self._run.trial(number) / "error.txt", trial.message)
+        super().on_trial_end(trial)
+        Checkpoints(self._run.trial(number)).finish()
+        self._progress.trial_ends(number)

@@ -1,0 +1,62 @@
+from __future__ import annotations
+
+import keras
+import numpy as np
+import pytest
+
+from models.networks.backbones import BACKBONES
+from models.networks.build import BGR_MEAN, build_model, compile_model
+from models.recipe import Recipe
+from models.training.optimizers import OPTIMIZERS, make_optimizer
+
+
+@pytest.fixture(scope="module", params=BACKBONES)
+def built(request: pytest.FixtureRequest) -> keras.Model:
+    return build_model(Recipe(backbone=request.param, image_size=48))
+
+
+def test_raw_faces_in_probabilities_out(built: keras.Model) -> None:
+    faces = np.random.default_rng(0).integers(0, 256, (3, 48, 48, 1)).astype(np.uint8)
+    assert built.input.dtype == "uint8"
+    probabilities = built.predict(faces, verbose=0)
+    assert probabilities.shape == (3, 8)
+    np.testing.assert_allclose(probabilities.sum(axis=1), 1, rtol=1e-5)
+
+
+def test_the_head_ends_the_listing(built: keras.Model) -> None:
+    assert [layer.name for layer in built.layers[-4:]] == ["avg_pool", "flatten", "dropout_layer", "dense"]
+
+
+def test_the_network_sees_grey_minus_the_mean(built: keras.Model) -> None:
+    centred = keras.Model(built.input, built.get_layer("subtract_mean").output)
+    faces = np.full((1, 48, 48, 1), 200, np.uint8)
+    np.testing.assert_allclose(np.asarray(centred(faces))[0, 5, 7], 200 - np.array(BGR_MEAN), rtol=1e-6)
+
+
+def test_other_sizes_keep_the_layer_count() -> None:
+    plain = build_model(Recipe(image_size=48))
+    larger = build_model(Recipe(image_size=64))
+    kinds = [type(layer) for layer in larger.layers if layer.name != "resize"]
+    assert kinds == [type(layer) for layer in plain.layers]
+    assert larger.get_layer("resize").output.shape[1:3] == (64, 64)
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+def test_weight_decay_spares_biases_and_normalisation(optimizer: str) -> None:
+    recipe = Recipe(optimizer=optimizer, weight_decay=0.1, learning_rate=0.02)
+    model = build_model(recipe)
+    compile_model(model, make_optimizer(recipe))
+    assert float(model.optimizer.learning_rate) == pytest.approx(0.02)
+    model.optimizer.build(model.trainable_variables)
+    kinds = {
+        variable.path.rsplit("/", 1)[-1]: model.optimizer._use_weight_decay(variable)
+        for variable in model.trainable_variables
+    }
+    assert kinds["kernel"] and not (kinds["gamma"] or kinds["beta"] or kinds["bias"])
+
+
+@pytest.mark.parametrize("name", BACKBONES)
+def test_moving_statistics_follow_as_the_backbone_says(name: str) -> None:
+    model = build_model(Recipe(backbone=name, image_size=48))
+    momenta = {layer.momentum for layer in model.layers if isinstance(layer, keras.layers.BatchNormalization)}
+    assert momenta == {BACKBONES[name].batch_norm_momentum or 0.99}

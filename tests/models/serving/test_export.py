@@ -1,0 +1,219 @@
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+
+from ferplus_data.dataset import Dataset
+from ferplus_data.errors import InputError
+from ferplus_data.labels import EMOTIONS
+from models.networks.build import build_model
+from models.recipe import Recipe
+from models.serving import export
+from models.serving.export.exporter import PRECISIONS, Conversion
+from models.serving.export.proof import Evidence
+from models.serving.runtimes.keras_archive import classifier_of
+
+ABOUT: dict[str, Any] = {
+    "name": "a test", "class_names": list(EMOTIONS), "project": "ferplus-tuner", "version": "0.1.0", "commit": "c" * 40,
+    "study": "s", "trial": 3, "hyperparameters": {"backbone": "small", "dropout": 0.3}, "ensemble": None, "data": "tiny",
+    "measured_on": "nothing", "demo": False, "precision": "float32", "proof_faces": "40 faces", "weights_licence": "None.",
+}  # fmt: skip
+SMALLER = [(name, p) for name, e in export.EXPORTERS.items() for p in e.precisions if p != "float32"]
+
+
+@pytest.fixture(scope="module")
+def model(tiny: Dataset) -> keras.Model:
+    """With a resize, and trained for a few steps, so that batch statistics and moving statistics differ."""
+    keras.utils.set_random_seed(0)
+    model = build_model(Recipe(image_size=32))
+    model.compile("adam", "categorical_crossentropy")
+    model.fit(tiny.train.pixels(), tiny.train.targets("majority"), batch_size=20, epochs=4, verbose=0)
+    return model
+
+
+@pytest.fixture(scope="module")
+def evidence(tiny: Dataset) -> Evidence:
+    return Evidence.of(tiny)
+
+
+@pytest.fixture(scope="module")
+def exported(model: keras.Model, evidence: Evidence, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("best") / "export"
+    monkeypatch = pytest.MonkeyPatch()
+    monkeypatch.setattr("models.serving.export.speed._SECONDS", 0.01)  # the figures are not looked at
+    export.export_model(model, list(export.EXPORTERS), folder, evidence=evidence, about=ABOUT)
+    monkeypatch.undo()
+    return folder
+
+
+def proof_of(folder: Path, name: str) -> dict[str, Any]:
+    return json.loads((folder / "parity.json").read_text())[name]
+
+
+@pytest.mark.parametrize("name", export.EXPORTERS)
+def test_every_format_computes_what_the_model_does(
+    name: str, exported: Path, model: keras.Model, tiny: Dataset
+) -> None:
+    proof = proof_of(exported, name)
+    assert proof["ok"] and proof["max_abs_difference"] <= proof["tolerance"] == 1e-4
+    assert proof["faces"] == len(tiny.val) and set(proof["images_per_second"]) == {"1", "64"}
+    classify = export.EXPORTERS[name].open(exported / export.EXPORTERS[name].files[0])
+    faces = np.concatenate([tiny.test.pixels(), tiny.train.pixels()])
+    expected = model.predict(faces, verbose=0)
+    for count in (1, 3, 64, len(faces)):
+        found = classify(faces[:count])
+        assert found.dtype == np.float32
+        np.testing.assert_allclose(found, expected[:count], atol=1e-4)
+
+
+def test_sums_card_and_signature_cover_every_file(exported: Path) -> None:
+    sums = dict(reversed(line.split("  ")) for line in (exported / "SHA256SUMS").read_text().splitlines())
+    files = {path.relative_to(exported).as_posix() for path in exported.rglob("*") if path.is_file()}
+    assert set(sums) == files - {"SHA256SUMS"}
+    for name, digest in sums.items():
+        assert hashlib.sha256((exported / name).read_bytes()).hexdigest() == digest
+    signature = json.loads((exported / "signature.json").read_text())
+    assert signature["input"]["dtype"] == "uint8" and signature["output"]["class_names"] == list(EMOTIONS)
+    assert signature["model"]["recommended_for_cpu"] in export.EXPORTERS
+    card = (exported / "README.md").read_text()
+    for exporter in export.EXPORTERS.values():
+        assert exporter.usage.strip() in card and f"`{exporter.files[0]}`" in card
+    assert "MIT licence" in card and "Not measured" in card
+
+
+@pytest.mark.parametrize("name", export.EXPORTERS)
+def test_the_lines_of_the_card_run(
+    name: str, exported: Path, tiny: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(exported)
+    scope: dict[str, Any] = {"faces": tiny.val.pixels()[:5]}
+    exec(export.EXPORTERS[name].usage, scope)
+    assert np.asarray(scope["probabilities"]).shape == (5, len(EMOTIONS))
+
+
+def test_the_files_say_what_they_are(exported: Path) -> None:
+    import onnx
+    from ai_edge_litert import schema_py_generated as schema
+
+    proto = onnx.load(exported / "model.onnx")
+    properties = {p.key: p.value for p in proto.metadata_props}
+    assert json.loads(properties["class_names"]) == list(EMOTIONS) and properties["version"] == "0.1.0"
+    # The channel means are constants of the graph, not inputs.
+    assert [i.name for i in proto.graph.input] == ["face"] and [o.name for o in proto.graph.output] == [
+        "probabilities"
+    ]
+    with zipfile.ZipFile(exported / "model.keras") as archive:
+        assert json.loads(archive.read("metadata.json"))["ferplus_tuner"]["study"] == "s"
+    assert json.loads((exported / "saved_model/assets.extra/metadata.json").read_text())["trial"] == 3
+    lite = schema.Model.GetRootAs((exported / "model.tflite").read_bytes())
+    entries = {lite.Metadata(i).Name(): lite.Metadata(i).Buffer() for i in range(lite.MetadataLength())}
+    metadata = json.loads(lite.Buffers(entries[b"ferplus_tuner"]).DataAsNumpy().tobytes())
+    assert metadata["class_names"] == list(EMOTIONS)
+
+
+@pytest.mark.parametrize(("name", "precision"), SMALLER)
+def test_a_smaller_precision_is_smaller_and_states_what_it_costs(
+    name: str, precision: str, exported: Path, model: keras.Model, evidence: Evidence, tmp_path: Path
+) -> None:
+    about = {**ABOUT, "precision": precision}
+    export.export_model(model, [name], tmp_path, evidence=evidence, about=about, precision=precision)
+    proof = proof_of(tmp_path, name)
+    assert proof["precision"] == precision and proof["label_agreement"] >= proof["least_label_agreement"]
+    assert abs(proof["val_accuracy"] - proof["val_accuracy_float32"]) <= 1 - proof["label_agreement"] + 1e-9
+    file = export.EXPORTERS[name].files[0]
+    assert (tmp_path / file).stat().st_size < 0.75 * (exported / file).stat().st_size
+    assert f"{proof['val_accuracy']:.4f}" in (tmp_path / "README.md").read_text()
+
+
+def wrong(model: keras.Model, folder: Path, conversion: Conversion) -> None:
+    other = keras.models.clone_model(model)
+    other.set_weights([w + 0.1 * np.sign(w) for w in model.get_weights()])
+    export.KERAS.write(other, folder, conversion)
+
+
+def breaks(model: keras.Model, folder: Path, conversion: Conversion) -> None:
+    raise RuntimeError("no such operation")
+
+
+@pytest.mark.parametrize(("write", "said"), [(wrong, "differs by"), (breaks, "no such operation")])
+def test_a_format_that_fails_is_not_left_behind_and_the_others_are(
+    write: Any,
+    said: str,
+    model: keras.Model,
+    evidence: Evidence,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    failing = dataclasses.replace(export.KERAS, name="failing", write=write, program=None)
+    monkeypatch.setitem(export.EXPORTERS, "failing", failing)
+    folder = tmp_path / "export"
+    folder.mkdir()
+    (folder / "model.keras").write_text("of an earlier export")
+    (folder / "mine.txt").write_text("not ours")
+    with pytest.raises(export.ParityError, match=said):
+        export.export_model(model, ["failing", "h5-weights"], folder, evidence=evidence, about=ABOUT)
+    assert not (folder / "model.keras").exists() and (folder / "model.weights.h5").exists()
+    assert (folder / "mine.txt").read_text() == "not ours"
+    assert not proof_of(folder, "failing")["ok"] and proof_of(folder, "h5-weights")["ok"]
+    assert [path.name for path in tmp_path.iterdir()] == ["export"]
+
+
+@pytest.mark.parametrize(
+    ("formats", "precision", "said"),
+    [
+        (["caffe"], "float32", "caffe"),
+        (["onnx"], "float8", "float8"),
+        *[([n], p, n) for n, e in export.EXPORTERS.items() for p in PRECISIONS if p not in e.precisions],
+    ],
+)
+def test_what_there_is_not_is_refused(
+    formats: list[str], precision: str, said: str, model: keras.Model, evidence: Evidence, tmp_path: Path
+) -> None:
+    with pytest.raises(InputError, match=said):
+        export.export_model(model, formats, tmp_path, evidence=evidence, about=ABOUT, precision=precision)
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_composite_that_was_off_is_not(tmp_path: Path) -> None:
+    """Bytes in, a resize to 224 in the graph, ResNet50 of random weights: 0.57 off by Keras's own ONNX and SavedModel exports,
+    for its Resizing layer, called without `training`, puts what follows into training mode."""
+    from models.networks import vggface
+
+    keras.utils.set_random_seed(0)
+    faces = keras.Input((48, 48, 1), dtype="uint8", name="face")
+    x = keras.layers.Rescaling(1.0)(faces)
+    x = keras.layers.Resizing(224, 224)(x)
+    x = keras.layers.Normalization(mean=(91.4953, 103.8827, 131.0912), variance=(1.0, 1.0, 1.0))(
+        keras.layers.Concatenate()([x, x, x])
+    )
+    x = keras.layers.Flatten()(vggface.resnet50(x))
+    model = keras.Model(faces, keras.layers.Dense(8, activation="softmax")(x))
+    given = np.random.default_rng(0).integers(0, 256, (4, 48, 48, 1)).astype(np.uint8)
+    expected = classifier_of(model)(given)
+    export.ONNX.write(model, tmp_path, Conversion("float32", given, ABOUT))
+    found = export.ONNX.open(tmp_path / "model.onnx")(given)
+    assert np.abs(found - expected).max() <= 1e-4
+    # Last, for it also moves the model's statistics.
+    unsaid = keras.ops.convert_to_numpy(model(given))
+    assert np.abs(unsaid - expected).max() > 0.1, "the cause is gone from Keras"
+
+
+@pytest.mark.parametrize("size", [48, 32])
+def test_our_models_need_no_word_about_training(size: int, tiny: Dataset) -> None:
+    model = build_model(Recipe(image_size=size))
+    faces = tiny.val.pixels()
+    said, unsaid = model(faces, training=False), model(faces)
+    np.testing.assert_allclose(
+        keras.ops.convert_to_numpy(unsaid), keras.ops.convert_to_numpy(said), atol=1e-6
+    )
+    # and in training the layers after the resize are in training
+    trained = keras.ops.convert_to_numpy(model(faces, training=True))
+    assert np.abs(trained - keras.ops.convert_to_numpy(said)).max() > 1e-3

@@ -1,0 +1,35 @@
+"""The optimizers against Keras's own."""
+
+from __future__ import annotations
+
+import keras
+import numpy as np
+import pytest
+
+from models.recipe import Recipe
+from models.training.optimizers import OPTIMIZERS, make_optimizer
+
+KERAS_OWN = {"adam": keras.optimizers.Adam, "adamw": keras.optimizers.AdamW, "sgd": keras.optimizers.SGD}
+
+
+def _trained(optimizer: keras.optimizers.Optimizer) -> list[np.ndarray]:
+    keras.utils.set_random_seed(0)
+    model = keras.Sequential(
+        [keras.Input((6,)), keras.layers.Dense(5, activation="relu"), keras.layers.Dense(3)]
+    )
+    model.compile(optimizer, "mse")
+    rng = np.random.default_rng(0)
+    for _ in range(20):
+        model.train_on_batch(rng.normal(size=(8, 6)), rng.normal(size=(8, 3)))
+    return [*model.get_weights(), *(keras.ops.convert_to_numpy(v) for v in model.optimizer.variables)]
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_an_optimizer_computes_what_keras_own_does(name: str) -> None:
+    recipe = Recipe(optimizer=name, learning_rate=0.01, beta_1=0.5, weight_decay=0.02)
+    settings = {"learning_rate": 0.01, "weight_decay": 0.02}
+    settings |= {"momentum": 0.9, "nesterov": True} if name == "sgd" else {"beta_1": 0.5}
+    theirs = KERAS_OWN[name](**settings)
+    theirs.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
+    for ours, expected in zip(_trained(make_optimizer(recipe)), _trained(theirs), strict=True):
+        np.testing.assert_allclose(ours, expected, rtol=2e-4, atol=1e-6)

@@ -1,0 +1,149 @@
+"""What the first section claims, and beside which published figures."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from models.metrics.intervals import wilson
+from reports.analysis.answer import answer
+from reports.analysis.comparison import compare
+from reports.analysis.trials import best_trial
+
+
+@pytest.mark.parametrize(
+    ("accuracy", "n", "expected"),
+    [
+        (0.5, 10, (0.2366, 0.7634)),
+        (0.0, 20, (0.0, 0.1611)),
+        (1.0, 20, (0.8389, 1.0)),
+        (0.865, 3275, (0.8529, 0.8763)),
+    ],
+)
+def test_wilson_interval_agrees_with_published_tables(accuracy, n, expected):
+    assert wilson(accuracy, n) == pytest.approx(expected, abs=5e-5)
+
+
+@pytest.mark.parametrize(("accuracy", "n"), [(0.5, 0), (1.2, 10), (-0.1, 10)])
+def test_wilson_refuses_what_is_no_proportion(accuracy, n):
+    with pytest.raises(ValueError, match="Expected an accuracy in 0..1"):
+        wilson(accuracy, n)
+
+
+DIFFERENCES = {
+    "same set-up": ({}, {}, ()),
+    "demo": ({"data": "demo", "weights": "none"}, {}, ("generated demo faces, not FER+",)),
+    "no weights": ({"weights": "none"}, {}, ("starts from weights none, the published one from VGGFace2",)),
+    "weights left to the backbone": ({"weights": None}, {}, ()),
+    "small backbone": (
+        {"weights": None, "image_size": 0},
+        {"hyperparameters": {"backbone": "small"}},
+        (
+            "starts from weights none, the published one from VGGFace2",
+            "the backbone's own image size, the published one of 224 x 224",
+        ),
+    ),
+    "a local copy": ({"weights": "/data/rcmalli_vggface_tf_notop_senet50.h5"}, {}, ()),
+    "other weights": (
+        {"weights": "/data/mine.h5"},
+        {},
+        ("starts from weights mine.h5, the published one from VGGFace2",),
+    ),
+    "image size": ({"image_size": 96}, {}, ("images of 96 x 96, the published one of 224 x 224",)),
+    "default size of a big backbone": ({"image_size": 0}, {}, ()),
+    "dedupe": ({"dedupe": True}, {}, ("training images with a twin left out",)),
+    "subset": (
+        {"subset": 0.1},
+        {"n_val": 331, "n_test": 328},
+        (
+            "evaluated on 331 of the official 3,305 validation rows",
+            "evaluated on 328 of the official 3,275 test rows",
+            "trained on 10% of the training split",
+        ),
+    ),
+}
+
+
+@pytest.mark.parametrize("case", DIFFERENCES)
+def test_a_recipe_is_comparable_only_without_a_difference(case, study_of):
+    arguments, metrics, reasons = DIFFERENCES[case]
+    view = study_of("full")
+    view = replace(
+        view,
+        config={**view.config, "arguments": {**view.config["arguments"], **arguments}},
+        metrics={**view.metrics, **metrics},
+    )
+    found = compare(view)
+    assert [comparison.model for comparison in found[:2]] == ["ResNet50", "SENet50"]
+    for comparison in found[:2]:
+        assert comparison.reasons == reasons
+        assert comparison.comparable == (not reasons)
+
+
+def test_published_results_follow_with_their_sources_and_their_own_conditions(study_of):
+    view = study_of("full")
+    barsoum, albanie = compare(view)[2:]
+    assert (barsoum.test_accuracy, albanie.test_accuracy) == (0.8499, 0.888)
+    assert "Barsoum et al. 2016" in barsoum.source and "Albanie et al. 2018" in albanie.source
+    assert albanie.comparable and not barsoum.comparable
+    assert "starts from weights vggface2, the published one from none" in barsoum.reasons
+    assert "images of 224 x 224, the published one of 64 x 64" in barsoum.reasons
+    scratch = {**view.config["arguments"], "weights": "none", "image_size": 64}
+    barsoum, albanie = compare(replace(view, config={**view.config, "arguments": scratch}))[2:]
+    assert barsoum.reasons == ("the paper's own choice of test rows, not shown to be the same",)
+    assert not albanie.comparable
+
+
+def test_recipes_in_percent_and_as_fractions_are_the_same(study_of):
+    view = study_of("full")
+    percent = [
+        {**recipe, "val_accuracy": 88.0, "test_accuracy": 86.5} for recipe in view.metrics["seed_recipes"]
+    ]
+    found = compare(replace(view, metrics={**view.metrics, "seed_recipes": percent}))
+    assert (found[0].val_accuracy, found[0].test_accuracy) == pytest.approx((0.88, 0.865))
+
+
+CLAIMS = {
+    "official split": ({}, {}, "may be set beside published figures"),
+    "other set-up": ({"weights": "none"}, {}, "cannot be put down to the search"),
+    "part of the split": ({"subset": 0.1}, {"n_test": 328}, "is no result on the official splits"),
+    "demo": ({"data": "demo"}, {"n_test": 60}, "says nothing about recognising emotions in photographs"),
+    "one seed": ({}, {"seeds": [{"seed": 0}]}, "luck of the seed is not measured"),
+}
+
+
+@pytest.mark.parametrize("case", CLAIMS)
+def test_claims_no_more_than_the_run_supports(case, study_of):
+    arguments, metrics, phrase = CLAIMS[case]
+    view = study_of("full")
+    view = replace(
+        view,
+        config={**view.config, "arguments": {**view.config["arguments"], **arguments}},
+        metrics={**view.metrics, **metrics},
+    )
+    assert phrase in answer(view).claim
+    assert answer(view).claim.count(". ") == 0
+
+
+def test_spread_is_over_the_retraining_seeds(study_of):
+    view = study_of("full")
+    test = next(spread for spread in answer(view).spreads if spread.split == "test")
+    values = [seed["test_accuracy"] for seed in view.metrics["seeds"]]
+    assert (test.low, test.high, test.seeds) == (min(values), max(values), 3)
+    assert test.mean == pytest.approx(sum(values) / 3)
+
+
+def test_before_retraining_the_best_trial_stands_in_with_its_validation_accuracy(study_of):
+    view = study_of("running")
+    best = best_trial(view.trials)
+    found = answer(view)
+    assert (found.trial, found.hyperparameters) == (best.number, best.hyperparameters)
+    assert [(r.split, r.accuracy, r.n) for r in found.results] == [("validation", best.score, 3305)]
+    assert found.results[0].low < best.score < found.results[0].high
+
+
+def test_a_pruned_trial_is_never_the_best(study_of):
+    view = study_of("full")
+    trials = [replace(t, score=0.99) if t.state == "pruned" else t for t in view.trials]
+    assert best_trial(trials) == best_trial(view.trials)

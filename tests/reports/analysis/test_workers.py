@@ -1,0 +1,71 @@
+"""Who worked when, where the time went, and what was saved, by hand."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from reports.analysis.savings import caching, pruning
+from reports.analysis.workers import time_split, workers
+
+START = datetime(2026, 3, 4, tzinfo=UTC)
+
+
+@pytest.fixture
+def trials(study_of):
+    """Two workers: one runs 0-60 s and 100-160 s, the other 20-100 s."""
+    plan = [("a", 0, 60), ("b", 20, 100), ("a", 100, 160)]
+    times = {"training": 40.0, "validation": 10.0}
+    return [
+        replace(
+            trial,
+            state="complete",
+            worker=worker,
+            started=START + timedelta(seconds=begin),
+            ended=START + timedelta(seconds=end),
+            times=times,
+        )
+        for trial, (worker, begin, end) in zip(study_of("full").trials, plan, strict=False)
+    ]
+
+
+def test_utilisation_is_the_share_of_a_workers_presence(trials):
+    first, second = workers(trials)
+    assert (first.label, first.present, first.busy, first.utilisation) == ("worker 1", 160, 120, 0.75)
+    assert (second.name, second.present, second.utilisation) == ("b", 80, 1.0)
+
+
+def test_time_adds_up_to_all_workers_presence(trials):
+    split = time_split(trials)
+    assert split == {"training": 120, "validation": 30, "other": 50, "idle": 40}
+    assert sum(split.values()) == 160 + 80
+
+
+def test_time_that_was_not_recorded_is_not_invented(trials):
+    assert time_split([replace(trial, times={}) for trial in trials]) == {"other": 200, "idle": 40}
+    assert time_split([]) == {}
+
+
+def test_a_running_trial_lasts_until_the_last_sign_of_life(trials):
+    running = replace(trials[0], state="running", ended=None)
+    (first, _) = workers([running, trials[1]])
+    assert first.busy == 100
+
+
+def test_pruning_saved_the_epochs_that_were_left(study_of):
+    view = study_of("full")
+    pruned = next(t for t in view.trials if t.state == "pruned")
+    pruned = replace(pruned, values={1: 0.5, 2: 0.6}, ended=pruned.started + timedelta(seconds=40))
+    found = pruning(replace(view, trials=[pruned]))
+    assert (found.trials, found.epochs, found.possible, found.seconds) == (1, 10, 12, 200)
+    assert pruning(replace(view, trials=[])) is None
+
+
+def test_caching_counts_uses_and_reasons(study_of):
+    view = study_of("full", trials=9)
+    found = caching(view)
+    assert (found.used, found.recorded, found.seconds) == (3, 9, 9 * 12.5)
+    assert found.reasons == {"trains all layers": 6}
+    assert caching(replace(view, trials=[replace(t, prefix_cache=None) for t in view.trials])) is None

@@ -1,0 +1,39 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ferplus_data.dataset import load_dataset
+from models.networks.build import build_model
+from models.recipe import Recipe
+from models.serving.model_files import save_model
+from search.results.evaluation import evaluate_checkpoint, lines_of
+
+
+@pytest.fixture(scope="module")
+def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return save_model(build_model(Recipe(image_size=16)), tmp_path_factory.mktemp("checking") / "model.keras")
+
+
+def test_figures_are_those_of_metrics_json_and_mirrored_ones_stand_apart(checkpoint: Path) -> None:
+    figures = evaluate_checkpoint(checkpoint, data=None, run=None, tta=True)
+    dataset = load_dataset("demo")
+    assert figures["data"] == "demo" and json.loads(json.dumps(figures)) == figures
+    for split in ("val", "test"):
+        counts = np.array(figures["confusion"][split])
+        assert counts.sum() == figures[f"n_{split}"] == len(getattr(dataset, split))
+        assert np.trace(counts) / counts.sum() == pytest.approx(figures[f"{split}_accuracy"])
+        low, high = figures["interval"][split]
+        assert low < figures[f"{split}_accuracy"] < high
+        assert figures[f"n_{split}_without_twins"] < figures[f"n_{split}"]
+        assert 0 <= figures["calibration"][split]["ece"] <= 1
+    assert figures["tta"]["calibration"] != figures["calibration"] and "tta" not in figures["tta"]
+    lines = lines_of(figures)
+    text = "\n".join(lines)
+    for split in ("val", "test"):
+        assert f"\n{split}_accuracy {figures[f'{split}_accuracy']:.4f}  n {figures[f'n_{split}']}" in text
+    assert sum("mirror image averaged" in line for line in lines) == 2
+    assert "mirror" not in "\n".join(lines_of({k: v for k, v in figures.items() if k != "tta"}))

@@ -1,0 +1,208 @@
+"""From a finished study on demo faces: export, evaluate and predict as a user calls them."""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import run_search
+from ferplus_data.dataset import load_dataset
+from models.serving import export
+
+SCRIPT = Path(run_search.__file__).parent / "docs" / "classify_onnx.py"
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    runs = tmp_path_factory.mktemp("runs")
+    arguments = ["--subset", "0.1", "--trials", "2", "--epochs", "1", "--pruner", "none"]
+    arguments += ["--set", "backbone=small", "--set", "image_size=16"]
+    assert run_search.main(["search", "--study", "done", "--runs-dir", str(runs), *arguments]) == 0
+    return runs
+
+
+@pytest.fixture(scope="module")
+def folder(runs: Path) -> Path:
+    formats = ["--format", "keras,onnx,saved_model,litert"]
+    assert run_search.main(["export", "--study", "done", "--runs-dir", str(runs), *formats]) == 0
+    return runs / "done" / "export"
+
+
+@pytest.fixture(scope="module")
+def faces(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    folder = tmp_path_factory.mktemp("faces")
+    test = load_dataset("demo").test
+    for i in range(6):
+        Image.fromarray(np.asarray(test.images[test.rows[i]])).save(folder / f"{i}.png")
+    return [str(path) for path in sorted(folder.iterdir())]
+
+
+def call(*arguments: str, code: int = 0) -> None:
+    assert run_search.main([*arguments]) == code
+
+
+def test_the_card_holds_the_studys_figures(runs: Path, folder: Path) -> None:
+    metrics = json.loads((runs / "done/best/metrics.json").read_text())
+    card = (folder / "README.md").read_text()
+    for split in ("val", "test"):
+        low, high = metrics["interval"][split]
+        figures = f"| {split} | {metrics[f'n_{split}']} | {metrics[f'{split}_accuracy']:.4f} | {low:.4f} to {high:.4f} |"
+        assert figures in card
+    for row in metrics["per_class"]["test"]:
+        assert f"| {row['emotion']} | {row['precision']:.3f} | {row['recall']:.3f} |" in card
+    for name, value in metrics["hyperparameters"].items():
+        assert f"| {name} | {value} |" in card
+    assert "the figures say nothing about people" in card and "study done" in card
+
+
+def test_a_script_without_this_project_says_what_predict_says(
+    runs: Path, folder: Path, faces: list[str], capsys: pytest.CaptureFixture
+) -> None:
+    imports = re.findall(r"^(?:import|from) (\w+)", SCRIPT.read_text(), re.MULTILINE)
+    assert set(imports) <= {"json", "sys", "numpy", "onnxruntime", "PIL"}
+    command = [sys.executable, "-I", str(SCRIPT), str(folder / "model.onnx"), *faces]
+    said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    call("predict", *faces, "--study", "done", "--runs-dir", str(runs))
+    lines = capsys.readouterr().out.splitlines()
+    for mine, theirs in zip(lines, said.splitlines(), strict=True):
+        assert mine.split("  ")[0] == theirs.split("  ")[0]
+        numbers = [[float(n) for n in re.findall(r" (\d\.\d{3})", line)] for line in (mine, theirs)]
+        np.testing.assert_allclose(*numbers, atol=1.1e-3)
+
+
+@pytest.mark.parametrize("file", ["model.keras", "model.onnx", "saved_model", "model.tflite"])
+def test_every_export_evaluates_to_the_reports_figures(
+    file: str, runs: Path, folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    out = tmp_path / "figures.json"
+    # The study's own part of the data; another checkpoint's figures are of the whole.
+    call("evaluate", "--study", "done", "--runs-dir", str(runs))
+    own = capsys.readouterr().out
+    metrics = json.loads((runs / "done/best/metrics.json").read_text())
+    assert f"test_accuracy {metrics['test_accuracy']:.4f}  n {metrics['n_test']}" in own
+    call("evaluate", "--checkpoint", str(folder / file), "--out", str(out))
+    figures = json.loads(out.read_text())
+    call("evaluate", "--checkpoint", str(runs / "done/best/model.keras"), "--out", str(out))
+    expected = json.loads(out.read_text())
+    assert figures["confusion"] == expected["confusion"] and figures["n_test"] > metrics["n_test"]
+
+
+def test_predict_reads_folders_and_standard_input_and_goes_on_after_a_bad_picture(
+    folder: Path,
+    faces: list[str],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    model = ["--checkpoint", str(folder / "model.onnx"), "--format", "json"]
+    shutil.copytree(Path(faces[0]).parent, tmp_path / "faces")
+    (tmp_path / "faces" / "3.png").write_bytes(b"no picture")
+    call("predict", str(tmp_path / "faces"), *model, code=1)
+    found = capsys.readouterr()
+    entries = json.loads(found.out)
+    assert (
+        len(entries) == 5
+        and found.err.count("\n") == 1
+        and "skipped: image" in found.err
+        and "3.png" in found.err
+    )
+    monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=io.BytesIO(Path(faces[0]).read_bytes())))
+    call("predict", "-", *model)
+    (entry,) = json.loads(capsys.readouterr().out)
+    assert entry["path"] == "-" and entry["probabilities"] == pytest.approx(
+        entries[0]["probabilities"], abs=1e-6
+    )
+
+
+def test_a_format_that_differs_ends_with_1_and_says_how_far(
+    runs: Path, tmp_path: Path, capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("models.serving.export.proof.TOLERANCE", -1.0)
+    call(
+        "export",
+        "--study",
+        "done",
+        "--runs-dir",
+        str(runs),
+        "--format",
+        "h5-weights",
+        "--out",
+        str(tmp_path),
+        code=1,
+    )
+    error = capsys.readouterr().err.strip().splitlines()[-1]
+    assert "h5-weights: differs by 0" in error and "not exported" in error
+    assert not (tmp_path / export.H5_WEIGHTS.files[0]).exists()
+
+
+def test_a_study_whose_data_has_gone_is_proven_on_the_demo(
+    runs: Path, tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    shutil.copytree(runs / "done", tmp_path / "done", ignore=shutil.ignore_patterns("export", "trials"))
+    config = tmp_path / "done" / "config.json"
+    config.write_text(config.read_text().replace('"data": "demo"', '"data": "/gone"'))
+    call("export", "--study", "done", "--runs-dir", str(tmp_path), "--format", "h5-weights")
+    assert "/gone" in (out := capsys.readouterr().out) and "demo faces" in out
+    assert (
+        json.loads((tmp_path / "done/export/parity.json").read_text())["h5-weights"]["faces_from"] == "demo"
+    )
+
+
+def test_an_ensemble_is_retrained_once_averaged_and_measured(
+    runs: Path, folder: Path, capsys: pytest.CaptureFixture, tmp_path: Path
+) -> None:
+    arguments = [
+        "export",
+        "--study",
+        "done",
+        "--runs-dir",
+        str(runs),
+        "--format",
+        "h5-weights",
+        "--out",
+        str(tmp_path),
+    ]
+    call(*arguments, "--ensemble", "2")
+    first = capsys.readouterr().out
+    ensemble = runs / "done" / "ensemble"
+    metrics = json.loads((ensemble / "metrics.json").read_text())
+    best = json.loads((runs / "done/best/metrics.json").read_text())
+    trials = [member["trial"] for member in metrics["members"]]
+    assert len(set(trials)) == 2 and best["trial"] in trials and metrics["n_test"] == best["n_test"]
+    assert first.count("on the whole training split") == 1
+    assert f"ensemble: val_accuracy {metrics['val_accuracy']:.4f}, its best network alone" in first
+    hyperparameters = [member["hyperparameters"] for member in metrics["members"]]
+    assert hyperparameters[0] != hyperparameters[1]
+
+    from models.serving.model_files import load_model
+
+    others = [path for path in ensemble.glob("*/model.keras")]
+    members = [load_model(path) for path in (runs / "done/best/model.keras", *others)]
+    given = load_dataset("demo").test.pixels()[:20]
+    mean = np.mean([member.predict(given, verbose=0) for member in members], axis=0)
+    found = load_model(ensemble / "model.keras").predict(given, verbose=0)
+    np.testing.assert_allclose(found, mean, atol=1e-5)
+    card = (tmp_path / "README.md").read_text()
+    assert (
+        "Ensemble" in card
+        and f"{metrics['test_accuracy']:.4f}" in card
+        and "validation accuracy alone" in card
+    )
+
+    call(*arguments, "--ensemble", "2")
+    assert (
+        "has been retrained before" in (again := capsys.readouterr().out)
+        and "whole training split" not in again
+    )
+    call(*arguments, "--ensemble", "9", code=2)
+    assert "distinct configurations" in capsys.readouterr().err
