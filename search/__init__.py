@@ -8,3 +8,5 @@ launch.py is a search from its configuration to its result, setup.py what it nee
     results/    from the best trial to a measured, shipped model
     console/    what a person sees
 """
+
+__version__ = "0.2.0"

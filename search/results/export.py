@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import tomllib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +18,7 @@ from models.serving.export import Exported, check_formats, export_model
 from models.serving.export.proof import Evidence
 from models.serving.model_files import load_model
 from models.serving.runtimes.legacy_h5 import load_legacy_model
+from search import __version__
 from search.console.progress import Progress
 from search.results.ensemble import make_ensemble
 from search.study.config import SearchArguments, check_continuation, read_arguments
@@ -185,12 +185,11 @@ def _counts(config: dict[str, Any]) -> str:
 
 
 def _about(checkpoint: Path, metrics: dict[str, Any] | None) -> dict[str, Any]:
-    project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())["project"]
     metrics = metrics or {}
     return {
         "class_names": list(EMOTIONS),
-        "project": project["name"],
-        "version": project["version"],
+        "project": "ferplus-tuner",
+        "version": __version__,
         "commit": None,
         "study": None,
         "trial": metrics.get("trial"),
