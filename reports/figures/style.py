@@ -34,6 +34,9 @@ _AXIS = {
     "zeroline": False,
     "title": {"standoff": 8},
 }
+NO_BUTTONS = ["sendChartToCloud", "lasso2d", "select2d"]
+"""Buttons of plotly.js's bar that no figure has: the first uploads the figure to a cloud service, the others select what
+nothing here acts on."""
 _TEMPLATE = go.layout.Template(
     layout={
         "font": {"family": FONT, "size": 13, "color": NEUTRAL},
@@ -56,7 +59,7 @@ def figure(*traces: go.Figure, **layout: object) -> go.Figure:
 
 def styled(drawn: go.Figure, **layout: object) -> go.Figure:
     """`drawn`, given the house look in place, `layout` on top of it."""
-    return drawn.update_layout(template=_TEMPLATE, **layout)
+    return drawn.update_layout(template=_TEMPLATE, modebar_remove=NO_BUTTONS, **layout)
 
 
 def plain(text: object, limit: int = 60) -> str:

@@ -2,7 +2,7 @@
 (() => {
   // Pixels that fit A4 and Letter between the browsers' default margins, and half of them.
   const printWidth = (plot) => (plot.closest(".half, .square") ? 318 : 660);
-  const config = {responsive: true, displaylogo: false, modeBarButtonsToRemove: ["lasso2d", "select2d"]};
+  const config = {responsive: true, displaylogo: false, showSendToCloud: false, plotlyServerURL: ""};
   const MOST_ROWS = 100; // of the table of trials that are shown at first: a thousand take seconds to lay out
   const plots = [];
 

@@ -15,6 +15,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 from ferplus_data.dataset import load_dataset
 from ferplus_data.summary import summarise
 from models.metrics.scores import score
+from reports.figures import FIGURES
 from reports.html.page import write_report
 from search.results.predictions import SPLITS, Predictions, write_predictions
 from search.storages.registry import open_storage, open_study, storage_url
@@ -171,6 +172,33 @@ def test_draws_every_figure_in_both_schemes_without_error_request_or_overflow(
         assert opened.page.evaluate("document.documentElement.scrollWidth") <= width
     assert opened.page.evaluate("document.documentElement.scrollHeight") == height, "the page jumped"
     assert opened.wrong == []
+
+
+BUTTONS = {"Download plot as a PNG", "Zoom", "Pan", "Zoom in", "Zoom out", "Autoscale", "Reset axes"}
+
+
+def test_no_figure_offers_to_upload_itself(report: Path, visit: Callable[..., Visit]) -> None:
+    opened = visit(report)
+    drawn = opened.draw_all()
+    bars = opened.page.locator(".plot .modebar").all()
+    assert len(bars) == drawn
+    for bar in bars:
+        names = {one.get_attribute("data-title") for one in bar.locator(".modebar-btn").all()}
+        assert "Download plot as a PNG" in names and names <= BUTTONS
+
+
+@pytest.mark.parametrize("name", ["optimisation_history", "freeze_rate_map", "confusion_test", "per_class"])
+def test_a_figure_that_leaves_the_page_offers_no_upload_either(
+    name: str, study_of: Callable[..., StudyView], tmp_path: Path, visit: Callable[..., Visit]
+) -> None:
+    drawn = FIGURES[name].draw(study_of("full"))
+    assert drawn is not None
+    drawn.write_html(tmp_path / "figure.html", include_plotlyjs=True)
+    opened = visit(tmp_path / "figure.html")
+    opened.page.wait_for_selector(".modebar-btn", state="attached")
+    names = {one.get_attribute("data-title") for one in opened.page.locator(".modebar-btn").all()}
+    names = {name for name in names if not name.startswith("Produced with Plotly.js")}  # the logo, a link
+    assert "Download plot as a PNG" in names and names <= BUTTONS
 
 
 def test_a_page_that_opens_dark_is_dark(report: Path, visit: Callable[..., Visit]) -> None:
