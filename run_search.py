@@ -403,8 +403,8 @@ def evaluate(
 ) -> None:
     """Validation and test accuracy of a checkpoint."""
     _start()
+    from ferplus_data.files import write_json
     from search.results.evaluation import evaluate_checkpoint, lines_of
-    from search.study.run_directory import write_json
 
     run = None if checkpoint else _run_directory(runs_dir, study)
     figures = evaluate_checkpoint(checkpoint or run.best_model, data=data, run=run, tta=tta)  # type: ignore[union-attr]

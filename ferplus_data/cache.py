@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from .errors import InputError
+from .files import flush
 
 ENV = "FERPLUS_CACHE"
 
@@ -38,6 +39,7 @@ def publish(folder: Path, write: Callable[[Path], None], *, whole: Callable[[Pat
             write(temporary)
             # mkdtemp gives 0700; a cache shared by several users keeps what the umask allows.
             temporary.chmod(0o777 & ~_umask())
+            flush(temporary)
             if folder.exists() and not whole(folder):
                 os.replace(folder, temporary / "replaced")
                 shutil.rmtree(temporary / "replaced")

@@ -14,6 +14,7 @@ from keras_tuner.src.distribute import utils as dist_utils
 
 from ferplus_data.dataset import Dataset
 from ferplus_data.errors import InputError
+from ferplus_data.files import write_json
 from models.recipe import Recipe
 from models.training.checkpoints import read_history
 from search.console.progress import Progress
@@ -25,7 +26,7 @@ from search.storages.attempts import lineages
 from search.storages.cached import ReadingStorage
 from search.storages.registry import open_storage, open_study, storage_url, without_password
 from search.study.config import SearchArguments, check_continuation, read_arguments, write_config
-from search.study.run_directory import RunDirectory, read_json, write_json
+from search.study.run_directory import RunDirectory, read_json
 from search.study.view import best_trial, read_study
 from search.workers import preemption
 from search.workers.checkpoint_store import Artifacts

@@ -174,11 +174,11 @@ class PrefixCache:
             "seconds": time.monotonic() - began,
             "identity": dict(identity),
         }
-        (folder / _META).write_text(json.dumps(meta, indent=2))
+        (folder / _META).write_text(json.dumps(meta, indent=2), encoding="utf-8")
 
     def _open(self, folder: Path, rows: int) -> Activations:
         try:
-            meta = json.loads((folder / _META).read_text())
+            meta = json.loads((folder / _META).read_text(encoding="utf-8"))
             mapped = np.load(folder / _ARRAY, mmap_mode="r")
             values = mapped.view(np.ndarray)
             if len(values) != rows or values.dtype != np.float16 or meta["rows"] != rows:

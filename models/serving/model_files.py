@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Any
 import keras
 
 from ferplus_data.errors import InputError
+from ferplus_data.files import write_file
 from ferplus_data.labels import EMOTIONS
 
 _MEMBERS = {"metadata.json", "config.json", "model.weights.h5"}
@@ -19,11 +19,7 @@ _MEMBERS = {"metadata.json", "config.json", "model.weights.h5"}
 
 def save_model(model: keras.Model, path: Path) -> Path:
     """Write `model` to `path` (.keras), whole or not at all. The optimizer is left out: it is for training, not use."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name("writing-" + path.name)
-    model.save(temporary, include_optimizer=False)
-    os.replace(temporary, path)
-    return path
+    return write_file(path, lambda temporary: model.save(temporary, include_optimizer=False))
 
 
 def load_model(path: Path) -> keras.Model:

@@ -8,12 +8,13 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Callable
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
 import keras
+
+from ferplus_data.files import write_file, write_text
 
 _EPOCH_FILE = re.compile(r"epoch-(\d+)\.weights\.h5")
 
@@ -58,7 +59,7 @@ class Checkpoints:
             for name in ("history.csv", "best.weights.h5", "model.keras"):
                 (self.directory / name).unlink(missing_ok=True)
             self._remove_epochs(keep=None)
-            _write(record, lambda temporary: Path(temporary).write_text(identity))
+            write_text(record, identity)
 
     @property
     def best(self) -> Epoch | None:
@@ -79,9 +80,9 @@ class Checkpoints:
 
     def save(self, model: keras.Model, epoch: Epoch) -> None:
         """Record a finished epoch."""
-        _write(self._epoch_path(epoch.epoch), model.save_weights)
+        write_file(self._epoch_path(epoch.epoch), model.save_weights)
         if self.best is None or epoch.val_accuracy > self.best.val_accuracy:
-            _write(self.best_path, lambda temporary: _link(self._epoch_path(epoch.epoch), Path(temporary)))
+            write_file(self.best_path, lambda temporary: _link(self._epoch_path(epoch.epoch), temporary))
         self.history.append(epoch)
         write_history(self.history_path, self.history)
         self._remove_epochs(keep=epoch.epoch)
@@ -106,7 +107,6 @@ class Checkpoints:
 
 def _link(source: Path, path: Path) -> None:
     """Make `path` another name of the file, or a copy where the file system knows no other names."""
-    path.unlink(missing_ok=True)  # of a process that was killed here
     try:
         os.link(source, path)
     except OSError:
@@ -130,11 +130,4 @@ def write_history(path: Path, history: list[Epoch]) -> None:
     writer = csv.DictWriter(text, [f.name for f in fields(Epoch)], lineterminator="\n")
     writer.writeheader()
     writer.writerows(asdict(epoch) for epoch in history)
-    _write(path, lambda temporary: Path(temporary).write_text(text.getvalue()))
-
-
-def _write(path: Path, save: Callable[[str], object]) -> None:
-    # Keras insists on the ending .weights.h5, so the mark of a temporary file stands in front.
-    temporary = path.with_name("writing-" + path.name)
-    save(str(temporary))
-    os.replace(temporary, path)
+    write_text(path, text.getvalue())

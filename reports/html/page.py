@@ -14,6 +14,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
+from ferplus_data.files import write_text
 from ferplus_data.labels import EMOTIONS
 from reports.analysis.annotators import agreements
 from reports.analysis.answer import SPLITS, answer
@@ -26,7 +27,6 @@ from reports.figures import FIGURES, FigureEntry
 from reports.html.details import details
 from reports.html.gallery import confident_errors, of_each_emotion
 from reports.writers.redaction import without_passwords
-from reports.writers.whole_files import write_text
 from search.study.view import StudyView
 
 TEMPLATES = Path(__file__).parent / "templates"

@@ -10,10 +10,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from ferplus_data.files import write_text
 from reports.analysis.hyperparameters import hyperparameters
 from reports.analysis.trials import count_states, duration
 from reports.writers.redaction import without_passwords
-from reports.writers.whole_files import write_text
 from search.study.view import StudyView, TrialRecord
 
 TRIAL_COLUMNS = ("number", "state", "score", "epochs", "started", "ended", "seconds", "worker", "error")

@@ -13,6 +13,7 @@ from keras import layers
 
 from ferplus_data.dataset import Dataset
 from ferplus_data.errors import InputError
+from ferplus_data.files import write_json
 from models.device.precision import resolve_precision
 from models.metrics.scores import evaluate
 from models.recipe import Recipe
@@ -23,7 +24,7 @@ from search.console.progress import Progress
 from search.results.evaluation import of_splits
 from search.setup import weights_for
 from search.study.config import SearchArguments
-from search.study.run_directory import RunDirectory, read_json, write_json
+from search.study.run_directory import RunDirectory, read_json
 from search.study.view import TrialRecord, read_study
 
 

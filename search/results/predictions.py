@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
@@ -13,6 +12,7 @@ from numpy.typing import NDArray
 
 from ferplus_data.dataset import Split
 from ferplus_data.errors import InputError
+from ferplus_data.files import write_file
 
 SPLITS = ("val", "test")
 
@@ -62,18 +62,12 @@ class Predictions:
 
 def write_predictions(path: Path, predictions: Mapping[str, Predictions]) -> None:
     """Write the predictions of each split to `path` (compressed .npz, arrays SPLIT_FIELD), whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".writing-{os.getpid()}-{path.name}")
     arrays = {
         f"{split}_{field.name}": getattr(of_split, field.name)
         for split, of_split in predictions.items()
         for field in fields(Predictions)
     }
-    try:
-        np.savez_compressed(temporary, allow_pickle=False, **arrays)
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    write_file(path, lambda temporary: np.savez_compressed(temporary, allow_pickle=False, **arrays))
 
 
 def read_predictions(path: Path) -> dict[str, Predictions]:

@@ -13,6 +13,7 @@ import keras
 import numpy as np
 
 from ferplus_data.dataset import Dataset
+from ferplus_data.files import write_json
 from models.device.precision import resolve_precision
 from models.metrics.scores import predict_probabilities, score
 from models.recipe import Recipe
@@ -22,7 +23,7 @@ from models.training.loop import Training, train
 from search.console.progress import Progress
 from search.results.predictions import SPLITS, Predictions, write_predictions
 from search.study.config import SearchArguments
-from search.study.run_directory import RunDirectory, read_json, write_json
+from search.study.run_directory import RunDirectory, read_json
 from search.study.view import TrialRecord
 from search.workers import preemption
 

@@ -17,11 +17,12 @@ import numpy as np
 
 from ferplus_data.dataset import Dataset
 from ferplus_data.errors import InputError
+from ferplus_data.files import write_json
 from ferplus_data.summary import summarise
 from models.device.precision import PRECISIONS
 from search.oracles.pruners import PRUNERS
 from search.storages.registry import GRACE_SECONDS, RETRIES
-from search.study.run_directory import RunDirectory, read_json, write_json
+from search.study.run_directory import RunDirectory, read_json
 from search.workers.engines import ENGINES
 
 CONFIG_VERSION = 1

@@ -110,19 +110,6 @@ class RunDirectory:
             ) from error
 
 
-def write_text(path: Path, text: str) -> None:
-    """Write `path` whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".writing-{os.getpid()}-{path.name}")
-    temporary.write_text(text)
-    os.replace(temporary, path)
-
-
-def write_json(path: Path, value: Any) -> None:
-    """Write `value` as JSON to `path`, whole or not at all."""
-    write_text(path, json.dumps(value, indent=2) + "\n")
-
-
 def read_json(path: Path) -> Any:
     """Return the JSON in `path`.
 
@@ -130,6 +117,6 @@ def read_json(path: Path) -> Any:
         InputError: It is missing or no JSON.
     """
     try:
-        return json.loads(path.read_text())
+        return json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise InputError(f"{path}: expected a JSON file of a study, found: {error}") from error

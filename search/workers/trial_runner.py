@@ -12,6 +12,7 @@ from keras_tuner.engine.base_tuner import BaseTuner
 from keras_tuner.engine.trial import Trial, TrialStatus
 
 from ferplus_data.dataset import Dataset, Split
+from ferplus_data.files import write_text
 from models.frozen_prefix.activations import Caching
 from models.networks.compiled import Networks
 from models.recipe import Recipe
@@ -21,7 +22,7 @@ from search.console.progress import Progress
 from search.oracles.optuna_oracle import OBJECTIVE, OptunaOracle
 from search.oracles.search_space import SpaceModel
 from search.storages.retrying import StorageLost
-from search.study.run_directory import RunDirectory, write_text
+from search.study.run_directory import RunDirectory
 from search.workers import preemption
 from search.workers.checkpoint_store import Artifacts
 from search.workers.time_budget import Clock

@@ -128,7 +128,7 @@ def _export(
     write_card(work / _CARD, proven, proofs, record, metrics)
     files = [(work / f"of-{e.name}" / file, file) for e in proven for file in e.files]
     files += [(work / name, name) for name in (_PROOF, _SIGNATURE, _CARD)]
-    (work / _SUMS).write_text("".join(_sums(source, name) for source, name in files))
+    (work / _SUMS).write_text("".join(_sums(source, name) for source, name in files), encoding="utf-8")
     _move(files + [(work / _SUMS, _SUMS)], folder)
     failed = [name for name in formats if not proofs[name]["ok"]]
     if failed:
@@ -180,4 +180,4 @@ def _sums(source: Path, name: str) -> str:
 
 
 def _json(path: Path, value: Any) -> None:
-    path.write_text(json.dumps(value, indent=2) + "\n")
+    path.write_text(json.dumps(value, indent=2) + "\n", encoding="utf-8")

@@ -37,7 +37,8 @@ def write_card(
     )
     template = environment.get_template("card.md.j2")
     path.write_text(
-        template.render(exporters=exporters, proofs=proofs, about=about, metrics=metrics, interval=_interval)
+        template.render(exporters=exporters, proofs=proofs, about=about, metrics=metrics, interval=_interval),
+        encoding="utf-8",
     )
 
 

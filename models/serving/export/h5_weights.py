@@ -22,11 +22,11 @@ probabilities = model.predict(faces)
 
 def _write(model: keras.Model, folder: Path, conversion: Conversion) -> None:
     model.save_weights(folder / _WEIGHTS)
-    (folder / _ARCHITECTURE).write_text(model.to_json())
+    (folder / _ARCHITECTURE).write_text(model.to_json(), encoding="utf-8")
 
 
 def _open(path: Path) -> Classifier:
-    model = keras.models.model_from_json(path.with_name(_ARCHITECTURE).read_text())
+    model = keras.models.model_from_json(path.with_name(_ARCHITECTURE).read_text(encoding="utf-8"))
     model.load_weights(path)
     return classifier_of(model)
 

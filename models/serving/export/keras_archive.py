@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
 import zipfile
 from pathlib import Path
 
 import keras
 
+from ferplus_data.files import writing
 from models.serving.export.exporter import Conversion, Exporter
 from models.serving.model_files import save_model
 from models.serving.runtimes import keras_archive
@@ -30,14 +30,12 @@ probabilities = model.predict(faces)
 
 def _write(model: keras.Model, folder: Path, conversion: Conversion) -> None:
     path = save_model(model, folder / "model.keras")
-    temporary = folder / "writing-model.keras"
-    with zipfile.ZipFile(path) as old, zipfile.ZipFile(temporary, "w") as new:
+    with writing(path) as temporary, zipfile.ZipFile(path) as old, zipfile.ZipFile(temporary, "w") as new:
         for member in old.infolist():
             content = old.read(member)
             if member.filename == "metadata.json":
                 content = json.dumps({**json.loads(content), "ferplus_tuner": conversion.metadata}).encode()
             new.writestr(member, content)
-    os.replace(temporary, path)
 
 
 KERAS = Exporter(

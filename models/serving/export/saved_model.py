@@ -33,7 +33,7 @@ def _write(model: keras.Model, folder: Path, conversion: Conversion) -> None:
     write_saved_model(model, folder / "saved_model")
     extra = folder / "saved_model" / "assets.extra"  # TensorFlow's own place for what it should leave alone
     extra.mkdir()
-    (extra / "metadata.json").write_text(json.dumps(conversion.metadata, indent=2) + "\n")
+    (extra / "metadata.json").write_text(json.dumps(conversion.metadata, indent=2) + "\n", encoding="utf-8")
 
 
 SAVED_MODEL = Exporter(

@@ -13,13 +13,14 @@ import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from ferplus_data.dataset import load_dataset
+from ferplus_data.files import write_json
 from ferplus_data.summary import summarise
 from models.metrics.scores import score
 from reports.figures import FIGURES
 from reports.html.page import write_report
 from search.results.predictions import SPLITS, Predictions, write_predictions
 from search.storages.registry import open_storage, open_study, storage_url
-from search.study.run_directory import RunDirectory, write_json
+from search.study.run_directory import RunDirectory
 from search.study.view import StudyView, read_study
 
 QUIET = [

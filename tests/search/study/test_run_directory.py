@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 
 from ferplus_data.errors import InputError
+from ferplus_data.files import write_json
 from search.study.config import parse_duration
-from search.study.run_directory import RunDirectory, read_json, write_json
+from search.study.run_directory import RunDirectory, read_json
 
 
 @pytest.mark.parametrize("name", ["a/b", "../x", "", ".", "..", "a b", "a\nb", "x" * 101, "a\\b", "-x"])
@@ -19,14 +20,6 @@ def test_a_directory_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(InputError, match="run directory .*file.*--runs-dir"):
         RunDirectory.of(tmp_path / "file", "s").create()
-
-
-def test_files_are_whole_or_not_at_all(tmp_path: Path) -> None:
-    path = tmp_path / "deep" / "x.json"
-    write_json(path, {"a": 1})
-    with pytest.raises(TypeError):
-        write_json(path, {"a": object()})
-    assert read_json(path) == {"a": 1} and [p.name for p in path.parent.iterdir()] == ["x.json"]
 
 
 def test_json_that_is_none_is_named(tmp_path: Path) -> None:
