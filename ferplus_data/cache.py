@@ -16,8 +16,28 @@ ENV = "FERPLUS_CACHE"
 
 
 def cache_directory(cache_dir: Path | None = None) -> Path:
-    """`cache_dir` if given, else the environment's FERPLUS_CACHE, else ~/.cache/ferplus-tuner."""
-    return Path(cache_dir or os.environ.get(ENV) or "~/.cache/ferplus-tuner").expanduser()
+    """`cache_dir` if given, else the environment's FERPLUS_CACHE, else ~/.cache/ferplus-tuner.
+
+    Raises:
+        InputError: it lies in a home directory and there is none, as in a container run under an unknown user id.
+    """
+    folder = Path(cache_dir or os.environ.get(ENV) or "~/.cache/ferplus-tuner")
+    try:
+        return expanded(folder)
+    except RuntimeError as error:
+        raise InputError(
+            f"{folder}: expected a home directory for the cache of decoded data, found none; set the environment "
+            f"variable {ENV} to a writable folder"
+        ) from error
+
+
+def expanded(path: Path) -> Path:
+    """`path` with a leading ~ replaced; others are as they are, and need no home directory.
+
+    Raises:
+        RuntimeError: the home directory is not known.
+    """
+    return path.expanduser() if str(path).startswith("~") else path
 
 
 def publish(folder: Path, write: Callable[[Path], None], *, whole: Callable[[Path], bool]) -> None:
@@ -37,6 +57,7 @@ def publish(folder: Path, write: Callable[[Path], None], *, whole: Callable[[Pat
     try:
         with _writable(folder.parent):
             write(temporary)
+            _flush(temporary)
             # mkdtemp gives 0700; a cache shared by several users keeps what the umask allows.
             temporary.chmod(0o777 & ~_umask())
             flush(temporary)
@@ -51,6 +72,13 @@ def publish(folder: Path, write: Callable[[Path], None], *, whole: Callable[[Pat
                     raise
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _flush(folder: Path) -> None:
+    """Have the disk hold every file of `folder`, so that after a loss of power the renamed folder is whole."""
+    for path in folder.iterdir():
+        with open(path, "rb+") as stream:
+            os.fsync(stream.fileno())
 
 
 @contextmanager

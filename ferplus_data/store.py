@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from .cache import cache_directory, publish
+from .cache import cache_directory, expanded, publish
 from .errors import InputError
 from .readers import SPLITS, Decoded, Progress, Source, find_source
 
@@ -65,7 +65,7 @@ def open_faces(data: str | Path, *, cache_dir: Path | None = None) -> Faces:
     except OSError as error:
         raise InputError(f"{data}: expected readable files, found: {error.strerror or error}") from error
     folder = cache_directory(cache_dir) / f"faces-{name}-{stamp}"
-    shown = reader if reader == str(data) else str(Path(data).expanduser().resolve())
+    shown = reader if reader == str(data) else str(expanded(Path(data)).resolve())
     faces = _load(folder, shown)
     if faces is None:
         with _progress_line(f"decoding {shown}") as progress:
@@ -85,11 +85,13 @@ def open_faces(data: str | Path, *, cache_dir: Path | None = None) -> Faces:
 
 def _key(reader: str, source: Source) -> tuple[str, str]:
     """Two hashes: of where the data is, and of the state of its files."""
-    place = hashlib.sha256(f"{reader} {_FORMAT} {source.place.resolve()}".encode())
+    # surrogateescape: names of files need not be UTF-8.
+    place = hashlib.sha256(f"{reader} {_FORMAT} {source.place.resolve()}".encode(errors="surrogateescape"))
     state = hashlib.sha256()
     for file in source.files():
         stat = os.stat(file)
-        state.update(f"{file.rsplit(os.sep, 2)[1:]} {stat.st_size} {stat.st_mtime_ns}\n".encode())
+        name = file.rsplit(os.sep, 2)[1:]
+        state.update(f"{name} {stat.st_size} {stat.st_mtime_ns}\n".encode(errors="surrogateescape"))
     return place.hexdigest()[:16], state.hexdigest()[:16]
 
 
@@ -120,7 +122,8 @@ def _load(folder: Path, source: str) -> Faces | None:
         names, fingerprint = list(meta["names"]), str(meta["fingerprint"])
         # Reading all of it costs about 0.1 s for FER+, and then a disk's silent damage cannot reach a model.
         sound = len(names) == len(images) and _fingerprint(images, votes, split) == fingerprint
-    except (OSError, ValueError, KeyError, TypeError, EOFError):
+    # Whatever numpy and json raise for a damaged file, an enormous shape in its header among them.
+    except Exception:
         return None
     return Faces(images, votes, split, names, fingerprint, source) if sound else None
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from ..cache import cache_directory
+from ..cache import cache_directory, expanded
 from ..errors import InputError
 from . import demo, kaggle_csv, png_folders
 from .decoded import SPLITS, Decoded, Progress, Source
+from .row_order import PIXELS_URL
 
 __all__ = ["READERS", "SPLITS", "Decoded", "Progress", "Source", "find_source", "read"]
 
@@ -32,12 +33,13 @@ def find_source(data: str | Path, *, cache_dir: Path | None = None) -> tuple[str
     Raises:
         InputError: nothing is there, or it is in none of the layouts.
     """
+    cache = cache_directory(cache_dir)
     try:
-        path = Path(data).expanduser()
+        path = expanded(Path(data))
         if path == Path(demo.NAME) and str(data) != demo.NAME:
             path = path.absolute()  # "./demo", which Path shortens to the word
         for name, find in READERS.items():
-            source = find(path, cache_directory(cache_dir))
+            source = find(path, cache)
             if source is not None:
                 return name, source
         found = _what_stands_at(path)
@@ -58,7 +60,10 @@ def _what_stands_at(path: Path) -> str:
         return "nothing at that path"
     if path.is_file():
         return f"a file of type {path.suffix or 'unknown'}"
-    known = [name for name in (*kaggle_csv.PIXEL_FILES, kaggle_csv.VOTES_FILE) if (path / name).is_file()]
+    if (path / kaggle_csv.VOTES_FILE).is_file():
+        wanted = " or ".join(kaggle_csv.PIXEL_FILES)
+        return f"only {kaggle_csv.VOTES_FILE} in the folder; get {wanted} from Kaggle, {PIXELS_URL}"
+    known = [name for name in kaggle_csv.PIXEL_FILES if (path / name).is_file()]
     if known:
-        return f"only {known[0]} in the folder ({kaggle_csv.VOTES_FILE} is at {kaggle_csv.VOTES_URL})"
+        return f"only {known[0]} in the folder; get {kaggle_csv.VOTES_FILE} from {kaggle_csv.VOTES_URL}"
     return "a folder with none of these"

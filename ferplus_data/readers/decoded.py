@@ -74,10 +74,12 @@ def parse_votes(cells: Sequence[str], where: str) -> list[int]:
     votes = []
     for column, cell in zip(VOTE_COLUMNS, cells, strict=True):
         text = cell.strip()
-        if not (text.isascii() and text.isdigit() and int(text) <= MOST_VOTES):
+        # Leading zeros aside, the length first: Python refuses to read a number of thousands of digits.
+        digits = text.lstrip("0") or text[-1:]
+        if not (text.isascii() and text.isdigit() and len(digits) <= 3 and int(digits) <= MOST_VOTES):
             raise InputError(
                 f"{where}: expected a number of votes (0..{MOST_VOTES}) for {column}, "
                 f"found {cell[:20]!r}; mend the row"
             )
-        votes.append(int(text))
+        votes.append(int(digits))
     return votes

@@ -22,6 +22,8 @@ ROWS = (2140, 430, 430)  # train, val, test; about 2,000, 400 and 400 are left a
 TWINS = (0.03, 0.05, 0.05)
 VOTERS = 10
 _SEED = 20130615
+_FILES = (PIXEL_FILES[0], VOTES_FILE)
+_SUMS = "SHA256SUMS"
 
 # FER+'s own training counts, mixed with a uniform share: at 400 rows the rare classes would be empty.
 _FERPLUS_COUNTS = np.array([9509, 7399, 3291, 3121, 2097, 111, 510, 115], dtype=float)
@@ -58,12 +60,27 @@ def find(data: Path, cache_dir: Path) -> KagglePair | None:
     code = b"".join(Path(module).read_bytes() for module in (__file__, demo_faces.__file__))
     folder = cache_dir / f"demo-{hashlib.sha256(code).hexdigest()[:12]}"
     if not _whole(folder):
-        publish(folder, write, whole=_whole)
+        publish(folder, _write_summed, whole=_whole)
     return KagglePair(folder / PIXEL_FILES[0], folder / VOTES_FILE)
 
 
 def _whole(folder: Path) -> bool:
-    return all((folder / name).is_file() for name in (PIXEL_FILES[0], VOTES_FILE))
+    """Whether both files are there, in the length and with the content they were written with."""
+    try:
+        return (folder / _SUMS).read_text(encoding="ascii") == _sums(folder)
+    except (OSError, UnicodeDecodeError):
+        return False
+
+
+def _sums(folder: Path) -> str:
+    """A line for each file: sha256 and name, as sha256sum writes and checks them."""
+    digests = {name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in _FILES}
+    return "".join(f"{digest}  {name}\n" for name, digest in digests.items())
+
+
+def _write_summed(folder: Path) -> None:
+    write(folder)
+    (folder / _SUMS).write_text(_sums(folder), encoding="ascii")
 
 
 def write(folder: Path, rows: tuple[int, int, int] = ROWS) -> None:

@@ -11,14 +11,14 @@ from numpy.typing import NDArray
 from ..errors import InputError
 from ..labels import VOTE_COLUMNS
 from .decoded import SIDE, Decoded, Progress, in_order, parse_votes
+from .row_order import USAGES, VOTES_URL, check_pixels, check_votes
 from .text import column_indices, csv_rows
 
 LAYOUT = "a folder with fer2013.csv (or icml_face_data.csv) and fer2013new.csv, or the path of that pixel CSV"
 PIXEL_FILES = ("fer2013.csv", "icml_face_data.csv")
 VOTES_FILE = "fer2013new.csv"
-VOTES_URL = "https://github.com/microsoft/FERPlus"
-USAGES = ("Training", "PublicTest", "PrivateTest")  # FER2013's words for train, val, test
 _REPORT_EVERY = 512
+_BEGINNING = 64  # characters of a row's pixels, which tell rows apart
 
 
 def find(data: Path, cache_dir: Path) -> KagglePair | None:
@@ -45,7 +45,9 @@ def find(data: Path, cache_dir: Path) -> KagglePair | None:
 
 @dataclass(frozen=True)
 class KagglePair:
-    """Two CSV files with the same rows in the same order: row counts and every row's Usage are checked."""
+    """Two CSV files with the same rows in the same order: row counts, every row's Usage and what tells the order
+    (`row_order`) are checked.
+    """
 
     pixels: Path
     votes: Path
@@ -59,36 +61,46 @@ class KagglePair:
 
     def decode(self, progress: Progress) -> Decoded:
         names, votes, split, lines = _read_votes(self.votes)
-        images = np.empty((len(names), SIDE, SIDE), dtype=np.uint8)
+        check_votes(names, split, lines, self.votes)
+        images = self._read_pixels(votes, split, lines, progress)
+        progress(len(names), len(names))
+        return in_order(images, votes, split, names)
+
+    def _read_pixels(
+        self, votes: NDArray[np.uint8], split: NDArray[np.uint8], vote_lines: list[int], progress: Progress
+    ) -> NDArray[np.uint8]:
+        """The images uint8 [N, 48, 48] of the pixel file, whose rows must be those of the votes."""
+        images = np.empty((len(votes), SIDE, SIDE), dtype=np.uint8)
         rows = csv_rows(self.pixels)
         header = next(rows, (1, []))[1]
         pixels_at, usage_at = column_indices(header, ("pixels", "Usage"), self.pixels)
-        count = 0
+        emotion_at = next((at for at, name in enumerate(header) if name.strip() == "emotion"), None)
+        beginnings: list[str] = []
+        emotions: list[str] = []
+        lines: list[int] = []
         for line, cells in rows:
             where = f"{self.pixels}, row {line}"
-            if len(cells) != len(header):
-                raise InputError(
-                    f"{where}: expected {len(header)} columns as in the header, found {len(cells)}; "
-                    "the file may be cut short, get it again"
-                )
-            if count < len(names):
-                expected, usage = USAGES[split[count]], cells[usage_at].strip()
+            _check_width(cells, header, where)
+            if len(lines) < len(votes):
+                expected, usage = USAGES[split[len(lines)]], cells[usage_at].strip()
                 if usage != expected:
                     raise InputError(
-                        f"{where}: expected Usage {expected} as in row {lines[count]} of {self.votes}, found "
-                        f"{usage[:20]!r}; the two files must hold the same rows in the same order"
+                        f"{where}: expected Usage {expected} as in row {vote_lines[len(lines)]} of {self.votes}, "
+                        f"found {usage[:20]!r}; the two files must hold the same rows in the same order"
                     )
-                images[count] = _parse_pixels(cells[pixels_at], where)
-            count += 1
-            if count % _REPORT_EVERY == 0:
-                progress(count, len(names))
-        if count != len(names):
+                images[len(lines)] = _parse_pixels(cells[pixels_at], where)
+            beginnings.append(cells[pixels_at].strip()[:_BEGINNING])
+            emotions.append("" if emotion_at is None else cells[emotion_at].strip())
+            lines.append(line)
+            if len(lines) % _REPORT_EVERY == 0:
+                progress(len(lines), len(votes))
+        if len(lines) != len(votes):
             raise InputError(
-                f"{self.pixels}: expected {len(names)} rows as in {self.votes}, found {count}; "
+                f"{self.pixels}: expected {len(votes)} rows as in {self.votes}, found {len(lines)}; "
                 "the two files must hold the same rows in the same order, get the shorter one again"
             )
-        progress(count, count)
-        return in_order(images, votes, split, names)
+        check_pixels(beginnings, emotions, votes, split, lines, self.pixels)
+        return images
 
 
 def _read_votes(path: Path) -> tuple[list[str], NDArray[np.uint8], NDArray[np.uint8], list[int]]:
@@ -102,11 +114,7 @@ def _read_votes(path: Path) -> tuple[list[str], NDArray[np.uint8], NDArray[np.ui
     lines: list[int] = []
     for line, cells in rows:
         where = f"{path}, row {line}"
-        if len(cells) != len(header):
-            raise InputError(
-                f"{where}: expected {len(header)} columns as in the header, found {len(cells)}; "
-                "the file may be cut short, get it again"
-            )
+        _check_width(cells, header, where)
         usage = cells[usage_at].strip()
         if usage not in USAGES:
             raise InputError(
@@ -119,6 +127,14 @@ def _read_votes(path: Path) -> tuple[list[str], NDArray[np.uint8], NDArray[np.ui
     if not names:
         raise InputError(f"{path}: expected rows below the header, found none; get the file from {VOTES_URL}")
     return names, np.array(votes, dtype=np.uint8), np.array(split, dtype=np.uint8), lines
+
+
+def _check_width(cells: list[str], header: list[str], where: str) -> None:
+    if len(cells) != len(header):
+        raise InputError(
+            f"{where}: expected {len(header)} columns as in the header, found {len(cells)}; "
+            "the file may be cut short, get it again"
+        )
 
 
 def _parse_pixels(text: str, where: str) -> NDArray[np.uint8]:

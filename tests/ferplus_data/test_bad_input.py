@@ -90,6 +90,14 @@ BROKEN_CSV: dict[str, tuple[Callable[[Path], object], list[str]]] = {
     ),
     "a negative vote": (in_row("fer2013new.csv", 2, ",9,", ",-9,"), ["fer2013new.csv, row 2:", "'-9'"]),
     "votes over 255": (in_row("fer2013new.csv", 2, ",9,", ",256,"), ["fer2013new.csv, row 2:", "'256'"]),
+    "a vote of thousands of digits": (
+        in_row("fer2013new.csv", 2, ",9,", f",{'9' * 5000},"),
+        ["fer2013new.csv, row 2:", "happiness", "'99999"],
+    ),
+    "a pixel of thousands of digits": (
+        pixels_become(lambda p: ["9" * 5000, *p[1:]]),
+        ["fer2013.csv, row 4:", "0..255"],
+    ),
     "a missing vote": (in_row("fer2013new.csv", 3, ",8,", ","), ["fer2013new.csv, row 3:", "12", "11"]),
     "no pixels column": (
         in_row("fer2013.csv", 1, "pixels", "values"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -48,12 +49,13 @@ def test_the_same_bytes_every_time(tmp_path: Path) -> None:
         assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes()
 
 
-def test_a_half_written_demo_is_written_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("damage", [Path.unlink, lambda path: os.truncate(path, path.stat().st_size // 2)])
+def test_a_damaged_demo_is_written_again(damage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(demo, "write", lambda folder, write=demo.write: write(folder, rows=(40, 10, 10)))
     pair = demo.find(Path("demo"), tmp_path)
     assert pair is not None
     content = pair.votes.read_bytes()
-    pair.votes.unlink()
+    damage(pair.votes)
     again = demo.find(Path("demo"), tmp_path)
     assert again == pair
     assert pair.votes.read_bytes() == content

@@ -136,8 +136,11 @@ UNKNOWN = {
     "a user who is not there": (_unknown_user, "cannot be read"),
     "an empty folder": (_empty, "a folder with none of these"),
     "an archive": (_archive, "a file of type .gz"),
-    "only the votes": (_votes_only, "only fer2013new.csv"),
-    "only the pixels": (_pixels_only, "only fer2013.csv"),
+    "only the votes": (
+        _votes_only,
+        "only fer2013new.csv in the folder; get fer2013.csv or icml_face_data.csv",
+    ),
+    "only the pixels": (_pixels_only, "only fer2013.csv in the folder; get fer2013new.csv"),
 }
 
 

@@ -155,6 +155,26 @@ def test_a_cache_that_cannot_be_written_names_the_variable(data: str, rows, tmp_
     assert "\n" not in str(error.value)
 
 
+def test_without_a_home_directory_the_cache_must_be_named(
+    rows, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unknown(self: Path) -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    folder = rows.write_csv(tmp_path / "data")
+    monkeypatch.setattr(Path, "expanduser", unknown)
+    open_faces(folder)  # FERPLUS_CACHE names a folder: no home is needed
+    monkeypatch.delenv("FERPLUS_CACHE")
+    with pytest.raises(InputError, match="FERPLUS_CACHE") as error:
+        open_faces(folder)
+    assert "--data" not in str(error.value) and str(folder) not in str(error.value)
+
+
+def test_a_folder_whose_name_is_not_unicode_is_read(rows, tmp_path: Path) -> None:
+    folder = tmp_path / os.fsdecode(b"d\xe9")
+    assert len(open_faces(rows.write_csv(folder)).names) == 9
+
+
 def test_the_environment_names_the_cache(rows, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FERPLUS_CACHE", str(tmp_path / "there"))
     open_faces(rows.write_csv(tmp_path / "data"))
