@@ -4,22 +4,25 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from ferplus_data.augment import AUGMENTATIONS
 from ferplus_data.errors import InputError
 from ferplus_data.labels import TARGETS
+from models.hyperparameters import Acts, Parameter, Range, hyperparameter, own_parameters
 from models.networks.backbones import BACKBONES
 from models.training.class_weights import CLASS_WEIGHTS
-from models.training.lr_policies import LR_POLICIES, policy_parameters
+from models.training.lr_policies import LR_POLICIES
 from models.training.optimizers import OPTIMIZERS
+
+_SHARE = Range(0, 1 - 1e-6)
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """One point of a search space. The defaults are the seed's, on the small backbone.
+    """One point of a search space. The defaults are the baseline's, on the small backbone.
 
     Args:
         backbone: Name in `models.networks.backbones.BACKBONES`.
@@ -27,69 +30,74 @@ class Recipe:
         freeze_before: 0 trains all layers; -k freezes every layer before `model.layers[-k]`.
         dropout: Rate before the last Dense layer, 0 to below 1.
         optimizer: Name in `models.training.optimizers.OPTIMIZERS`.
+        optimizer_parameters: The optimizer's own parameters, where they differ from its defaults.
         learning_rate: Initial (or, for warm-up policies, highest) learning rate, above 0.
         beta_1: First-moment decay of Adam and AdamW, 0 to below 1.
         momentum: Of SGD, 0 to below 1.
-        weight_decay: Decoupled weight decay, 0 or more.
+        weight_decay: Decoupled weight decay of AdamW and SGD, 0 or more. Adam has none.
         lr_policy: Name in `models.training.lr_policies.LR_POLICIES`.
         policy_parameters: The policy's own parameters, where they differ from its defaults.
         class_weights: Name in `models.training.class_weights.CLASS_WEIGHTS`.
+        weighting_parameters: The class weighting's own parameters, where they differ from its defaults.
         target: Name in `ferplus_data.labels.TARGETS`: what is trained on. Evaluation is always on the majority label.
         label_smoothing: 0 to below 1.
         batch_size: Images per step.
         augmentation: Name in `ferplus_data.augment.AUGMENTATIONS`.
-        patience: Epochs without a better validation accuracy after which training stops (the seed: 8).
+        patience: Epochs without a better value of the objective after which training stops (the baseline: 8).
     """
 
-    backbone: str = "small"
-    image_size: int = 0
-    freeze_before: int = 0
-    dropout: float = 0.3
-    optimizer: str = "adam"
-    learning_rate: float = 1e-3
-    beta_1: float = 0.5
-    momentum: float = 0.9
-    weight_decay: float = 0.0
-    lr_policy: str = "plateau"
-    policy_parameters: Mapping[str, float] = field(default_factory=dict)
-    class_weights: str = "none"
-    target: str = "majority"
-    label_smoothing: float = 0.0
-    batch_size: int = 64
-    augmentation: str = "seed"
-    patience: int = 8
+    backbone: str = hyperparameter("small", Acts.GRAPH, table=BACKBONES)
+    image_size: int = hyperparameter(0, Acts.GRAPH, range=Range(0, 1024))
+    freeze_before: int = hyperparameter(0, Acts.TRACE, range=Range(-10_000, 0))
+    dropout: float = hyperparameter(0.3, Acts.STEP, range=_SHARE)
+    optimizer: str = hyperparameter("adam", Acts.TRACE, table=OPTIMIZERS)
+    optimizer_parameters: Mapping[str, float] = hyperparameter({}, Acts.TRACE, parameters_of="optimizer")
+    learning_rate: float = hyperparameter(1e-3, Acts.STEP, range=Range(1e-9, 100))
+    beta_1: float = hyperparameter(0.5, Acts.TRACE, range=_SHARE)
+    momentum: float = hyperparameter(0.9, Acts.TRACE, range=_SHARE)
+    weight_decay: float = hyperparameter(0.0, Acts.TRACE, range=Range(0, 10))
+    lr_policy: str = hyperparameter("plateau", Acts.STEP, table=LR_POLICIES)
+    policy_parameters: Mapping[str, float] = hyperparameter({}, Acts.STEP, parameters_of="lr_policy")
+    class_weights: str = hyperparameter("none", Acts.STEP, table=CLASS_WEIGHTS)
+    weighting_parameters: Mapping[str, float] = hyperparameter({}, Acts.STEP, parameters_of="class_weights")
+    target: str = hyperparameter("majority", Acts.STEP, table=TARGETS)
+    label_smoothing: float = hyperparameter(0.0, Acts.STEP, range=_SHARE)
+    batch_size: int = hyperparameter(64, Acts.STEP, range=Range(1, 65536))
+    augmentation: str = hyperparameter("seed", Acts.DATA, table=AUGMENTATIONS)
+    patience: int = hyperparameter(8, Acts.STEP, range=Range(1, 100_000))
 
     @classmethod
     def from_hyperparameters(cls, values: Mapping[str, Any]) -> Recipe:
-        """Return the recipe that the hyperparameters `values` (name -> value, the policy's parameters beside the rest)
-        describe, with the defaults for what they leave out. A name may carry a mark that tells it from others like it in the
-        space: learning_rate@sgd is learning_rate.
+        """Return the recipe that the hyperparameters `values` (name -> value, own parameters of policy, optimizer and weighting
+        beside the rest) describe, with the defaults for what they leave out. A name may carry a mark that tells it from others
+        like it in the space: learning_rate@sgd is learning_rate.
 
         Raises:
             InputError: An unknown name, a value of the wrong type or out of its range.
         """
-        check_names(values)
+        check_names(values, cls)
         values = {base_name(name): value for name, value in values.items()}
-        own = {name: value for name, value in values.items() if name in _FIELDS}
-        policy = own.get("lr_policy", cls.lr_policy)
-        _check_choice("lr_policy", policy, LR_POLICIES)
-        mine = {name: value for name, value in values.items() if name in policy_parameters(policy)}
-        recipe = cls(
-            **{name: _typed(name, value) for name, value in own.items()},
-            policy_parameters={name: _number(name, value) for name, value in mine.items()},
-        )
-        recipe._check()
+        chosen: dict[str, Any] = {}
+        for name, field in _fields(cls).items():
+            if name in values:
+                chosen[name] = _checked(name, values[name], field.default, field.metadata)
+        for name, owner in _parameter_fields(cls).items():
+            function = _table(cls, owner)[chosen.get(owner, _fields(cls)[owner].default)]
+            chosen[name] = {
+                own: _checked(own, values[own], parameter.default, {"range": parameter.range})
+                for own, parameter in own_parameters(function).items()
+                if own in values
+            }
+        recipe = cls(**chosen)
+        BACKBONES[recipe.backbone].check_image_size(recipe.resolved_image_size)
         return recipe
 
-    def _check(self) -> None:
-        for name, table in _TABLES.items():
-            _check_choice(name, getattr(self, name), table)
-        ranged = {name: (getattr(self, name), _RANGES[name]) for name in _RANGES}
-        ranged |= {name: (value, _POLICY_RANGES[name]) for name, value in self.policy_parameters.items()}
-        for name, (value, (low, high)) in ranged.items():
-            if not low <= value <= high:
-                raise InputError(f"hyperparameter {name}: expected {low:g} to {high:g}, found {value:g}")
-        BACKBONES[self.backbone].check_image_size(self.resolved_image_size)
+    def key(self, *, harmless: Collection[Acts] = ()) -> dict[str, Any]:
+        """Return the plain values, by name, of every field but those declared to act where it is `harmless`: what something made
+        for this recipe is kept and looked up by. A field that is not declared to act anywhere is in every key."""
+        harmless_names = {f.name for f in dataclasses.fields(self) if f.metadata.get("acts") in harmless}
+        values = {**dataclasses.asdict(self), "image_size": self.resolved_image_size}
+        return {name: value for name, value in values.items() if name not in harmless_names}
 
     @property
     def resolved_image_size(self) -> int:
@@ -97,42 +105,19 @@ class Recipe:
         return self.image_size or BACKBONES[self.backbone].default_image_size
 
 
-_FIELDS = {f.name: f for f in dataclasses.fields(Recipe) if f.name != "policy_parameters"}
-_TABLES: dict[str, Mapping[str, Any]] = {
-    "backbone": BACKBONES,
-    "optimizer": OPTIMIZERS,
-    "lr_policy": LR_POLICIES,
-    "class_weights": CLASS_WEIGHTS,
-    "target": TARGETS,
-    "augmentation": AUGMENTATIONS,
-}
-_BELOW_ONE = 1 - 1e-6
-_RANGES: dict[str, tuple[float, float]] = {
-    "image_size": (0, 1024),
-    "dropout": (0, _BELOW_ONE),
-    "learning_rate": (1e-9, 100),
-    "beta_1": (0, _BELOW_ONE),
-    "momentum": (0, _BELOW_ONE),
-    "weight_decay": (0, 10),
-    "label_smoothing": (0, _BELOW_ONE),
-    "batch_size": (1, 65536),
-    "patience": (1, 100_000),
-    "freeze_before": (-10_000, 0),
-}
-_POLICY_RANGES: dict[str, tuple[float, float]] = {
-    "plateau_factor": (1e-6, 1),
-    "plateau_patience": (0, 1e6),
-    "step_factor": (1e-6, 1),
-    "step_epochs": (1, 1e6),
-    "warmup_epochs": (0, 1e6),
-    "decay_rate": (1e-6, 1),
-    "peak_fraction": (1e-3, _BELOW_ONE),
-}
-
-
-def hyperparameter_names() -> list[str]:
+def hyperparameter_names(recipe: type[Recipe] = Recipe) -> list[str]:
     """Every name that a space may declare and `--set` may pin."""
-    return sorted({*_FIELDS, *(name for policy in LR_POLICIES for name in policy_parameters(policy))})
+    return sorted({*_fields(recipe), *all_own_parameters(recipe)})
+
+
+def all_own_parameters(recipe: type[Recipe] = Recipe) -> dict[str, Parameter]:
+    """The own parameters of every function in the tables of `recipe`: name -> default and range."""
+    return {
+        name: parameter
+        for owner in _parameter_fields(recipe).values()
+        for function in _table(recipe, owner).values()
+        for name, parameter in own_parameters(function).items()
+    }
 
 
 def base_name(name: str) -> str:
@@ -140,9 +125,9 @@ def base_name(name: str) -> str:
     return name.partition("@")[0]
 
 
-def check_names(names: Iterable[str]) -> None:
-    """Raise InputError for a hyperparameter that no recipe has."""
-    known = hyperparameter_names()
+def check_names(names: Iterable[str], recipe: type[Recipe] = Recipe) -> None:
+    """Raise InputError for a hyperparameter that `recipe` has not."""
+    known = hyperparameter_names(recipe)
     for name in names:
         if base_name(name) not in known:
             raise InputError(f"unknown hyperparameter {name!r}: expected one of {', '.join(known)}")
@@ -151,10 +136,45 @@ def check_names(names: Iterable[str]) -> None:
 def check_values(name: str, values: Iterable[Any]) -> None:
     """Raise InputError for an unknown hyperparameter, or for a value of it that no table holds."""
     check_names([name])
-    table = _TABLES.get(base_name(name))
+    field = _fields(Recipe).get(base_name(name))
+    table = None if field is None else field.metadata.get("table")
     if table is not None:
         for value in values:
             _check_choice(base_name(name), value, table)
+
+
+def _fields(recipe: type[Recipe]) -> dict[str, dataclasses.Field[Any]]:
+    """The fields that are hyperparameters themselves."""
+    return {f.name: f for f in dataclasses.fields(recipe) if f.metadata.get("parameters_of") is None}
+
+
+def _parameter_fields(recipe: type[Recipe]) -> dict[str, str]:
+    """The fields that hold own parameters -> the field that names whose."""
+    return {
+        f.name: f.metadata["parameters_of"]
+        for f in dataclasses.fields(recipe)
+        if f.metadata.get("parameters_of") is not None
+    }
+
+
+def _table(recipe: type[Recipe], name: str) -> Mapping[str, Callable[..., Any]]:
+    return _fields(recipe)[name].metadata["table"]
+
+
+def _checked(name: str, value: Any, default: Any, declared: Mapping[str, Any]) -> Any:
+    """Return `value` in the type of `default`; raise InputError unless it is of that type and as `declared`."""
+    table = declared.get("table")
+    if table is not None:
+        _check_choice(name, value, table)
+        return value
+    if isinstance(default, str):
+        return str(value)
+    number = _number(name, value)
+    if isinstance(default, int) and number != int(number):
+        raise InputError(f"hyperparameter {name}: expected a whole number, found {value!r}")
+    if declared.get("range") is not None:
+        declared["range"].check(name, number)
+    return int(number) if isinstance(default, int) else number
 
 
 def _check_choice(name: str, value: Any, table: Mapping[str, Any]) -> None:
@@ -162,18 +182,6 @@ def _check_choice(name: str, value: Any, table: Mapping[str, Any]) -> None:
         raise InputError(
             f"unknown {name.replace('_', ' ')} {value!r}: expected one of {', '.join(sorted(table))}"
         )
-
-
-def _typed(name: str, value: Any) -> Any:
-    default = _FIELDS[name].default
-    if isinstance(default, str):
-        return str(value)
-    number = _number(name, value)
-    if isinstance(default, int):
-        if number != int(number):
-            raise InputError(f"hyperparameter {name}: expected a whole number, found {value!r}")
-        return int(number)
-    return number
 
 
 def _number(name: str, value: Any) -> float:

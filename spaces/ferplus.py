@@ -15,9 +15,7 @@ FREEZE_BEFORE = {
     "senet50": [0, -285, -232, -162, -126, -92, -58, -39, -22, -3],
 }
 
-RECIPES = {
-    name: {**recipe, "label_smoothing": 0.0, "weight_decay": 0.0} for name, recipe in SEED_RECIPES.items()
-}
+RECIPES = {name: {**recipe, "label_smoothing": 0.0} for name, recipe in SEED_RECIPES.items()}
 
 
 def ferplus(hp: HyperParameters) -> None:
@@ -37,7 +35,8 @@ def ferplus(hp: HyperParameters) -> None:
         hp.Choice("beta_1", [0.5, 0.9], default=0.5)
     with hp.conditional_scope("optimizer", ["sgd"]):
         hp.Choice("momentum", [0.8, 0.9, 0.95], default=0.9)
-    hp.Choice("weight_decay", [0.0, 1e-5, 1e-4, 1e-3, 1e-2])
+    with hp.conditional_scope("optimizer", ["adamw", "sgd"]):
+        hp.Choice("weight_decay", [0.0, 1e-5, 1e-4, 1e-3, 1e-2])
     hp.Choice("batch_size", [16, 32, 64, 128], default=64)
     hp.Choice("lr_policy", ["plateau", "step", "cosine", "exponential", "one_cycle", "constant"])
     with hp.conditional_scope("lr_policy", ["plateau"]):
@@ -45,11 +44,11 @@ def ferplus(hp: HyperParameters) -> None:
         hp.Int("plateau_patience", 1, 5, default=3)
     with hp.conditional_scope("lr_policy", ["step"]):
         hp.Choice("step_factor", [0.1, 0.3, 0.5])
-        hp.Int("step_epochs", 3, 15, default=10)
+        hp.Choice("step_fraction", [0.1, 0.2, 0.3, 0.5], default=0.2)
     with hp.conditional_scope("lr_policy", ["cosine"]):
-        hp.Choice("warmup_epochs", [0.0, 0.5, 1.0, 2.0], default=1.0)
+        hp.Choice("warmup_fraction", [0.0, 0.02, 0.05, 0.1], default=0.02)
     with hp.conditional_scope("lr_policy", ["exponential"]):
-        hp.Float("decay_rate", 0.7, 0.99, default=0.95)
+        hp.Float("decay_to", 1e-4, 0.5, sampling="log", default=0.05)
     with hp.conditional_scope("lr_policy", ["one_cycle"]):
         hp.Float("peak_fraction", 0.1, 0.5, default=0.3)
     hp.Choice("class_weights", ["seed", "none", "balanced", "sqrt_balanced", "effective_number"])

@@ -53,7 +53,7 @@ def seed(hp: HyperParameters) -> None:
         hp.Int("plateau_patience", 2, 5, default=3)
     with hp.conditional_scope("lr_policy", ["step"]):
         hp.Choice("step_factor", [0.1, 0.3], default=0.1)
-        hp.Int("step_epochs", 5, 20, step=5, default=10)
+        hp.Choice("step_fraction", [0.1, 0.2, 0.3, 0.4], default=0.2)
     hp.Choice("class_weights", ["seed", "none", "sqrt_balanced"])
     hp.Choice("target", ["majority", "soft"])
     hp.Choice("augmentation", ["seed", "light"])

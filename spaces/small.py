@@ -19,7 +19,7 @@ RECIPES = {
         "weight_decay": 0.02,
         "batch_size": 64,
         "lr_policy": "cosine",
-        "warmup_epochs": 0.5,
+        "warmup_fraction": 0.05,
         "class_weights": "none",
         "target": "soft",
         "label_smoothing": 0.0,
@@ -44,11 +44,11 @@ def small(hp: HyperParameters) -> None:
     hp.Choice("batch_size", [32, 64, 128], default=64)
     hp.Choice("lr_policy", ["cosine", "one_cycle", "exponential"])
     with hp.conditional_scope("lr_policy", ["cosine"]):
-        hp.Choice("warmup_epochs", [0.0, 0.5, 1.0], default=0.5)
+        hp.Choice("warmup_fraction", [0.0, 0.05, 0.1], default=0.05)
     with hp.conditional_scope("lr_policy", ["one_cycle"]):
         hp.Choice("peak_fraction", [0.1, 0.2, 0.3, 0.4], default=0.3)
     with hp.conditional_scope("lr_policy", ["exponential"]):
-        hp.Choice("decay_rate", [0.5, 0.6, 0.7, 0.8, 0.9], default=0.7)
+        hp.Choice("decay_to", [0.001, 0.01, 0.03, 0.1, 0.3], default=0.03)
     hp.Choice("class_weights", ["none", "sqrt_balanced", "effective_number"])
     hp.Choice("target", ["soft", "majority"])
     hp.Choice("label_smoothing", [0.0, 0.05, 0.1])

@@ -15,7 +15,9 @@ from ferplus_data.augment import augment
 from ferplus_data.batches import Batches
 from ferplus_data.dataset import Split
 from models.frozen_prefix.cache import Activations, CacheError, PrefixCache
+from models.hyperparameters import Acts
 from models.networks.compiled import Network
+from models.recipe import Recipe
 
 CHUNK = 64
 """Images that a prefix takes at once."""
@@ -58,6 +60,8 @@ class PrefixActivations:
 
     Args:
         network: With a prefix.
+        recipe: The network's; its augmentation makes the views.
+        seed: Of the augmentation.
         caching: Where they are kept and how many views there are.
         data: Fingerprint of the data set.
         say: Takes a line for the user.
@@ -67,62 +71,65 @@ class PrefixActivations:
     def __init__(
         self,
         network: Network,
+        recipe: Recipe,
+        seed: int,
         caching: Caching,
         data: str,
         say: Callable[[str], None],
         on_chunk: Callable[[int, int], None] = lambda done, of: None,
     ) -> None:
-        self._network, self._caching, self._data, self._say = network, caching, data, say
+        self._network, self._recipe, self._seed = network, recipe, seed
+        self._caching, self._data, self._say = caching, data, say
         self._on_chunk = on_chunk
         self._views: dict[int, Activations] = {}
         self._validation_seconds = 0.0
 
     def validation(self, split: Split) -> Activations:
         """Those of `split` as it is; raises CacheError."""
-        activations = self._get(split, "none", 0, 0)
+        activations = self._get(split, None)
         self._validation_seconds = activations.seconds
         return activations
 
-    def prepare(self, split: Split, augmentation: str, seed: int, epoch: int) -> None:
+    def prepare(self, split: Split, epoch: int) -> None:
         """Have the view of `epoch` (from 0) ready. If a later view than the first cannot be had, an earlier one stands in.
 
         Raises:
             CacheError: There is no view at all.
         """
-        view = self._view(augmentation, epoch)
+        view = self._view(epoch)
         if view in self._views:
             return
         try:
-            self._views[view] = self._get(split, augmentation, seed, view)
+            self._views[view] = self._get(split, view)
         except CacheError as error:
             if not self._views:
                 raise
             self._say(f"{error}; training goes on with {len(self._views)} views")
             self._views[view] = list(self._views.values())[view % len(self._views)]
 
-    def view_of(self, augmentation: str, epoch: int) -> Activations:
+    def view_of(self, epoch: int) -> Activations:
         """The prepared view of `epoch`."""
-        return self._views[self._view(augmentation, epoch)]
+        return self._views[self._view(epoch)]
 
     @property
     def prefix_seconds(self) -> float:
         """What the prefix took for both splits when their activations were computed: what an uncached epoch spends on it."""
         return self._validation_seconds + max(view.seconds for view in self._views.values())
 
-    def pays(self, train: Split, val: Split, augmentation: str, seed: int, epochs: int) -> tuple[bool, str]:
+    def pays(self, train: Split, val: Split, epochs: int) -> tuple[bool, str]:
         """Return whether the cache saves time, and why: a line for the log.
 
         Compared are the seconds that the prefix costs over all epochs. Uncached, every epoch runs it over both splits.
         Cached, each view that is not there yet is computed and written once, at a cost shared by the trials that will use
         it, and every epoch reads what it needs.
         """
-        views = min(epochs, 1 if augmentation == "none" else self._caching.views)
+        views = min(epochs, self._caching.views if self._augmented else 1)
         cache = self._caching.cache
-        missing = [v for v in range(views) if not cache.has(self._identity(train, augmentation, seed, v))]
+        missing = [v for v in range(views) if not cache.has(self._identity(train, v))]
         name = f"prefix cache, cut after {self._network.prefix.layers[-1].name}"  # type: ignore[union-attr]
-        if not missing and cache.has(self._identity(val, "none", 0, 0)):
+        if not missing and cache.has(self._identity(val, None)):
             return True, f"{name}: used, all {views} views are there"
-        compute, transfer, size = self._measure(train, augmentation, seed, missing[0] if missing else 0)
+        compute, transfer, size = self._measure(train, missing[0] if missing else 0)
         kilobytes = f"{size / 1000:.0f} kB an image"
         need = size * (len(train) + len(val))
         if need > cache.max_bytes:
@@ -141,43 +148,48 @@ class PrefixActivations:
             f"{uncached:.0f} s of prefix uncached against {cached:.0f} s"
         )
 
-    def _view(self, augmentation: str, epoch: int) -> int:
-        return 0 if augmentation == "none" else epoch % self._caching.views
+    @property
+    def _augmented(self) -> bool:
+        return self._recipe.augmentation != "none"
 
-    def _identity(
-        self, split: Split, augmentation: str, seed: int, view: int, position: int | None = None
-    ) -> dict[str, object]:
-        """What the activations after `position` (None: those of the prefix) are, as the cache knows them."""
+    def _view(self, epoch: int) -> int:
+        return epoch % self._caching.views if self._augmented else 0
+
+    def _identity(self, split: Split, view: int | None, position: int | None = None) -> dict[str, object]:
+        """What the activations after `position` (None: those of the prefix) are, as the cache knows them. The fingerprint tells
+        the layers and their weights; the recipe is in it besides, so that nothing it may come to hold can be overlooked.
+
+        Args:
+            view: None: the split as it is.
+        """
         fingerprints = self._network.fingerprints
-        unchanged = augmentation == "none"  # then neither seed nor view matter
+        plain = {Acts.DATA} if view is None else set()
         return {
             "prefix": fingerprints[max(fingerprints) if position is None else position],
             "data": self._data,
             "rows": hashlib.sha256(np.ascontiguousarray(split.rows).tobytes()).hexdigest(),
-            "augmentation": augmentation,
-            "seed": 0 if unchanged else seed,
-            "view": 0 if unchanged else view,
+            "recipe": self._recipe.key(harmless={Acts.TRACE, Acts.STEP} | plain),
+            "seed": self._seed if self._augmented and view is not None else 0,
+            "view": view,
         }
 
-    def _get(self, split: Split, augmentation: str, seed: int, view: int) -> Activations:
+    def _get(self, split: Split, view: int | None) -> Activations:
         return self._caching.cache.get(
-            self._identity(split, augmentation, seed, view),
+            self._identity(split, view),
             len(split),
-            lambda: self._compute(split, augmentation, seed, view),
+            lambda: self._compute(split, view),
             on_wait=lambda: self._say("waiting for another worker, which computes the same activations"),
         )
 
-    def _compute(self, split: Split, augmentation: str, seed: int, view: int) -> Iterator[NDArray]:
-        run = self._runner(split, augmentation, seed, view)
+    def _compute(self, split: Split, view: int | None) -> Iterator[NDArray]:
+        run = self._runner(split, view)
         for start in range(0, len(split), CHUNK):
             yield run(start)
             self._on_chunk(min(start + CHUNK, len(split)), len(split))
 
-    def _runner(
-        self, split: Split, augmentation: str, seed: int, view: int
-    ) -> Callable[[int], NDArray[np.float32]]:
+    def _runner(self, split: Split, view: int | None) -> Callable[[int], NDArray[np.float32]]:
         """Position in the split, a multiple of CHUNK -> the prefix's output for the CHUNK images from there on (or fewer)."""
-        position, earlier = self._earlier(split, augmentation, seed, view)
+        position, earlier = self._earlier(split, view)
         model = self._network.prefix_from(position)
 
         def run(start: int) -> NDArray[np.float32]:
@@ -187,32 +199,34 @@ class PrefixActivations:
                 inputs = earlier.take(chosen)
             else:
                 images = np.asarray(split.images[split.rows[chosen]])
-                chunk_seed = np.random.SeedSequence((seed, view, start // CHUNK)).generate_state(1)[0]
-                inputs = augment(augmentation, int(chunk_seed))(images)[..., None]
+                if view is not None:
+                    chunk_seed = np.random.SeedSequence((self._seed, view, start // CHUNK)).generate_state(1)[
+                        0
+                    ]
+                    images = augment(self._recipe.augmentation, int(chunk_seed))(images)
+                inputs = images[..., None]
             # A smaller batch is filled up, so that one graph serves all.
             filled = np.resize(inputs, (CHUNK, *inputs.shape[1:]))
             return np.asarray(model.predict_on_batch(filled), np.float32)[: len(chosen)]
 
         return run
 
-    def _earlier(
-        self, split: Split, augmentation: str, seed: int, view: int
-    ) -> tuple[int | None, Activations | None]:
+    def _earlier(self, split: Split, view: int | None) -> tuple[int | None, Activations | None]:
         """The cached activations of the longest shorter prefix, with the position of its last layer, to go on from."""
 
         def gone() -> Iterator[NDArray]:
             raise CacheError("an entry that was there has gone")
 
         for position in sorted(self._network.fingerprints)[-2::-1]:
-            identity = self._identity(split, augmentation, seed, view, position)
+            identity = self._identity(split, view, position)
             if self._caching.cache.has(identity):
                 with contextlib.suppress(CacheError):  # the images are still there to begin with
                     return position, self._caching.cache.get(identity, len(split), gone)
         return None, None
 
-    def _measure(self, split: Split, augmentation: str, seed: int, view: int) -> tuple[float, float, int]:
+    def _measure(self, split: Split, view: int) -> tuple[float, float, int]:
         """Seconds an image to compute and to write or read its activations, and their bytes."""
-        run = self._runner(split, augmentation, seed, view)
+        run = self._runner(split, view)
         run(0)  # traces the graph
         start = time.perf_counter()
         activations = run(0)

@@ -5,8 +5,10 @@ from __future__ import annotations
 
 import functools
 import gc
+import json
 import math
 from collections import OrderedDict
+from collections.abc import Iterable
 from typing import Any
 
 import keras
@@ -14,6 +16,7 @@ import numpy as np
 
 from models.device.setup import has_gpu
 from models.frozen_prefix.split import cut_position, fingerprints, split_model
+from models.hyperparameters import Acts
 from models.networks.build import build_model, compile_model
 from models.recipe import Recipe
 from models.training.optimizers import ADJUSTABLE, make_optimizer
@@ -51,7 +54,9 @@ class Network:
             dropout=_adjustable_dropout() if adjustable else keras.layers.Dropout,
         )
         self._optimizer = make_optimizer(recipe)
-        self._adjustable = _make_adjustable(self._optimizer) if adjustable else {}
+        self._adjustable = (
+            _make_adjustable(self._optimizer, ADJUSTABLE.get(recipe.optimizer, ())) if adjustable else {}
+        )
         self._cut = cut_position(self.model, recipe.freeze_before)
         self._parts: dict[int, keras.Model] = {}
         self.prefix: keras.Model | None = None
@@ -117,18 +122,11 @@ class Networks:
 
     def __init__(self, keep: int = KEPT) -> None:
         self._keep = keep
-        self._networks: OrderedDict[tuple, Network] = OrderedDict()
+        self._networks: OrderedDict[str, Network] = OrderedDict()
 
     def get(self, recipe: Recipe, *, weights: str, seed: int, precision: str) -> Network:
         """Return the network that serves `recipe`, to be given a `begin`; arguments as for `Network`."""
-        key: tuple[Any, ...] = (
-            *(recipe.backbone, recipe.resolved_image_size, recipe.freeze_before, recipe.optimizer),
-            # Keras asks for a momentum of 0 while it traces, so that one has to stay a number.
-            recipe.momentum if recipe.optimizer == "sgd" else None,
-            *(weights, seed, precision),
-        )
-        if keras.backend.backend() != "tensorflow":  # no variables there outside of the training's state
-            key = (*key, recipe.dropout, recipe.beta_1, recipe.weight_decay)
+        key = json.dumps([_compiled_key(recipe), weights, seed, precision], sort_keys=True)
         if key not in self._networks:
             while len(self._networks) >= self._keep:
                 self._networks.popitem(last=False)
@@ -142,6 +140,15 @@ class Networks:
             )
         self._networks.move_to_end(key)
         return self._networks[key]
+
+
+def _compiled_key(recipe: Recipe) -> dict[str, Any]:
+    """All of the recipe that a compiled network cannot be given anew."""
+    if keras.backend.backend() != "tensorflow":  # no variables there outside of the training's state
+        return recipe.key(harmless={Acts.DATA})
+    adjustable = ADJUSTABLE.get(recipe.optimizer, ())
+    fixed = recipe.key(harmless={Acts.STEP, Acts.DATA})
+    return {name: value for name, value in fixed.items() if name not in adjustable}
 
 
 def _forget_custom_gradients() -> None:
@@ -165,14 +172,14 @@ def multiply_adds(model: keras.Model) -> int:
     )
 
 
-def _make_adjustable(optimizer: keras.optimizers.Optimizer) -> dict[str, Any]:
-    """Put TensorFlow variables in the place of the optimizer's ADJUSTABLE numbers and return them by name."""
+def _make_adjustable(optimizer: keras.optimizers.Optimizer, names: Iterable[str]) -> dict[str, Any]:
+    """Put TensorFlow variables in the place of those numbers of the optimizer that it has, and return them by name."""
     import tensorflow as tf
 
     variables = {
         name: tf.Variable(getattr(optimizer, name), dtype="float32", trainable=False)
-        for name in ADJUSTABLE
-        if hasattr(optimizer, name)
+        for name in names
+        if getattr(optimizer, name, None) is not None
     }
     for name, variable in variables.items():
         setattr(optimizer, name, variable)

@@ -1,9 +1,15 @@
-"""How much a training row of each emotion counts in the loss: one function per weighting, and their table."""
+"""How much a training row of each emotion counts in the loss: one function per weighting, and their table.
+
+Only the ratios that a function gives matter: the table scales every weighting to a mean of 1 over the training rows, so that the
+loss and with it the best learning rate stay where they are. The rows are those of the whole training split, whatever part of it a
+trial is trained on. A keyword-only parameter that a function takes besides the counts is a hyperparameter of its own
+(`models.hyperparameters`).
+"""
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -12,7 +18,7 @@ from ferplus_data.errors import InputError
 
 Weights = NDArray[np.float32]
 
-# The seed's README: the 32,733 kept rows over each emotion's count in all three splits together.
+# The baseline's README: the 32,733 kept rows over each emotion's count in all three splits together.
 SEED_WEIGHTS = (
     2.74398525,
     3.56296941,
@@ -30,7 +36,7 @@ EFFECTIVE_NUMBER_BETA = 0.999
 
 
 def seed(train_counts: ArrayLike) -> Weights:
-    """The seed's own eight weights, whatever the counts are."""
+    """The baseline's own eight weights, whatever the counts are."""
     _checked(train_counts, classes=len(SEED_WEIGHTS))
     return np.array(SEED_WEIGHTS, dtype=np.float32)
 
@@ -41,10 +47,8 @@ def none(train_counts: ArrayLike) -> Weights:
 
 
 def balanced(train_counts: ArrayLike) -> Weights:
-    """N / (K n_c), with N training rows in K classes that have any: each class weighs the same in the loss.
-
-    The mean over the training rows is 1 (King & Zeng 2001; scikit-learn's class_weight="balanced").
-    """
+    """N / (K n_c), with N training rows in K classes that have any: each class weighs the same in the loss
+    (King & Zeng 2001; scikit-learn's class_weight="balanced")."""
     counts = _checked(train_counts)
     return _over_present(counts, lambda present: present.sum() / (len(present) * present))
 
@@ -55,29 +59,39 @@ def sqrt_balanced(train_counts: ArrayLike) -> Weights:
 
 
 def effective_number(train_counts: ArrayLike) -> Weights:
-    """(1 - beta) / (1 - beta^n_c), scaled to sum to the number of classes that have rows.
+    """(1 - beta) / (1 - beta^n_c), with `EFFECTIVE_NUMBER_BETA` as beta.
 
-    Cui et al. 2019, "Class-Balanced Loss Based on Effective Number of Samples", with its
-    normalisation; beta is `EFFECTIVE_NUMBER_BETA`.
+    Cui et al. 2019, "Class-Balanced Loss Based on Effective Number of Samples".
     """
-
-    def weigh(present: NDArray[np.float64]) -> NDArray[np.float64]:
-        raw = (1 - EFFECTIVE_NUMBER_BETA) / (1 - EFFECTIVE_NUMBER_BETA**present)
-        return raw * len(raw) / raw.sum()
-
-    return _over_present(_checked(train_counts), weigh)
+    return _over_present(
+        _checked(train_counts),
+        lambda present: (1 - EFFECTIVE_NUMBER_BETA) / (1 - EFFECTIVE_NUMBER_BETA**present),
+    )
 
 
-ClassWeights = Callable[[Any], Weights]
+def _mean_one(weigh: Callable[..., Weights]) -> Callable[..., Weights]:
+    """Return `weigh` scaled to a mean of 1 over the rows that it is given the counts of."""
 
-CLASS_WEIGHTS: dict[str, ClassWeights] = {
-    "seed": seed,
-    "none": none,
-    "balanced": balanced,
-    "sqrt_balanced": sqrt_balanced,
-    "effective_number": effective_number,
+    @functools.wraps(weigh)
+    def scaled(train_counts: ArrayLike, **own: float) -> Weights:
+        weights = weigh(train_counts, **own)
+        return (weights / np.average(weights, weights=np.asarray(train_counts))).astype(np.float32)
+
+    return scaled
+
+
+CLASS_WEIGHTS: dict[str, Callable[..., Weights]] = {
+    name: _mean_one(weigh)
+    for name, weigh in {
+        "seed": seed,
+        "none": none,
+        "balanced": balanced,
+        "sqrt_balanced": sqrt_balanced,
+        "effective_number": effective_number,
+    }.items()
 }
-"""Weighting by name: training rows per class, int [8] -> weights, float32 [8], finite."""
+"""Weighting by name: rows per class of the whole training split, int [8], and its own parameters by name -> weights, float32 [8],
+finite, with mean 1 over these rows."""
 
 
 def _checked(train_counts: ArrayLike, classes: int | None = None) -> NDArray[np.float64]:

@@ -9,6 +9,7 @@ from typing import Any
 
 import keras
 import numpy as np
+from numpy.typing import NDArray
 
 from ferplus_data.batches import Batches
 from ferplus_data.dataset import Dataset, Split
@@ -66,7 +67,7 @@ def feed(
         say: Takes a line for the user.
         on_chunk: Told (done, of) images while activations are computed.
     """
-    options = _training_options(recipe, split, seed, done)
+    options = _training_options(recipe, split, dataset.train.class_counts, seed, done)
     val_options: dict[str, Any] = {
         "batch_size": VALIDATION_BATCH,
         "targets": dataset.val.targets("majority"),
@@ -74,9 +75,9 @@ def feed(
     }
     why = "not asked for" if caching is None else "nothing is frozen up to a block boundary"
     if caching is not None and network.prefix is not None:
-        source = PrefixActivations(network, caching, dataset.fingerprint, say, on_chunk)
-        prepare = functools.partial(source.prepare, split, recipe.augmentation, seed)
-        pays, why = source.pays(split, dataset.val, recipe.augmentation, seed, epochs - done)
+        source = PrefixActivations(network, recipe, seed, caching, dataset.fingerprint, say, on_chunk)
+        prepare = functools.partial(source.prepare, split)
+        pays, why = source.pays(split, dataset.val, epochs - done)
         say(why)
         if pays:
             try:
@@ -84,9 +85,7 @@ def feed(
                 prepare(done)
                 return Feed(
                     network.suffix,
-                    ActivationBatches(
-                        split, functools.partial(source.view_of, recipe.augmentation), **options
-                    ),
+                    ActivationBatches(split, source.view_of, **options),
                     ActivationBatches(dataset.val, lambda epoch: validation, **val_options),
                     prepare,
                     cached=True,
@@ -106,9 +105,11 @@ def feed(
     )
 
 
-def _training_options(recipe: Recipe, split: Split, seed: int, epoch: int) -> dict[str, Any]:
+def _training_options(
+    recipe: Recipe, split: Split, class_counts: NDArray[np.int64], seed: int, epoch: int
+) -> dict[str, Any]:
     targets = split.targets(recipe.target)
-    class_weights = CLASS_WEIGHTS[recipe.class_weights](split.class_counts)
+    class_weights = CLASS_WEIGHTS[recipe.class_weights](class_counts, **recipe.weighting_parameters)
     smoothing = recipe.label_smoothing
     return {
         "batch_size": recipe.batch_size,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -123,7 +123,7 @@ def train(
         )
         network.begin(recipe, fuse=_stair(recipe, len(split)))
     identity = {
-        "recipe": asdict(recipe),
+        "recipe": recipe.key(),
         "epochs": epochs,
         "seed": seed,
         "weights": weights,

@@ -1,4 +1,5 @@
-"""Optimizers by name. Adding one is a function here and a line in OPTIMIZERS."""
+"""Optimizers by name. Adding one is a function here and a line in OPTIMIZERS. A keyword-only parameter that it takes besides the
+recipe is a hyperparameter of its own (`models.hyperparameters`)."""
 
 from __future__ import annotations
 
@@ -11,14 +12,10 @@ import keras
 if TYPE_CHECKING:
     from models.recipe import Recipe
 
-ADJUSTABLE = ("beta_1", "weight_decay")
-"""Numbers of an optimizer that a compiled training step can be given anew (`models.networks.compiled`)."""
-
 
 def _adam(recipe: Recipe) -> keras.optimizers.Optimizer:
-    return _fused(keras.optimizers.Adam)(
-        recipe.learning_rate, beta_1=recipe.beta_1, weight_decay=recipe.weight_decay
-    )
+    """Without weight decay, as the baseline trains."""
+    return _fused(keras.optimizers.Adam)(recipe.learning_rate, beta_1=recipe.beta_1)
 
 
 def _adamw(recipe: Recipe) -> keras.optimizers.Optimizer:
@@ -36,11 +33,21 @@ def _sgd(recipe: Recipe) -> keras.optimizers.Optimizer:
     )
 
 
-OPTIMIZERS: dict[str, Callable[[Recipe], keras.optimizers.Optimizer]] = {
+OPTIMIZERS: dict[str, Callable[..., keras.optimizers.Optimizer]] = {
     "adam": _adam,
     "adamw": _adamw,
     "sgd": _sgd,
 }
+"""Optimizer by name: a recipe, and its own parameters by name -> a new optimizer."""
+
+ADJUSTABLE: dict[str, tuple[str, ...]] = {
+    "adam": ("beta_1", "momentum", "weight_decay"),
+    "adamw": ("beta_1", "momentum", "weight_decay"),
+    # Keras asks for a momentum of 0 while it traces, so that one has to stay a number.
+    "sgd": ("beta_1", "weight_decay"),
+}
+"""Fields of a recipe that a compiled step of the optimizer is given anew, or never asks for. For an optimizer that is not here
+the step is compiled anew with every value of its numbers, which is always right."""
 
 
 @functools.cache
@@ -81,6 +88,6 @@ def _handle(variable: Any) -> Any:
 def make_optimizer(recipe: Recipe) -> keras.optimizers.Optimizer:
     """Return the recipe's optimizer. Weight decay is decoupled (Loshchilov & Hutter 2019) and spares the biases and
     the batch normalisation's gamma and beta."""
-    optimizer = OPTIMIZERS[recipe.optimizer](recipe)
+    optimizer = OPTIMIZERS[recipe.optimizer](recipe, **recipe.optimizer_parameters)
     optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
     return optimizer

@@ -3,8 +3,9 @@ from __future__ import annotations
 import pytest
 
 from ferplus_data.errors import InputError
-from models.recipe import Recipe, hyperparameter_names
-from models.training.lr_policies import LR_POLICIES, policy_parameters
+from models.hyperparameters import own_parameters
+from models.recipe import Recipe, all_own_parameters, hyperparameter_names
+from models.training.lr_policies import LR_POLICIES
 
 
 @pytest.mark.parametrize(
@@ -33,9 +34,9 @@ def test_a_bad_value_is_named(values: dict, said: str) -> None:
 
 @pytest.mark.parametrize("policy", LR_POLICIES)
 def test_a_policy_gets_its_own_parameters_and_no_others(policy: str) -> None:
-    everything = {n: default for other in LR_POLICIES for n, default in policy_parameters(other).items()}
+    everything = {name: parameter.default for name, parameter in all_own_parameters().items()}
     recipe = Recipe.from_hyperparameters({"lr_policy": policy, **everything})
-    assert set(recipe.policy_parameters) == set(policy_parameters(policy))
+    assert set(recipe.policy_parameters) == set(own_parameters(LR_POLICIES[policy]))
 
 
 def test_a_mark_only_tells_names_apart() -> None:
@@ -44,5 +45,5 @@ def test_a_mark_only_tells_names_apart() -> None:
 
 def test_every_field_can_be_pinned() -> None:
     names = hyperparameter_names()
-    assert {"backbone", "image_size", "dropout", "plateau_factor", "warmup_epochs"} <= set(names)
-    assert "policy_parameters" not in names
+    assert {"backbone", "image_size", "dropout", "plateau_factor", "warmup_fraction"} <= set(names)
+    assert not {"policy_parameters", "optimizer_parameters", "weighting_parameters"} & set(names)

@@ -27,9 +27,20 @@ def _trained(optimizer: keras.optimizers.Optimizer) -> list[np.ndarray]:
 @pytest.mark.parametrize("name", OPTIMIZERS)
 def test_an_optimizer_computes_what_keras_own_does(name: str) -> None:
     recipe = Recipe(optimizer=name, learning_rate=0.01, beta_1=0.5, weight_decay=0.02)
-    settings = {"learning_rate": 0.01, "weight_decay": 0.02}
+    settings = {"learning_rate": 0.01}
     settings |= {"momentum": 0.9, "nesterov": True} if name == "sgd" else {"beta_1": 0.5}
+    settings |= {} if name == "adam" else {"weight_decay": 0.02}
     theirs = KERAS_OWN[name](**settings)
     theirs.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
     for ours, expected in zip(_trained(make_optimizer(recipe)), _trained(theirs), strict=True):
         np.testing.assert_allclose(ours, expected, rtol=2e-4, atol=1e-6)
+
+
+def test_adamw_decays_and_adam_does_not() -> None:
+    """Whatever the gradient, an update of AdamW shrinks a weight by rate times decay more than Adam's."""
+    adam, adamw = (
+        _trained(make_optimizer(Recipe(optimizer=name, learning_rate=0.01, weight_decay=0.5)))[0]
+        for name in ("adam", "adamw")
+    )
+    ratio = np.linalg.norm(adamw) / np.linalg.norm(adam)
+    assert 0.8 < ratio < 0.95  # 20 updates of 1 - 0.01 * 0.5 alone make 0.905
