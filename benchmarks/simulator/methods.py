@@ -1,0 +1,86 @@
+"""Methods by name: an oracle and a pruner of ours, Keras Tuner's, or what others do by default."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import keras_tuner
+import optuna
+
+from benchmarks.simulator.storage import MemoryStorage
+from benchmarks.simulator.tellings import Told
+from ferplus_data.errors import InputError
+from search.oracles.optuna_oracle import OptunaOracle
+from search.oracles.pruners import PRUNERS
+from search.oracles.registry import ORACLES, Search, make_oracle
+from search.oracles.search_space import SpaceModel
+from spaces.space import Space
+
+DEFAULT = ("tpe", "halving")
+"""Oracle and pruner of a search that names neither."""
+_UNLIMITED = 10**6
+Make = Callable[[Told, int, int, Path], Any]
+"""(what is searched, seed, trials, a folder that is thrown away afterwards) -> oracle"""
+
+
+def method(name: str) -> Make:
+    """Return what makes the oracle of the method `name`: ORACLE, ORACLE+PRUNER (none without), or a name in NAMED.
+
+    Raises:
+        InputError: No such method.
+    """
+    if name in NAMED:
+        return NAMED[name]
+    oracle, _, pruner = name.partition("+")
+    if oracle not in ORACLES or (pruner or "none") not in PRUNERS:
+        raise InputError(
+            f"--methods {name}: expected {', '.join(NAMED)}, or ORACLE+PRUNER of the oracles {', '.join(ORACLES)} and the "
+            f"pruners {', '.join(PRUNERS)}"
+        )
+    return lambda *study: _ours(*study, oracle=oracle, pruner=pruner or "none")
+
+
+def _ours(told: Told, seed: int, trials: int, folder: Path, *, oracle: str, pruner: str) -> Any:
+    model, declared = _space(told)
+    search = Search(model, declared, [], trials, told.task.epochs, seed, pruner)
+    made = make_oracle(oracle, search, _attach(MemoryStorage()))
+    if not isinstance(made, OptunaOracle):
+        made._set_project_dir(str(folder), "keras_tuner")  # Keras Tuner's own write their trials to files
+    return made
+
+
+def _optuna(told: Told, seed: int, trials: int, folder: Path) -> Any:
+    """Optuna's default sampler and pruner, as `optuna.create_study()` has them."""
+    sampler, pruner = optuna.samplers.TPESampler(seed=seed), optuna.pruners.MedianPruner()
+    study = _attach(MemoryStorage())(sampler=sampler, pruner=pruner)
+    model, declared = _space(told)
+    return OptunaOracle(
+        study, max_trials=trials, model=model, hyperparameters=declared, epochs=told.task.epochs
+    )
+
+
+NAMED: dict[str, Make] = {
+    "default": lambda *study: _ours(*study, oracle=DEFAULT[0], pruner=DEFAULT[1]),
+    "optuna": _optuna,
+}
+
+
+def _space(told: Told) -> tuple[SpaceModel, keras_tuner.HyperParameters]:
+    declared = keras_tuner.HyperParameters()
+    told.declare(declared)
+    return SpaceModel(Space(told.declare), {}), declared
+
+
+def _attach(storage: Any) -> Callable[..., optuna.Study]:
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    warnings.filterwarnings("ignore", category=optuna.exceptions.ExperimentalWarning)
+
+    def attach(**options: Any) -> optuna.Study:
+        return optuna.create_study(
+            storage=storage, study_name="simulated", direction="maximize", load_if_exists=True, **options
+        )
+
+    return attach
