@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import json
 import os
 import shlex
 import signal
@@ -403,14 +404,16 @@ def evaluate(
 ) -> None:
     """Validation and test accuracy of a checkpoint."""
     _start()
-    from ferplus_data.files import write_json
+    from ferplus_data.files.owned import check_owned, write_owned
     from search.results.evaluation import evaluate_checkpoint, lines_of
 
     run = None if checkpoint else _run_directory(runs_dir, study)
+    if out is not None:
+        check_owned(out)
     figures = evaluate_checkpoint(checkpoint or run.best_model, data=data, run=run, tta=tta)  # type: ignore[union-attr]
     typer.echo("\n".join(lines_of(figures)))
     if out is not None:
-        write_json(out, figures)
+        write_owned(out, json.dumps(figures, indent=2) + "\n")
 
 
 @app.command()
@@ -511,12 +514,14 @@ def _live_report(run: Any, storage: str | None, progress: Any) -> Iterator[None]
     """Has the report written now and then while the search runs, and once more if it ends early. The study of a worker of
     Keras Tuner's chief is the chief's to report."""
     from reports.html.live import LiveReport
+    from reports.html.page import check_place
     from search.launch import has_chief
     from search.study.view import read_study
 
     if has_chief():
         yield
         return
+    check_place(run.report)
     progress.on_trial_end = live = LiveReport(lambda: read_study(run, storage), run.report)
     try:
         yield

@@ -20,8 +20,10 @@ from typing import Any
 
 from ferplus_data.errors import InputError
 from ferplus_data.files.locks import is_locked, locked
-from ferplus_data.files.whole import flush, write_json, writing
+from ferplus_data.files.whole import flush, write_bytes, write_json
 
+Recognise = Callable[[bytes], bool]
+"""Tells by a file's content whether this program wrote it."""
 _FILLING = re.compile(r"\.filling-[0-9a-f]{8}")
 MANIFEST, _LOCK, _ALIVE = ".ferplus-tuner.json", ".ferplus-tuner.lock", ".lock"
 _BRIEF_SECONDS = 0.02  # how long others hold a folder's lock: for some renames
@@ -130,27 +132,35 @@ class OwnFolder:
                 if self._strange(manifest, [name]) is None:
                     _remove(self.path / name)
 
-    def write(self, name: str, save: Callable[[Path], object]) -> Path:
-        """Write the file `name` by `save`, which is given a path to write to, and return its place.
+    def write(self, name: str, content: bytes, recognise: Recognise | None = None) -> Path:
+        """Write `content` to the file `name` and return its place.
 
         Raises:
-            InputError: There is one that is not ours.
+            InputError: There is one that is not ours; see `check_file`.
         """
         path = self.path / name
         if path.exists() and not path.is_file() and not path.is_dir():  # a device, a pipe
-            with writing(path) as temporary:
-                save(temporary)
-            return path
-        self.check([name], "folder")
+            return write_bytes(path, content)
+        self.check_file(name, recognise)
         with self._locked():
-            self.check([name], "folder")
-            with writing(path) as temporary:
-                save(temporary)
-                manifest = self._read()
-                last = manifest.files.get(name, [])[-1:]
-                manifest.files[name] = [*last, sha256_of(temporary)]
-                self._write(manifest)
-        return path
+            self.check_file(name, recognise)
+            manifest = self._read()
+            last = manifest.files.get(name, [])[-1:]
+            manifest.files[name] = [*last, hashlib.sha256(content).hexdigest()]
+            self._write(manifest)
+            return write_bytes(path, content)
+
+    def check_file(self, name: str, recognise: Recognise | None = None) -> None:
+        """Raise InputError if the file `name` is there, is not as we wrote it, and `recognise` does not tell, where the manifest
+        has no word of the name, that its content is ours."""
+        path = self.path / name
+        if recognise and name not in self._read().files and path.is_file() and recognise(path.read_bytes()):
+            return
+        strange = self._strange(self._read(), [name])
+        if strange is not None:
+            raise InputError(
+                f"{self.path / strange}: expected a file that an earlier run wrote or none, found another; move it away"
+            )
 
     def clear(self) -> None:
         """Remove what we wrote and is as we wrote it, and the folder if nothing else is in it."""
@@ -230,9 +240,16 @@ class OwnFolder:
         write_json(self.path / MANIFEST, {"written_by": "FERPlus Tuner", **vars(manifest)})
 
 
-def write_owned(path: Path, save: Callable[[Path], object]) -> Path:
-    """Write the file `path`, unless there is one that we did not write; see `OwnFolder.write`."""
-    return OwnFolder(path.parent).write(path.name, save)
+def write_owned(path: Path, content: str, recognise: Recognise | None = None) -> Path:
+    """Write `content` in UTF-8 to the file `path`, unless there is one that we did not write; see `OwnFolder.write`."""
+    return OwnFolder(path.parent).write(
+        path.name, content.encode("utf-8", errors="surrogateescape"), recognise
+    )
+
+
+def check_owned(path: Path, recognise: Recognise | None = None) -> None:
+    """Raise InputError if `write_owned` would; see `OwnFolder.check_file`."""
+    OwnFolder(path.parent).check_file(path.name, recognise)
 
 
 def sha256_of(path: Path) -> str:

@@ -14,7 +14,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
-from ferplus_data.files import write_text
+from ferplus_data.files.owned import check_owned, write_owned
 from ferplus_data.labels import EMOTIONS
 from reports.analysis.annotators import agreements
 from reports.analysis.answer import SPLITS, answer
@@ -30,6 +30,7 @@ from reports.writers.redaction import without_passwords
 from search.study.view import StudyView
 
 TEMPLATES = Path(__file__).parent / "templates"
+_TITLE = b": FER+ hyperparameter search</title>"  # as in report.html.j2
 SECTIONS = {
     "answer": "The answer",
     "search": "The search",
@@ -103,8 +104,21 @@ def render(view: StudyView, refresh: int | None = None) -> str:
 
 
 def write_report(view: StudyView, path: Path, *, refresh: int | None = None) -> Path:
-    """Writes `render(view, refresh)` to `path` under a temporary name, renames it, and returns the path."""
-    return write_text(path, render(view, refresh))
+    """Write `render(view, refresh)` to `path`, whole or not at all, and return the path.
+
+    Raises:
+        InputError: There is a file that no earlier call wrote.
+    """
+    return write_owned(path, render(view, refresh), _is_a_report)
+
+
+def check_place(path: Path) -> None:
+    """Raise InputError if `write_report` could not write to `path` because of a file that no earlier call wrote."""
+    check_owned(path, _is_a_report)
+
+
+def _is_a_report(content: bytes) -> bool:
+    return _TITLE in content[:4096]
 
 
 def _placed(view: StudyView) -> dict[str, list[PlacedFigure]]:

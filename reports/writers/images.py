@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import importlib.util
-import os
-import shutil
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
 import plotly.graph_objects as go
 
 from ferplus_data.errors import InputError
+from ferplus_data.files.owned import OwnFolder
 from reports.figures import FIGURES
 from reports.writers.redaction import without_passwords
 from search.study.view import StudyView
@@ -23,10 +21,10 @@ WIDTH, HEIGHTS, SCALE = 1000, {"wide": 420, "tall": 560, "half": 480, "square": 
 def write_png(view: StudyView, path: Path) -> Path:
     """Write NAME.png for every figure that has something to show into the folder `path`, on white, and return it.
 
-    Pictures of an earlier call go; the folder appears whole or not at all.
+    Pictures of an earlier call go; the new ones appear all or none.
 
     Raises:
-        InputError: Kaleido or a browser for it is missing.
+        InputError: Kaleido or a browser for it is missing, or a picture is in the way that no earlier call wrote.
     """
     if importlib.util.find_spec("kaleido") is None:
         raise InputError(
@@ -34,21 +32,17 @@ def write_png(view: StudyView, path: Path) -> Path:
         )
     view = without_passwords(view)
     drawn = {name: figure for name, entry in FIGURES.items() if (figure := entry.draw(view)) is not None}
-    path.parent.mkdir(parents=True, exist_ok=True)
-    folder = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
-    try:
-        for name, figure in drawn.items():
-            height = figure.layout.height or HEIGHTS[FIGURES[name].shape]
-            figure.update_layout(paper_bgcolor="white", plot_bgcolor="white", font={"color": "#1c2127"})
-            figure.update_layout(height=height, margin={"l": 20, "r": 30, "t": 40, "b": 20})
+    pictures = [f"{name}.png" for name in drawn]
+    folder = OwnFolder(path)
+    folder.check(pictures, "--format png")
+    for name, figure in drawn.items():
+        height = figure.layout.height or HEIGHTS[FIGURES[name].shape]
+        figure.update_layout(paper_bgcolor="white", plot_bgcolor="white", font={"color": "#1c2127"})
+        figure.update_layout(height=height, margin={"l": 20, "r": 30, "t": 40, "b": 20})
+    with folder.filling() as work:
         if drawn:
-            _render({folder / f"{name}.png": figure for name, figure in drawn.items()})
-        if path.exists():
-            shutil.rmtree(path)
-        os.chmod(folder, 0o755)
-        os.replace(folder, path)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+            _render({work / f"{name}.png": figure for name, figure in drawn.items()})
+        folder.put(work, pictures, instead=folder.written())
     return path
 
 

@@ -10,7 +10,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from ferplus_data.files import write_text
+from ferplus_data.files.owned import check_owned, write_owned
 from reports.analysis.hyperparameters import hyperparameters
 from reports.analysis.trials import count_states, duration
 from reports.writers.redaction import without_passwords
@@ -59,7 +59,7 @@ def as_dict(view: StudyView) -> dict[str, Any]:
 
 def write_json(view: StudyView, path: Path) -> Path:
     """Writes `as_dict` as strict JSON (NaN and infinities become null) to `path`, which it returns."""
-    return write_text(path, json.dumps(as_dict(view), indent=1, allow_nan=False, default=str) + "\n")
+    return write_owned(path, json.dumps(as_dict(view), indent=1, allow_nan=False, default=str) + "\n")
 
 
 def write_csv(view: StudyView, path: Path) -> Path:
@@ -74,10 +74,12 @@ def write_csv(view: StudyView, path: Path) -> Path:
         {**trial_row(trial), **{f"hyperparameter.{k}": v for k, v in trial.hyperparameters.items()}}
         for trial in view.trials
     ]
+    beside = path.with_name(f"{path.stem}_metrics.csv")
+    check_owned(beside)
     _write_rows(path, [*TRIAL_COLUMNS, *(f"hyperparameter.{name}" for name in names)], rows)
     if view.metrics is not None:
         flat = [{"metric": key, "value": value} for key, value in _flat("", view.metrics)]
-        _write_rows(path.with_name(f"{path.stem}_metrics.csv"), ["metric", "value"], flat)
+        _write_rows(beside, ["metric", "value"], flat)
     return path
 
 
@@ -86,7 +88,7 @@ def _write_rows(path: Path, columns: list[str], rows: list[dict[str, Any]]) -> P
     writer = csv.DictWriter(text, columns, lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows)
-    return write_text(path, text.getvalue())
+    return write_owned(path, text.getvalue())
 
 
 def _moment(moment: datetime | None) -> str | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,9 +11,10 @@ import keras
 
 from ferplus_data.dataset import Dataset, load_dataset
 from ferplus_data.errors import InputError
+from ferplus_data.files.owned import sha256_of
 from ferplus_data.labels import EMOTIONS
 from models.networks.backbones import BACKBONES
-from models.serving.export import Exported, check_formats, export_model
+from models.serving.export import Exported, check_formats, check_place, export_model
 from models.serving.export.proof import Evidence
 from models.serving.model_files import load_model
 from models.serving.runtimes.legacy_h5 import load_legacy_model
@@ -57,6 +57,7 @@ def export_study(
 ) -> Exported:
     """Export the best model of the study in `run`; see `models.serving.export.export_model`."""
     check_formats(formats, precision)
+    check_place(folder, formats, run.best_model)
     if not run.best_model.exists():
         raise InputError(
             f"study {run.study}: expected {run.best_model}, found no such file; the search has not ended, or start one with: "
@@ -82,6 +83,7 @@ def export_ensemble(
     The study's own data has to be readable: the networks are retrained on it. `data` is for the proof.
     """
     check_formats(formats, precision)
+    check_place(folder, formats, run.best_model)
     arguments = read_arguments(run)
     dataset = load_dataset(
         arguments.data, subset=arguments.subset, dedupe=arguments.dedupe, seed=arguments.seed
@@ -107,6 +109,7 @@ def export_checkpoint(
 ) -> Exported:
     """Export the .keras or Keras 2 .h5 model in `path`, with the figures of a metrics.json beside it."""
     check_formats(formats, precision)
+    check_place(folder, formats, path)
     legacy = path.suffix.lower() in (".h5", ".hdf5") and path.is_file()
     model = load_legacy_model(path) if legacy else load_model(path)
     beside = path.with_name("metrics.json")
@@ -195,7 +198,7 @@ def _about(checkpoint: Path, metrics: dict[str, Any] | None) -> dict[str, Any]:
         "trial": metrics.get("trial"),
         "hyperparameters": metrics.get("hyperparameters", {}),
         "ensemble": None,
-        "checkpoint_sha256": hashlib.sha256(checkpoint.read_bytes()).hexdigest(),
+        "checkpoint_sha256": sha256_of(checkpoint),
     }
 
 

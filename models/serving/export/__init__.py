@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
-import shutil
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +12,7 @@ from typing import Any
 import keras
 
 from ferplus_data.errors import InputError
+from ferplus_data.files.owned import OwnFolder, sha256_of
 from models.serving.export.card import write_card
 from models.serving.export.exporter import PRECISIONS, Conversion, Exporter
 from models.serving.export.h5_weights import H5_WEIGHTS
@@ -75,7 +73,7 @@ def export_model(
     """Write `model` in each of `formats` into `folder`, with parity.json, signature.json, README.md (the card) and SHA256SUMS.
 
     Each format is written to a temporary folder, opened in its own runtime, compared with `model`, and only then moved into
-    place. What an earlier export left in `folder` is replaced; other files there are left alone.
+    place. What an earlier export left in `folder`, by the manifest there, is replaced; other files are left alone.
 
     Args:
         model: uint8 faces [B, 48, 48, 1] -> probabilities [B, 8].
@@ -87,23 +85,35 @@ def export_model(
         precision: Of PRECISIONS.
 
     Raises:
-        InputError: A format or precision that there is not.
+        InputError: A format or precision that there is not, or a file in the way that no earlier export wrote.
         ParityError: A format differs too much, or does not convert or open. The others are in place.
     """
     formats = list(dict.fromkeys(formats))
     check_formats(formats, precision)
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    work = Path(tempfile.mkdtemp(prefix=".exporting-", dir=folder.parent))
-    try:
-        return _export(model, formats, folder, work, evidence, about, metrics, precision)
-    finally:
-        shutil.rmtree(work)
+    check_place(folder, formats)
+    own = OwnFolder(folder)
+    with own.filling() as work:
+        return _export(model, formats, own, work, evidence, about, metrics, precision)
+
+
+def check_place(folder: Path, formats: Sequence[str], checkpoint: Path | None = None) -> None:
+    """Raise InputError if an export of `formats` to `folder` would replace a file that no earlier export wrote, or the
+    `checkpoint` that is to be exported."""
+    own = OwnFolder(folder)
+    names = [_PROOF, _SIGNATURE, _CARD, _SUMS, *(file for name in formats for file in EXPORTERS[name].files)]
+    if checkpoint is not None and checkpoint.resolve() in [
+        (folder / name).resolve() for name in (*names, *own.written())
+    ]:
+        raise InputError(
+            f"--out {folder}: expected another folder than that of the checkpoint, {checkpoint.name}; choose another"
+        )
+    own.check(names, "--out")
 
 
 def _export(
     model: keras.Model,
     formats: Sequence[str],
-    folder: Path,
+    own: OwnFolder,
     work: Path,
     evidence: Evidence,
     about: dict[str, Any],
@@ -126,17 +136,20 @@ def _export(
     _json(work / _PROOF, proofs)
     _json(work / _SIGNATURE, signature(proven, record))
     write_card(work / _CARD, proven, proofs, record, metrics)
-    files = [(work / f"of-{e.name}" / file, file) for e in proven for file in e.files]
-    files += [(work / name, name) for name in (_PROOF, _SIGNATURE, _CARD)]
-    (work / _SUMS).write_text("".join(_sums(source, name) for source, name in files), encoding="utf-8")
-    _move(files + [(work / _SUMS, _SUMS)], folder)
+    files = [file for e in proven for file in e.files]
+    for exporter in proven:
+        for file in exporter.files:
+            os.replace(work / f"of-{exporter.name}" / file, work / file)
+    files += [_PROOF, _SIGNATURE, _CARD]
+    (work / _SUMS).write_text("".join(_sums(work / name, name) for name in files), encoding="utf-8")
+    own.put(work, [*files, _SUMS], instead=own.written())
     failed = [name for name in formats if not proofs[name]["ok"]]
     if failed:
         raise ParityError(
             "; ".join(f"{name}: {said(proofs[name])}; not exported" for name in failed)
             + (f" (exported: {', '.join(e.name for e in proven)})" if proven else "")
         )
-    return Exported([folder / name for _, name in files] + [folder / _SUMS], best)
+    return Exported([own.path / name for name in (*files, _SUMS)], best)
 
 
 def _write_and_prove(
@@ -160,23 +173,10 @@ def _write_and_prove(
         return {"precision": conversion.precision, "ok": False, "error": f"does not convert or run: {reason}"}
 
 
-def _move(files: Sequence[tuple[Path, str]], folder: Path) -> None:
-    """Put `files` into `folder` in place of an earlier export's, whose names are ours and known."""
-    folder.mkdir(parents=True, exist_ok=True)
-    for name in (_SUMS, _CARD, _SIGNATURE, _PROOF, *(file for e in EXPORTERS.values() for file in e.files)):
-        old = folder / name
-        shutil.rmtree(old) if old.is_dir() and not old.is_symlink() else old.unlink(missing_ok=True)
-    for source, name in files:
-        os.replace(source, folder / name)
-
-
 def _sums(source: Path, name: str) -> str:
     paths = sorted(path for path in source.rglob("*") if path.is_file()) if source.is_dir() else [source]
     names = [name if path == source else f"{name}/{path.relative_to(source).as_posix()}" for path in paths]
-    return "".join(
-        f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {called}\n"
-        for path, called in zip(paths, names, strict=True)
-    )
+    return "".join(f"{sha256_of(path)}  {called}\n" for path, called in zip(paths, names, strict=True))
 
 
 def _json(path: Path, value: Any) -> None:

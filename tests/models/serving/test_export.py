@@ -13,6 +13,7 @@ import pytest
 
 from ferplus_data.dataset import Dataset
 from ferplus_data.errors import InputError
+from ferplus_data.files.owned import OwnFolder
 from ferplus_data.labels import EMOTIONS
 from models.networks.build import build_model
 from models.recipe import Recipe
@@ -155,15 +156,17 @@ def test_a_format_that_fails_is_not_left_behind_and_the_others_are(
     failing = dataclasses.replace(export.KERAS, name="failing", write=write, program=None)
     monkeypatch.setitem(export.EXPORTERS, "failing", failing)
     folder = tmp_path / "export"
-    folder.mkdir()
-    (folder / "model.keras").write_text("of an earlier export")
+    earlier = OwnFolder(folder)
+    with earlier.filling() as work:
+        (work / "model.keras").write_text("of an earlier export")
+        earlier.put(work, ["model.keras"])
     (folder / "mine.txt").write_text("not ours")
     with pytest.raises(export.ParityError, match=said):
         export.export_model(model, ["failing", "h5-weights"], folder, evidence=evidence, about=ABOUT)
     assert not (folder / "model.keras").exists() and (folder / "model.weights.h5").exists()
     assert (folder / "mine.txt").read_text() == "not ours"
     assert not proof_of(folder, "failing")["ok"] and proof_of(folder, "h5-weights")["ok"]
-    assert [path.name for path in tmp_path.iterdir()] == ["export"]
+    assert [path.name for path in tmp_path.iterdir()] == ["export"] and not list(folder.glob(".filling-*"))
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 
 from ferplus_data.errors import InputError
+from ferplus_data.files.owned import OwnFolder
 from reports import output
 from reports.figures import FIGURES
 from reports.writers import images
@@ -24,11 +25,16 @@ def test_every_figure_that_has_something_to_show_is_a_picture(chromium, study_of
     monkeypatch.setattr(images, "FIGURES", {name: FIGURES[name] for name in chosen})
     view = study_of("one trial")
     folder = output(tmp_path / "runs" / "report.html", "png")
-    folder.mkdir(parents=True)
-    (folder / "of an earlier call.png").touch()
+    earlier = OwnFolder(folder)
+    with earlier.filling() as work:
+        (work / "of an earlier call.png").touch()
+        earlier.put(work, ["of an earlier call.png"])
+    (folder / "mine.png").write_bytes(b"mine")
     assert write_png(view, folder) == folder
-    assert {path.stem for path in folder.iterdir()} == set(chosen) - {"parameter_importances"}
-    for path in folder.iterdir():
+    drawn = [path for path in folder.glob("*.png") if path.name != "mine.png"]
+    assert {path.stem for path in drawn} == set(chosen) - {"parameter_importances"}
+    assert (folder / "mine.png").read_bytes() == b"mine"
+    for path in drawn:
         with Image.open(path) as picture:
             colours = picture.convert("RGB").getcolors(1 << 24)
             assert picture.width == 2000 and colours is not None and len(colours) > 20
