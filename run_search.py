@@ -555,7 +555,9 @@ class _interruptible:
 
 
 def _continuation() -> str:
-    command = shlex.join(word for word in sys.argv if word != "--fresh")
+    from search.storages.redaction import redact
+
+    command = shlex.join(redact(word) for word in sys.argv if word != "--fresh")
     return f"nothing finished is lost. To continue: python {command}"
 
 
@@ -581,7 +583,9 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _fail(message: str, code: int) -> int:
-    typer.echo(f"error: {' '.join(message.split())}", err=True)
+    from search.storages.redaction import redact
+
+    typer.echo(f"error: {redact(' '.join(message.split()))}", err=True)
     return code
 
 

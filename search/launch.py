@@ -24,7 +24,8 @@ from search.results.retraining import retrain
 from search.setup import Prepared, caching, load, precision, prepare, weights_for
 from search.storages.attempts import lineages
 from search.storages.cached import ReadingStorage
-from search.storages.registry import open_storage, open_study, storage_url, without_password
+from search.storages.redaction import redact
+from search.storages.registry import open_storage, open_study, storage_url
 from search.study.config import SearchArguments, check_continuation, read_arguments, write_config
 from search.study.run_directory import RunDirectory, read_json
 from search.study.view import best_trial, read_study
@@ -291,7 +292,7 @@ def _fetch_config(run: RunDirectory, storage: str) -> None:
     studies = {study.study_name: study for study in optuna.get_all_study_summaries(open_storage(storage))}
     if run.study not in studies or "config" not in studies[run.study].user_attrs:
         raise InputError(
-            f"study {run.study}: expected it in {without_password(storage)}, found {', '.join(sorted(studies)) or 'none'}; "
+            f"study {run.study}: expected it in {redact(storage)}, found {', '.join(sorted(studies)) or 'none'}; "
             "start it with: run_search.py search"
         )
     run.create()

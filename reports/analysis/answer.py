@@ -16,8 +16,8 @@ from reports.analysis.comparison import (
     partial_splits,
     starting_weights,
 )
-from reports.analysis.trials import best_trial, count_states
-from search.study.view import StudyView
+from reports.analysis.trials import count_states
+from search.study.view import StudyView, best_trial
 
 SPLITS = {"val": "validation", "test": "test"}
 
@@ -93,7 +93,9 @@ def _headline(view: StudyView) -> str:
     of = f" of {planned}" if planned else ""
     if view.metrics is not None:
         number = view.metrics.get("trial")
-        return f"Trial {number} was retrained as the best of {_trials(ended)}{_test_result(view)}."
+        # A trial that was interrupted, or waits to be continued, may be the best there is.
+        tried = sum(trial.score is not None or trial.state == "failed" for trial in view.trials)
+        return f"Trial {number} was retrained as the best of {_trials(tried)}{_test_result(view)}."
     if not view.trials:
         return "No trial has started yet: there is nothing to report."
     best = best_trial(view.trials)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from reports.writers.redaction import redact
+from search.storages.redaction import redact
 from search.study.view import StudyView, TrialRecord
 
 DEFAULT_RUNS = "runs"

@@ -23,15 +23,6 @@ def scored(trials: Sequence[TrialRecord], state: str) -> list[TrialRecord]:
     return sorted(chosen, key=lambda trial: trial.number)
 
 
-def best_trial(trials: Sequence[TrialRecord]) -> TrialRecord | None:
-    """The complete trial with the highest score (the earliest of equals), None without a complete trial.
-
-    Pruned trials are left out: they were stopped before their epochs were up, so search never retrains one.
-    """
-    complete = scored(trials, "complete")
-    return max(complete, key=lambda trial: trial.score or 0.0, default=None)
-
-
 def duration(trial: TrialRecord) -> float | None:
     """Seconds from start to end, None while either is missing."""
     if trial.started is None or trial.ended is None:

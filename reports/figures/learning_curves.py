@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import plotly.graph_objects as go
 
-from reports.analysis.trials import STATES, best_trial
+from reports.analysis.trials import STATES
 from reports.figures.style import ACCENT, STATE_COLOURS, figure
 from reports.figures.ticks import ACCURACY_AXIS, whole_axis
-from search.study.view import StudyView, TrialRecord
+from search.study.view import StudyView, TrialRecord, best_trial
 
 FEW = 60
 """Curves of one state up to which each value gets a mark; more would be a smear."""

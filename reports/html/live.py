@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from reports.html.page import write_report
-from reports.writers.redaction import redact
+from search.storages.redaction import redact
 from search.study.view import StudyView
 
 RELOAD_SECONDS = 15

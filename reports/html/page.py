@@ -21,13 +21,13 @@ from reports.analysis.answer import SPLITS, answer
 from reports.analysis.commands import commands
 from reports.analysis.hyperparameters import shown
 from reports.analysis.savings import caching, pruning
-from reports.analysis.trials import best_trial, count_states, duration, first_line
+from reports.analysis.trials import count_states, duration, first_line
 from reports.analysis.workers import workers
 from reports.figures import FIGURES, FigureEntry
 from reports.html.details import details
 from reports.html.gallery import confident_errors, of_each_emotion
 from reports.writers.redaction import without_passwords
-from search.study.view import StudyView
+from search.study.view import StudyView, best_trial
 
 TEMPLATES = Path(__file__).parent / "templates"
 _TITLE = b": FER+ hyperparameter search</title>"  # as in report.html.j2

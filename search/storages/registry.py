@@ -15,7 +15,6 @@ and to the study:
 from __future__ import annotations
 
 import logging
-import re
 import time
 import warnings
 from collections.abc import Callable
@@ -27,6 +26,7 @@ import sqlalchemy
 from ferplus_data.errors import InputError
 from search.storages.cached import ReadingStorage
 from search.storages.rdb import PatientStorage
+from search.storages.redaction import redact
 from search.storages.retrying import Patience
 from search.study.run_directory import RunDirectory
 
@@ -62,7 +62,7 @@ def open_storage(
     began = time.monotonic()
     while True:
         try:
-            return ReadingStorage(make(url, shown_url=without_password(url), grace=grace, retries=retries))
+            return ReadingStorage(make(url, shown_url=redact(url), grace=grace, retries=retries))
         except InputError:
             raise
         except Exception as error:
@@ -72,9 +72,9 @@ def open_storage(
                 time.sleep(0.5)
                 continue
             # SQLAlchemy, the driver and alembic raise what they like; the user needs to know which database it was.
-            reason = without_password(" ".join(str(error).replace(url, "the URL").split()))[:200]
+            reason = redact(" ".join(str(error).replace(url, "the URL").split()))[:200]
             raise InputError(
-                f"storage {without_password(url)}: expected a database to connect to, found: {reason}"
+                f"storage {redact(url)}: expected a database to connect to, found: {reason}"
             ) from error
 
 
@@ -100,12 +100,6 @@ _BIRTH_SECONDS = 20.0
 def _is_being_made(error: Exception) -> bool:
     """Whether another process made the tables at the same moment; Optuna looks first and makes them then."""
     return any(sign in str(error) for sign in ("already exists", "UNIQUE constraint", "duplicate key"))
-
-
-def without_password(text: str) -> str:
-    """Return `text`, with the password of each URL in it hidden, fit for a screen or a file."""
-    text = re.sub(r"(://[^:/@\s]*):\S*@", r"\1:***@", text)
-    return re.sub(r"(?i)(password|sslpassword|passfile)=[^&\s]*", r"\1=***", text)
 
 
 def open_study(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -14,7 +15,8 @@ from optuna.trial import FrozenTrial, TrialState
 from ferplus_data.errors import InputError
 from search.results.predictions import Predictions, read_predictions
 from search.storages.attempts import lineages
-from search.storages.registry import open_storage, quiet, storage_url, without_password
+from search.storages.redaction import redact
+from search.storages.registry import open_storage, quiet, storage_url
 from search.study.run_directory import RunDirectory, read_json
 
 _STATES = {
@@ -115,7 +117,7 @@ def read_study(run: RunDirectory, storage: str | None = None) -> StudyView:
     try:
         study = optuna.load_study(study_name=run.stored_name(), storage=open_storage(url))
     except KeyError as error:
-        raise InputError(f"study {run.study}: not found in {without_password(url)}") from error
+        raise InputError(f"study {run.study}: not found in {redact(url)}") from error
     metrics = read_json(run.metrics) if run.metrics.exists() else None
     seeds = sorted(run.metrics.parent.glob("seed-*/history.csv"))
     return StudyView(
@@ -142,11 +144,12 @@ def _predictions_of(metrics: dict[str, Any] | None, run: RunDirectory) -> dict[s
     return found if same else {}
 
 
-def best_trial(trials: list[TrialRecord]) -> TrialRecord | None:
-    """Return the trial with the highest score: of the complete ones, or, when there are none, of those that finished an epoch."""
+def best_trial(trials: Sequence[TrialRecord]) -> TrialRecord | None:
+    """Return the trial that a retraining takes: the one with the highest score, the earliest of equals, of the complete ones, or,
+    when there are none, of those that finished an epoch and have not failed; None when there is none of them either."""
     scored = [trial for trial in trials if trial.score is not None and trial.state != "failed"]
     complete = [trial for trial in scored if trial.state == "complete"]
-    return max(complete or scored, key=lambda trial: trial.score or 0.0, default=None)
+    return max(complete or scored, key=lambda trial: (trial.score or 0.0, -trial.number), default=None)
 
 
 def _record(run: RunDirectory, number: int, trial: FrozenTrial) -> TrialRecord:

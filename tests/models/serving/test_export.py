@@ -77,7 +77,11 @@ def test_every_format_computes_what_the_model_does(
 
 def test_sums_card_and_signature_cover_every_file(exported: Path) -> None:
     sums = dict(reversed(line.split("  ")) for line in (exported / "SHA256SUMS").read_text().splitlines())
-    files = {path.relative_to(exported).as_posix() for path in exported.rglob("*") if path.is_file()}
+    files = {
+        path.relative_to(exported).as_posix()
+        for path in exported.rglob("*")
+        if path.is_file() and not path.name.startswith(".")
+    }
     assert set(sums) == files - {"SHA256SUMS"}
     for name, digest in sums.items():
         assert hashlib.sha256((exported / name).read_bytes()).hexdigest() == digest

@@ -9,7 +9,7 @@ import pytest
 from models.metrics.intervals import wilson
 from reports.analysis.answer import answer
 from reports.analysis.comparison import compare
-from reports.analysis.trials import best_trial
+from search.study.view import best_trial
 
 
 @pytest.mark.parametrize(
@@ -147,3 +147,24 @@ def test_a_pruned_trial_is_never_the_best(study_of):
     view = study_of("full")
     trials = [replace(t, score=0.99) if t.state == "pruned" else t for t in view.trials]
     assert best_trial(trials) == best_trial(view.trials)
+
+
+@pytest.mark.parametrize("states", [("waiting",), ("pruned",), ("pruned", "waiting"), ("running", "pruned")])
+def test_without_a_complete_trial_page_retraining_and_status_mean_the_same_best(states, study_of):
+    view = study_of("full")
+    scores = [0.3, 0.5]
+    trials = [
+        replace(trial, number=i, state=state, score=scores[i], values={1: scores[i]})
+        for i, (trial, state) in enumerate(zip(view.trials, states, strict=False))
+    ]
+    best = len(states) - 1
+    found = answer(replace(view, trials=trials, metrics=None))
+    assert best_trial(trials).number == found.trial == best and f"trial {best}" in found.headline
+    found = answer(replace(view, trials=trials, metrics={**view.metrics, "trial": best}))
+    assert f"Trial {best} was retrained as the best of {len(states)} trial" in found.headline
+
+
+def test_of_equal_trials_the_earliest_is_the_best(study_of):
+    trials = [t for t in study_of("full").trials if t.state == "complete"][:3]
+    equal = [replace(trial, score=0.5) for trial in trials]
+    assert best_trial(equal[::-1]) == min(equal, key=lambda trial: trial.number)

@@ -12,7 +12,6 @@ import pytest
 
 import run_search
 from reports.analysis.commands import commands, trial_command
-from reports.writers.redaction import redact
 from search.study.config import SearchArguments
 
 
@@ -75,17 +74,3 @@ def test_another_runs_directory_is_named(study_of):
     assert "--runs-dir" not in commands(view)["Export the model"]
     moved = replace(view, directory=Path("/copied here/runs/faces"))
     assert "--runs-dir '/copied here/runs'" in commands(moved)["Export the model"]
-
-
-@pytest.mark.parametrize(
-    ("text", "shown"),
-    [
-        ("postgresql+psycopg://ann:pw@host/db", "postgresql+psycopg://ann:***@host/db"),
-        ("mysql://host/db?user=ann&password=pw&x=1", "mysql://host/db?user=ann&password=***&x=1"),
-        ("sqlite:///runs/a/study.db", "sqlite:///runs/a/study.db"),
-        ({"a": ["redis://:pw@host"]}, {"a": ["redis://:***@host"]}),
-        (7, 7),
-    ],
-)
-def test_redaction_hides_the_password_alone(text, shown):
-    assert redact(text) == shown

@@ -14,26 +14,13 @@ from optuna.trial import TrialState
 from ferplus_data.errors import InputError
 from search.storages.attempts import hand_back, lineages
 from search.storages.cached import held
-from search.storages.registry import RETRIES, open_storage, open_study, without_password
+from search.storages.registry import RETRIES, open_storage, open_study
 from search.workers.heartbeat import claim, hand_back_orphans, worker_name
 
 
 def dead_process() -> str:
     program = [sys.executable, "-c", "import os; print(os.getpid())"]
     return subprocess.run(program, capture_output=True, text=True).stdout.strip()
-
-
-@pytest.mark.parametrize(
-    ("url", "shown"),
-    [
-        ("sqlite:///runs/x/study.db", "sqlite:///runs/x/study.db"),
-        ("postgresql+psycopg://me:secret@host:5432/db", "postgresql+psycopg://me:***@host:5432/db"),
-        ("postgresql://me:se@cr:et@host/db", "postgresql://me:***@host/db"),
-        ("postgresql://host/db?user=me&password=secret", "postgresql://host/db?user=me&password=***"),
-    ],
-)
-def test_passwords_are_not_shown(url: str, shown: str) -> None:
-    assert without_password(url) == shown
 
 
 @pytest.mark.parametrize("url", ["nosuch://x", "sqlite:////no/such/folder/study.db", "not a url"])
