@@ -436,7 +436,8 @@ def predict(
 ) -> None:
     """Name the expression of each picture, with its probabilities."""
     _start()
-    from models.serving.prediction import find_images, load_crop, read_faces
+    from models.serving.crops import load_crop
+    from models.serving.prediction import find_images, read_faces
     from models.serving.prediction import predict as predict_faces
     from models.serving.prediction_formats import FORMATS
     from models.serving.runtimes import open_classifier
@@ -452,7 +453,7 @@ def predict(
         skipped.append(str(error))
         typer.echo(f"skipped: {error}", err=True)
 
-    faces = read_faces(find_images(images), crop_function, skip)
+    faces = read_faces(find_images(images, skip), crop_function, skip)
     first = list(
         itertools.islice(faces, 1)
     )  # before the model, which takes longer to read than a mistake to tell

@@ -12,7 +12,7 @@ import keras
 
 from ferplus_data.errors import InputError
 from ferplus_data.files import write_file
-from ferplus_data.labels import EMOTIONS
+from models.serving.classifier import check_ends, check_shapes
 
 _MEMBERS = {"metadata.json", "config.json", "model.weights.h5"}
 
@@ -27,7 +27,7 @@ def load_model(path: Path) -> keras.Model:
 
     Raises:
         InputError: There is no such file, it is no whole .keras model, it holds code (a Lambda layer, a pickle) or files that
-            no such model needs, or it is not a model of faces: [B, 48, 48, 1] in, [B, 8] out.
+            no such model needs, or it is not a model of faces: uint8 [B, 48, 48, 1] in, [B, 8] out.
     """
     if not path.is_file():
         raise InputError(
@@ -44,13 +44,27 @@ def load_model(path: Path) -> keras.Model:
         raise InputError(
             f"checkpoint {path}: expected a whole .keras model, found one that does not load ({reason})"
         ) from error
-    shapes = (tuple(model.input_shape), tuple(model.output_shape))
-    if shapes != ((None, 48, 48, 1), (None, len(EMOTIONS))):
-        raise InputError(
-            f"checkpoint {path}: expected faces [48, 48, 1] in and {len(EMOTIONS)} probabilities out, found {shapes[0]} in "
-            f"and {shapes[1]} out"
-        )
+    _check(path, model)
     return model
+
+
+def _check(path: Path, model: Any) -> None:
+    """Raise InputError unless `model`, whatever was in the file, takes faces and gives probabilities."""
+    if not isinstance(model, keras.Model):
+        raise InputError(f"checkpoint {path}: expected a model, found {type(model).__name__}")
+    # Lists of them, whatever structure the model was given; a model that has not been built, or is a class of its own, has none.
+    inputs, outputs = getattr(model, "inputs", None), getattr(model, "outputs", None)
+    if not inputs or not outputs:
+        raise InputError(
+            f"checkpoint {path}: expected a model that knows the shapes of its input and output, found {type(model).__name__} "
+            "without; save it after it was built"
+        )
+    check_ends(path, [end.name for end in inputs], [end.name for end in outputs])
+    if isinstance(getattr(model, "output", None), dict | list | tuple):
+        raise InputError(
+            f"checkpoint {path}: expected one plain output, found {type(model.output).__name__} of outputs"
+        )
+    check_shapes(path, inputs[0].shape, outputs[0].shape, str(inputs[0].dtype))
 
 
 def _refuse_code(path: Path) -> None:

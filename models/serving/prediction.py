@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import importlib.util
 import io
+import os
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -11,19 +11,19 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
+from PIL import UnidentifiedImageError
 
 from ferplus_data.errors import InputError
 from ferplus_data.labels import EMOTIONS
-from models.serving.runtimes.classifier import BATCH, Classifier
+from models.serving.classifier import BATCH, Classifier
+from models.serving.crops import Crop, cropped
+from models.serving.names import on_one_line
+from models.serving.pictures import face_of, in_8_bits, open_picture, suffixes
 
 STDIN = Path("-")
 SIDE = 48
-Crop = Callable[[Image.Image], Image.Image]
-"""A picture of any size and mode -> the part of it that is one face."""
-
-_SIXTEEN_BITS = ("I;16", "I;16L", "I;16B", "I;16N", "I")
-_PICTURE_ERRORS = (OSError, ValueError, SyntaxError, Image.DecompressionBombError, MemoryError)
+Skip = Callable[[InputError], None]
+"""Is told of each picture or folder that is left out."""
 
 
 @dataclass(frozen=True)
@@ -45,64 +45,107 @@ class Prediction:
     converted: str | None
 
 
-def find_images(paths: Iterable[Path]) -> Iterator[Path]:
+def _raise(error: InputError) -> None:
+    raise error
+
+
+def find_images(paths: Iterable[Path], skip: Skip = _raise) -> Iterator[Path]:
     """Yield each of `paths`, and for a folder the pictures in it and below, by name.
 
+    A picture is a file with the suffix of a format that Pillow decodes by itself. Hidden files and folders, whose names begin
+    with a dot, are passed over, macOS's ._FACE.png among them. Of a folder that cannot be listed or holds no picture, `skip` is
+    told.
+
     Raises:
-        InputError: A folder holds no picture.
+        InputError: Such a folder, with the `skip` that is the default.
     """
     for path in paths:
-        if not path.is_dir():
+        if not os.path.isdir(
+            path
+        ):  # which, unlike the method, takes a path that may not be looked at for no folder
             yield path
             continue
-        suffixes = Image.registered_extensions()
+        refused: list[OSError] = []
         found = False
-        for file in sorted(path.rglob("*")):
-            if file.suffix.lower() in suffixes and file.is_file():
+        for file in _files_below(path, refused):
+            if file.suffix.lower() in suffixes():
                 found = True
                 yield file
-        if not found:
-            raise InputError(f"folder {path}: expected pictures such as .png or .jpg in it, found none")
+        for error in refused:
+            place = on_one_line(Path(error.filename or path))
+            skip(InputError(f"folder {place}: cannot be listed ({error.strerror})"))
+        if not found and not refused:
+            skip(
+                InputError(
+                    f"folder {on_one_line(path)}: expected pictures such as .png or .jpg in it, found none"
+                )
+            )
+
+
+def _files_below(folder: Path, refused: list[OSError]) -> Iterator[Path]:
+    """Yield the files that are not hidden, by name; what cannot be listed is added to `refused`."""
+    for place, folders, names in os.walk(folder, onerror=refused.append):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        for name in sorted(names):
+            file = Path(place, name)
+            # What is not there, such as a link to nowhere, is told when it is opened; pipes and sockets are not.
+            if not name.startswith(".") and (os.path.isfile(file) or not os.path.exists(file)):
+                yield file
 
 
 def read_face(path: Path, crop: Crop | None = None) -> Face:
     """Return the picture in the file `path`, or on standard input if it is "-", grey and resized to 48x48.
 
-    Transparency is laid on white, 16 bits become 8, a camera's rotation is applied, of several frames the first is taken. The
-    picture should be one face, cropped as FER+ images are, or `crop` should make it so.
+    Transparency is laid on white, the range of deeper pictures found out by `models.serving.pictures.in_8_bits`, a camera's
+    rotation applied, of several frames the first taken. The picture should be one face, cropped as FER+ images are, or `crop`
+    should make it so; it is given a picture of 8 bits.
 
     Raises:
-        InputError: No such file, not an image that Pillow reads, or `crop` failed on it.
+        InputError: No such file, not an image that Pillow reads, values of unknown range, or `crop` failed on it.
     """
+    name = on_one_line(path)
     try:
-        with Image.open(io.BytesIO(sys.stdin.buffer.read()) if path == STDIN else path) as image:
-            image.load()
-            given = f"{image.mode} {image.width}x{image.height}"
-            picture = ImageOps.exif_transpose(image)
+        picture, given = open_picture(_standard_input() if path == STDIN else path)
     except FileNotFoundError:
-        raise InputError(f"image {path}: no such file") from None
-    except _PICTURE_ERRORS as error:
-        reason = " ".join(str(error).split())
+        raise InputError(f"image {name}: no such file") from None
+    except InputError:
+        raise
+    except UnidentifiedImageError:
         raise InputError(
-            f"image {path}: expected a PNG or JPEG picture, found one that does not open ({reason})"
+            f"image {name}: expected a picture such as a PNG or JPEG, found no format that Pillow decodes"
         ) from None
-    if crop is not None:
-        picture = _cropped(path, picture, crop)
-    grey = _grey(picture)
-    face = grey if grey.size == (SIDE, SIDE) else grey.resize((SIDE, SIDE), Image.Resampling.BILINEAR)
+    except Exception as error:  # decoders raise what they like, and what one picture does is that picture's
+        raise InputError(
+            f"image {name}: expected a picture that can be read, found one that cannot ({_reason(error)})"
+        ) from error
     untouched = crop is None and given == f"L {SIDE}x{SIDE}"
-    return Face(path, np.asarray(face, np.uint8)[..., None], None if untouched else given)
+    try:
+        if crop is not None:
+            picture, _ = in_8_bits(cropped(picture, crop))
+        pixels = face_of(picture, SIDE)
+    except Exception as error:  # a mode that Pillow does not convert, a picture that the crop has closed
+        raise InputError(f"image {name}: {_reason(error)}") from error
+    return Face(path, pixels[..., None], None if untouched else given)
 
 
-def read_faces(
-    paths: Iterable[Path], crop: Crop | None, skip: Callable[[InputError], None]
-) -> Iterator[Face]:
+def _standard_input() -> io.BytesIO:
+    content = sys.stdin.buffer.read()
+    if not content:
+        raise InputError(
+            "image -: expected the bytes of a picture on standard input, found none; pipe them in"
+        )
+    return io.BytesIO(content)
+
+
+def read_faces(paths: Iterable[Path], crop: Crop | None, skip: Skip) -> Iterator[Face]:
     """Yield the pictures of `paths` one at a time; tell `skip` of each that cannot be read, and go on."""
     for path in paths:
         try:
-            yield read_face(path, crop)
+            face = read_face(path, crop)
         except InputError as error:
             skip(error)
+        else:
+            yield face
 
 
 def predict(classify: Classifier, faces: Iterable[Face], batch: int = BATCH) -> Iterator[Prediction]:
@@ -117,29 +160,6 @@ def predict(classify: Classifier, faces: Iterable[Face], batch: int = BATCH) -> 
         yield from _predict(classify, waiting)
 
 
-def load_crop(name: str) -> Crop:
-    """Return the function that FILE.py:FUNCTION names; it takes and gives a PIL.Image.Image.
-
-    Raises:
-        InputError: There is no such file or function, or the file does not run.
-    """
-    file, _, function = name.rpartition(":")
-    path = Path(file)
-    if not file.endswith(".py") or not path.is_file():
-        raise InputError(f"--crop {name}: expected FILE.py:FUNCTION, found no such file as {file or name}")
-    spec = importlib.util.spec_from_file_location(f"ferplus_crop_{path.stem}", path)
-    assert spec and spec.loader
-    module = importlib.util.module_from_spec(spec)
-    try:
-        spec.loader.exec_module(module)
-    except Exception as error:  # the user's own code
-        raise InputError(f"--crop {name}: {path} does not run: {type(error).__name__}: {error}") from error
-    found = getattr(module, function, None)
-    if not callable(found):
-        raise InputError(f"--crop {name}: expected a function {function} in {path}, found none")
-    return found
-
-
 def _predict(classify: Classifier, faces: list[Face]) -> Iterator[Prediction]:
     for face, row in zip(faces, classify(np.stack([face.pixels for face in faces])), strict=True):
         yield Prediction(
@@ -150,23 +170,5 @@ def _predict(classify: Classifier, faces: list[Face]) -> Iterator[Prediction]:
         )
 
 
-def _cropped(path: Path, picture: Image.Image, crop: Crop) -> Image.Image:
-    try:
-        cropped = crop(picture)
-    except Exception as error:  # the user's own code
-        raise InputError(f"image {path}: --crop raised {type(error).__name__}: {error}") from error
-    if not isinstance(cropped, Image.Image) or not all(cropped.size):
-        raise InputError(f"image {path}: expected --crop to return a picture, found {type(cropped).__name__}")
-    return cropped
-
-
-def _grey(picture: Image.Image) -> Image.Image:
-    if picture.mode in _SIXTEEN_BITS:
-        # Pillow's own conversion cuts off what is above 255.
-        return Image.fromarray((np.clip(np.asarray(picture, np.int64), 0, 65535) // 257).astype(np.uint8))
-    if picture.mode == "F":
-        return Image.fromarray(np.clip(np.nan_to_num(np.asarray(picture)), 0, 255).astype(np.uint8))
-    if picture.has_transparency_data:
-        white = Image.new("RGBA", picture.size, "white")
-        picture = Image.alpha_composite(white, picture.convert("RGBA"))
-    return picture.convert("L")
+def _reason(error: Exception) -> str:
+    return " ".join(str(error).split())[:200] or type(error).__name__

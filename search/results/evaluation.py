@@ -10,8 +10,8 @@ import numpy as np
 from ferplus_data.dataset import Dataset, load_dataset
 from ferplus_data.labels import EMOTIONS
 from models.metrics.scores import score
+from models.serving.classifier import Classifier
 from models.serving.runtimes import open_classifier
-from models.serving.runtimes.classifier import Classifier
 from search.study.config import read_arguments
 from search.study.run_directory import RunDirectory
 

@@ -13,6 +13,7 @@ import keras
 
 from ferplus_data.errors import InputError
 from ferplus_data.files.owned import OwnFolder, sha256_of
+from models.serving.classifier import Classifier
 from models.serving.export.card import write_card
 from models.serving.export.exporter import PRECISIONS, Conversion, Exporter
 from models.serving.export.h5_weights import H5_WEIGHTS
@@ -23,7 +24,6 @@ from models.serving.export.proof import Evidence, prove, said
 from models.serving.export.saved_model import SAVED_MODEL
 from models.serving.export.signature import signature
 from models.serving.export.speed import machine, measure, recommended
-from models.serving.runtimes.classifier import Classifier
 from models.serving.runtimes.keras_archive import classifier_of
 
 EXPORTERS: dict[str, Exporter] = {

@@ -11,7 +11,7 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from models.serving.runtimes.classifier import Opener
+from models.serving.classifier import Opener
 
 PRECISIONS = ("float32", "float16", "int8")
 

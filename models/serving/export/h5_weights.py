@@ -6,8 +6,8 @@ from pathlib import Path
 
 import keras
 
+from models.serving.classifier import Classifier
 from models.serving.export.exporter import Conversion, Exporter
-from models.serving.runtimes.classifier import Classifier
 from models.serving.runtimes.keras_archive import classifier_of
 
 _WEIGHTS, _ARCHITECTURE = "model.weights.h5", "architecture.json"

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from ferplus_data.dataset import Dataset, Split
 from models.metrics.intervals import wilson
+from models.serving.classifier import Classifier
 from models.serving.export.exporter import Exporter
-from models.serving.runtimes.classifier import Classifier
 
 TOLERANCE = 1e-4
 """Largest difference of a probability that still counts as the same model in float32."""

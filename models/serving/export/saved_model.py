@@ -11,6 +11,7 @@ from models.device.quiet import quietly
 from models.serving.export.exporter import Conversion, Exporter
 from models.serving.export.serving import INPUT, OUTPUT, serving_function
 from models.serving.runtimes import saved_model
+from models.serving.runtimes.tensorflow_paths import writable_by_tensorflow
 
 _USAGE = f"""
 import tensorflow as tf
@@ -26,7 +27,8 @@ def write_saved_model(model: keras.Model, folder: Path) -> None:
         archive = keras.export.ExportArchive()
         archive.track(model)
         archive.add_endpoint("serve", serve)
-        archive.write_out(str(folder), verbose=False)
+        with writable_by_tensorflow(folder) as place:
+            archive.write_out(str(place), verbose=False)
 
 
 def _write(model: keras.Model, folder: Path, conversion: Conversion) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from models.serving.runtimes.classifier import Classifier
+from models.serving.classifier import Classifier
 
 BATCH_SIZES = (1, 64)
 _SECONDS = 0.25

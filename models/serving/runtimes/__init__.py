@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from ferplus_data.errors import InputError
+from models.serving.classifier import Classifier, Opener, unreadable
 from models.serving.runtimes import keras_archive, legacy_h5, litert, onnx, saved_model
-from models.serving.runtimes.classifier import Classifier, Opener
 
 RUNTIMES: dict[str, Opener] = {
     ".keras": keras_archive.open_classifier,
@@ -34,7 +34,7 @@ def open_classifier(path: Path) -> Classifier:
             f"checkpoint {path}: no such file; expected a .keras model, such as runs/STUDY/best/model.keras"
         )
     if path.is_dir():
-        return RUNTIMES[""](path)
+        return _open("", path)
     if path.suffix.lower() in _PICKLES:
         raise InputError(
             f"checkpoint {path}: a {path.suffix} file can hold a pickle, which runs code when it is read; give a .keras, "
@@ -45,4 +45,13 @@ def open_classifier(path: Path) -> Classifier:
         raise InputError(
             f"checkpoint {path}: expected {kinds} or a SavedModel folder, found {path.suffix or 'no suffix'}"
         )
-    return RUNTIMES[path.suffix.lower()](path)
+    return _open(path.suffix.lower(), path)
+
+
+def _open(kind: str, path: Path) -> Classifier:
+    try:
+        return RUNTIMES[kind](path)
+    except InputError:
+        raise
+    except Exception as error:  # a file that is whole and describes something no one thought of
+        raise unreadable(path, f"{kind or 'SavedModel'} model", error) from error

@@ -14,7 +14,7 @@ from models.networks.backbones import BACKBONES
 from models.networks.build import build_model
 from models.networks.weights import load_weights
 from models.recipe import Recipe
-from models.serving.runtimes.classifier import Classifier, in_batches, unreadable
+from models.serving.classifier import Classifier, in_batches, unreadable
 from models.serving.runtimes.keras_archive import classifier_of
 
 _KIND = "Keras 2 whole model on keras-vggface's resnet50 or senet50 with a dropout and Dense(8)"
@@ -30,16 +30,16 @@ def open_classifier(path: Path) -> Classifier:
 
     model = load_legacy_model(path)
     if "resize" not in [layer.name for layer in model.layers]:
-        return classifier_of(model)
+        return classifier_of(model, path)
     resized = model.get_layer("resize").output
-    network: Any = classifier_of(keras.Model(resized, model.output))  # of floats, already resized
+    network = keras.Model(resized, model.output)  # of floats, already resized
     side = resized.shape[1]
 
     def run(faces: np.ndarray) -> np.ndarray:
         images = [cv2.resize(face, (side, side), interpolation=cv2.INTER_LINEAR) for face in faces]
-        return network(np.asarray(images, np.float32)[..., None])
+        return network.predict_on_batch(np.asarray(images, np.float32)[..., None])
 
-    return in_batches(run)
+    return in_batches(run, path)
 
 
 def load_legacy_model(path: Path) -> keras.Model:
@@ -71,6 +71,8 @@ def _load(path: Path) -> keras.Model:
                 "or give the whole model"
             )
         config = json.loads(file.attrs["model_config"])["config"]
+        if not isinstance(config, dict) or "layers" not in config:
+            raise InputError(f"checkpoint {path}: expected a {_KIND}, found a configuration without layers")
         head = _last_weights(file["model_weights"])
     recipe = _recipe(path, config)
     model = build_model(recipe)

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.device.quiet import quietly
-from models.serving.runtimes.classifier import Classifier, check_shapes, in_batches, unreadable
+from models.serving.classifier import Classifier, check_ends, check_shapes, in_batches, unreadable
 
 
 def open_classifier(path: Path) -> Classifier:
@@ -23,9 +23,11 @@ def open_classifier(path: Path) -> Classifier:
     try:
         with quietly():
             interpreter = Interpreter(model_content=path.read_bytes(), num_threads=_cpus())
-        (given,), (taken,) = interpreter.get_input_details(), interpreter.get_output_details()
+        inputs, outputs = interpreter.get_input_details(), interpreter.get_output_details()
     except Exception as error:  # ValueError and RuntimeError, by the kind of damage
         raise unreadable(path, ".tflite model", error) from error
+    check_ends(path, [end["name"] for end in inputs], [end["name"] for end in outputs])
+    (given,), (taken,) = inputs, outputs
     check_shapes(
         path, given["shape_signature"].tolist(), taken["shape_signature"].tolist(), given["dtype"].__name__
     )
@@ -42,7 +44,7 @@ def open_classifier(path: Path) -> Classifier:
         interpreter.invoke()
         return interpreter.get_tensor(taken["index"])
 
-    return in_batches(run)
+    return in_batches(run, path)
 
 
 def _cpus() -> int:

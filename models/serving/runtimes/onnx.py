@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from ferplus_data.errors import InputError
-from models.serving.runtimes.classifier import Classifier, check_shapes, in_batches, unreadable
+from models.serving.classifier import Classifier, check_ends, check_shapes, in_batches, unreadable
 
 
 def open_classifier(path: Path) -> Classifier:
@@ -17,8 +17,8 @@ def open_classifier(path: Path) -> Classifier:
     import onnx
     import onnxruntime
 
-    content = path.read_bytes()
     try:
+        content = path.read_bytes()
         proto = onnx.load_model_from_string(content)
         if any(tensor.data_location == onnx.TensorProto.EXTERNAL for tensor in proto.graph.initializer):
             raise InputError(
@@ -33,11 +33,7 @@ def open_classifier(path: Path) -> Classifier:
     except Exception as error:  # protobuf and onnxruntime have an exception for every damage
         raise unreadable(path, ".onnx model", error) from error
     inputs, outputs = session.get_inputs(), session.get_outputs()
-    if len(inputs) != 1 or len(outputs) != 1:
-        raise InputError(
-            f"checkpoint {path}: expected one input and one output, found {[i.name for i in inputs]} and "
-            f"{[o.name for o in outputs]}"
-        )
+    check_ends(path, [end.name for end in inputs], [end.name for end in outputs])
     dtype = inputs[0].type.removeprefix("tensor(").removesuffix(")")
-    check_shapes(path, inputs[0].shape, outputs[0].shape, dtype)
-    return in_batches(lambda faces: session.run(None, {inputs[0].name: faces})[0])
+    check_shapes(path, inputs[0].shape or [], outputs[0].shape or [], dtype)
+    return in_batches(lambda faces: session.run(None, {inputs[0].name: faces})[0], path)

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from ferplus_data.errors import InputError
-from models.serving.runtimes.classifier import Classifier, check_shapes, in_batches, unreadable
+from models.serving.classifier import Classifier, check_ends, check_shapes, in_batches, unreadable
+from models.serving.runtimes.tensorflow_paths import readable_by_tensorflow
 
 _REACHES_OUT = {
     "PyFunc", "PyFuncStateless", "EagerPyFunc", "ReadFile", "WriteFile", "MatchingFiles", "FixedLengthRecordReaderV2",
@@ -30,16 +31,20 @@ def open_classifier(path: Path) -> Classifier:
 
     _refuse_reaching_out(path)
     try:
-        loaded = tf.saved_model.load(str(path))
-        serve = loaded.signatures["serving_default"]
+        with readable_by_tensorflow(path) as place:
+            loaded = tf.saved_model.load(str(place))
     except Exception as error:  # whatever TensorFlow makes of a damaged folder
         raise unreadable(path, "SavedModel", error) from error
+    serve = loaded.signatures.get("serving_default")
+    if serve is None:
+        raise InputError(
+            f"checkpoint {path}: expected the signature serving_default, found {', '.join(loaded.signatures) or 'none'}"
+        )
     _refuse(path, serve.graph.as_graph_def(), _REACHES_OUT | _SAVES)
-    (name, given), *others = serve.structured_input_signature[1].items()
-    taken = list(serve.structured_outputs.values())
-    if others or len(taken) != 1:
-        raise InputError(f"checkpoint {path}: expected one input and one output of serving_default")
-    check_shapes(path, given.shape.as_list(), taken[0].shape.as_list(), given.dtype.name)
+    inputs, outputs = serve.structured_input_signature[1], serve.structured_outputs
+    check_ends(path, list(inputs), list(outputs))
+    ((name, given),), (taken,) = inputs.items(), outputs.values()
+    check_shapes(path, _shape(given), _shape(taken), given.dtype.name)
 
     def run(faces: np.ndarray) -> np.ndarray:
         # `loaded` has to live as long as its function, which holds its variables by weak references only.
@@ -47,7 +52,11 @@ def open_classifier(path: Path) -> Classifier:
         (probabilities,) = serve(**{name: tf.constant(faces)}).values()
         return probabilities.numpy()
 
-    return in_batches(run)
+    return in_batches(run, path)
+
+
+def _shape(end: Any) -> list[int | None]:
+    return end.shape.as_list() if end.shape.rank is not None else []
 
 
 def _refuse_reaching_out(path: Path) -> None:

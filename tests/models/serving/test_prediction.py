@@ -12,7 +12,8 @@ from PIL import Image
 
 from ferplus_data.errors import InputError
 from ferplus_data.labels import EMOTIONS
-from models.serving.prediction import Face, find_images, load_crop, predict, read_face, read_faces
+from models.serving.crops import load_crop
+from models.serving.prediction import Face, find_images, predict, read_face, read_faces
 from models.serving.prediction_formats import FORMATS
 
 
