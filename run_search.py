@@ -451,7 +451,7 @@ def predict(
         if len(images) == 1 and not images[0].is_dir():
             raise error  # there is nothing else to go on with
         skipped.append(str(error))
-        typer.echo(f"skipped: {error}", err=True)
+        typer.echo(f"skipped: {' '.join(str(error).split())}", err=True)
 
     faces = read_faces(find_images(images, skip), crop_function, skip)
     first = list(

@@ -7,7 +7,6 @@ readers) and meta.json (what it is, its scale and its checksum). A folder appear
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import hashlib
 import json
 import os
@@ -19,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import filelock
 import numpy as np
 from numpy.typing import NDArray
 
@@ -113,7 +113,7 @@ class PrefixCache:
                     )
                     self._checked.add(folder)
             return self._open(folder, rows)
-        except (OSError, InputError) as error:
+        except (OSError, NotImplementedError, InputError) as error:  # also of a file system without locks
             raise CacheError(" ".join(str(error).split())) from error
 
     def _folder(self, identity: Mapping[str, Any]) -> Path:
@@ -127,18 +127,16 @@ class PrefixCache:
             yield
             return
         self.directory.mkdir(parents=True, exist_ok=True)
-        with folder.with_suffix(".lock").open("w") as lock:
-            waited = False
-            while True:
-                try:
-                    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                    break
-                except BlockingIOError:
-                    if not waited:
-                        on_wait()
-                        waited = True
-                    time.sleep(_WAIT_SECONDS)
+        lock = filelock.FileLock(folder.with_suffix(".lock"))
+        try:
+            lock.acquire(blocking=False)
+        except filelock.Timeout:
+            on_wait()
+            lock.acquire(poll_interval=_WAIT_SECONDS)
+        try:
             yield
+        finally:
+            lock.release()
 
     def _write(self, folder: Path, identity: Mapping[str, Any], rows: int, chunks: Iterable[NDArray]) -> None:
         scale, written, checksum, began = 1.0, 0, 0, time.monotonic()

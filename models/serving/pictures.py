@@ -56,16 +56,14 @@ def open_picture(source: Path | IO[bytes]) -> tuple[Image.Image, str]:
         Exception: Whatever Pillow raises for a file that it cannot decode; ValueError for values of unknown range.
     """
     with warnings.catch_warnings():
-        warnings.simplefilter(
-            "ignore"
-        )  # of pictures that are large, or have odd metadata, and open all the same
+        # Of pictures that are large, or have odd metadata, and open all the same.
+        warnings.simplefilter("ignore")
         with Image.open(source, formats=formats()) as image:
-            raw_modes = [mode for tile in image.tile for mode in _strings(tile.args)]
+            # The decoders' arguments, with the raw mode such as RGB;16B among them; they are gone once it is loaded.
+            in_16_bits = re.search(r";16[BLN]\b", str(image.tile))
             image.load()
             _refuse_signed(image)
-            if image.mode in ("L", "LA", "RGB", "RGBA") and any(
-                re.search(r";16[BLN]$", mode) for mode in raw_modes
-            ):
+            if in_16_bits and image.mode in ("L", "LA", "RGB", "RGBA"):
                 _refuse_shallow(image)
             picture = _upright(image)
     given = f"{picture.mode} {image.width}x{image.height}"
@@ -156,9 +154,3 @@ def _refuse_shallow(image: Image.Image) -> None:
     colours = np.asarray(image if image.mode == "L" else image.convert(image.mode.removesuffix("A")))
     if colours.max(initial=0) <= _DARKEST_DEEP:
         raise ValueError("16-bit colours that fill 14 bits or fewer; expected all 16, or 8-bit colours")
-
-
-def _strings(arguments: object) -> list[str]:
-    """The strings among a decoder's arguments, the raw mode such as "RGB;16B" among them."""
-    parts = arguments if isinstance(arguments, tuple) else (arguments,)
-    return [part for part in parts if isinstance(part, str)]
