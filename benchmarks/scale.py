@@ -51,8 +51,9 @@ def ten(hp: Any) -> None:
 def make(url: str, study: str, space: str, trials: int, seed: int) -> tuple[Any, Any]:
     """Return (study, OptunaOracle) on connections of their own."""
     from search.oracles.registry import Search, make_oracle
-    from search.oracles.search_space import SpaceModel, declared, load_space
+    from search.oracles.search_space import SpaceModel, declared
     from search.storages.registry import open_storage, open_study
+    from search.study.space import load_space
 
     model = SpaceModel(load_space(space if space != "ten" else f"{__file__}:ten"), {})
     storage = open_storage(url)

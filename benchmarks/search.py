@@ -105,7 +105,8 @@ def plain(
     from models.training.class_weights import CLASS_WEIGHTS
     from models.training.lr_policies import LR_POLICIES
     from models.training.optimizers import make_optimizer
-    from search.oracles.search_space import SpaceModel, load_space
+    from search.oracles.search_space import SpaceModel
+    from search.study.space import load_space
 
     start = time.perf_counter()
     dataset = load_dataset(data)

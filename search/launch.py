@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import dataclasses
+import contextlib
 import gc
 import os
 import shutil
 import time
+from collections.abc import Iterator
 from typing import Any
 
+import attrs
 import optuna
-from keras_tuner.src.distribute import utils as dist_utils
 
 from ferplus_data.dataset import Dataset
 from ferplus_data.errors import InputError
@@ -20,6 +21,7 @@ from models.training.checkpoints import read_history
 from search.console.progress import Progress
 from search.console.watch import Watch
 from search.oracles.registry import KERAS_TUNER_ORACLES, make_oracle
+from search.preflight import check_before, chief_role
 from search.results.retraining import retrain
 from search.setup import Prepared, caching, load, precision, prepare, weights_for
 from search.storages.attempts import lineages
@@ -45,6 +47,8 @@ CONNECT_SECONDS = 120.0
 class NoTrialCompleted(RuntimeError):
     """A search ended without a trial that finished an epoch; the message says why."""
 
+    exit_code = 3
+
 
 def search(
     arguments: SearchArguments, run: RunDirectory, *, storage: str | None, fresh: bool, progress: Progress
@@ -57,10 +61,26 @@ def search(
         NoTrialCompleted: There is nothing to retrain.
         KeyboardInterrupt, Preempted: Interrupted; the same call continues.
     """
+    url = storage_url(run, storage)
+    check_before(arguments, run, url, fresh=fresh)
     _check_placement(arguments)
     prepared = prepare(arguments, progress)
-    run.create()
+    if storage is not None and not has_chief():
+        _connect(url, arguments)  # what cannot be connected to is refused before anything is made
+    with _undone_if_refused(run):
+        return _search(arguments, prepared, run, storage, fresh, progress)
+
+
+def _search(
+    arguments: SearchArguments,
+    prepared: Prepared,
+    run: RunDirectory,
+    storage: str | None,
+    fresh: bool,
+    progress: Progress,
+) -> dict[str, Any] | None:
     url = storage_url(run, storage)
+    run.create()
     if fresh and not has_chief():
         _forget(run, url)
     if run.config.exists():
@@ -80,7 +100,7 @@ def search(
 
 
 def join(
-    run: RunDirectory, *, storage: str | None, data: str | None, workers: int, progress: Progress
+    run: RunDirectory, *, storage: str | None, data: str | None, workers: int | str, progress: Progress
 ) -> None:
     """Run trials of the study in `run`, or of that name in `storage`, beside its other workers until there are none left.
 
@@ -88,15 +108,14 @@ def join(
         run: The study's directory. If it has no study, it becomes this worker's own, with what the storage knows of the study.
         storage: Its database's URL, None for the SQLite file in the directory.
         data: Where the study's data is on this machine, if it is elsewhere than where it was begun.
-        workers: Processes to run the trials in.
+        workers: Processes to run the trials in; "auto": one for each GPU.
         progress: Told what happens.
     """
     url = storage_url(run, storage)
     if storage is not None and not run.config.exists():
         _fetch_config(run, storage)
-    arguments = dataclasses.replace(read_arguments(run), workers=workers, engine="local")
-    if data is not None:
-        arguments = dataclasses.replace(arguments, data=data)
+    here: dict[str, Any] = {"workers": workers, "engine": "local"} | ({} if data is None else {"data": data})
+    arguments = attrs.evolve(read_arguments(run), **here)
     _check_placement(arguments)
     if arguments.oracle in KERAS_TUNER_ORACLES:
         raise InputError(
@@ -121,8 +140,10 @@ def retrain_again(
 ) -> dict[str, Any]:
     """Retrain the best trial, or the one with the number `trial`, of an existing study."""
     old = read_arguments(run)
-    arguments = dataclasses.replace(
-        old, retrain_epochs=epochs or old.retrain_epochs, retrain_seeds=seeds or old.retrain_seeds
+    arguments = attrs.evolve(
+        old,
+        retrain_epochs=old.retrain_epochs if epochs is None else epochs,
+        retrain_seeds=old.retrain_seeds if seeds is None else seeds,
     )
     dataset = load(arguments)
     check_continuation(run, arguments, dataset.fingerprint)
@@ -242,19 +263,6 @@ def retrain_best(
     )
 
 
-def resolve_workers(workers: str, gpus_per_trial: int) -> int:
-    """Return the number in `workers`, or for "auto" as many as the GPUs suffice for, 1 without any.
-
-    Raises:
-        InputError: It is neither.
-    """
-    if workers == "auto":
-        return max(1, len(visible_gpus()) // max(gpus_per_trial, 1))
-    if not workers.isdecimal():
-        raise InputError(f"--workers: expected a number or auto, found {workers!r}")
-    return int(workers)
-
-
 def _check_placement(arguments: SearchArguments) -> None:
     if (arguments.workers > 1 or arguments.engine != "local") and arguments.oracle in KERAS_TUNER_ORACLES:
         raise InputError(f"--oracle {arguments.oracle}: is Keras Tuner's own and has room for one worker")
@@ -269,13 +277,27 @@ def _check_placement(arguments: SearchArguments) -> None:
 
 def has_chief() -> bool:
     """Whether this process is to get its trials from a chief of Keras Tuner's."""
-    return dist_utils.has_chief_oracle() and not dist_utils.is_chief_oracle()
+    return chief_role() == "worker"
+
+
+@contextlib.contextmanager
+def _undone_if_refused(run: RunDirectory) -> Iterator[None]:
+    """Take back what a study that is refused before its first trial has made, so that the corrected command begins anew."""
+    began = not run.config.exists()
+    try:
+        yield
+    except InputError:
+        if began and not any(run.trial(0).parent.glob("*")):
+            run.config.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):  # it holds something
+                run.path.rmdir()
+        raise
 
 
 def _connect(url: str, arguments: SearchArguments) -> ReadingStorage:
     # A worker that is started again while the server is down waits for it.
     wait = CONNECT_SECONDS if "FERPLUS_TETHER" in os.environ else 0
-    return open_storage(url, grace=arguments.grace, retries=arguments.retries, wait=wait)
+    return open_storage(url, grace=arguments.grace, retries=arguments.retries, wait=wait, alone=has_chief())
 
 
 def _clock(arguments: SearchArguments, dataset: Dataset, timeout: float | None) -> Clock:

@@ -11,7 +11,6 @@ import keras_tuner
 from keras_tuner.engine.hyperparameters import Choice
 
 from ferplus_data.dataset import Dataset, Split, load_dataset, stratified
-from ferplus_data.errors import InputError
 from models.device.precision import resolve_precision
 from models.frozen_prefix.activations import Caching
 from models.frozen_prefix.cache import PrefixCache
@@ -19,9 +18,10 @@ from models.networks.backbones import BACKBONES
 from models.networks.build import build_model
 from models.recipe import Recipe, base_name
 from search.console.progress import Progress
-from search.oracles.registry import ORACLES, Search
-from search.oracles.search_space import SpaceModel, declared, load_space, recipe_values
+from search.oracles.registry import Search
+from search.oracles.search_space import SpaceModel, declared, recipe_values
 from search.study.config import SearchArguments
+from search.study.space import load_space
 
 
 @dataclass(frozen=True)
@@ -45,8 +45,6 @@ def prepare(arguments: SearchArguments, progress: Progress) -> Prepared:
     Raises:
         InputError: Something is not there or does not fit.
     """
-    if arguments.oracle not in ORACLES:
-        raise InputError(f"unknown oracle {arguments.oracle!r}: expected one of {', '.join(ORACLES)}")
     space = load_space(arguments.space)
     pins = {**({"image_size": arguments.image_size} if arguments.image_size else {}), **arguments.pins}
     model = SpaceModel(space, pins)

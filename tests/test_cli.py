@@ -36,7 +36,7 @@ def test_help_answers_without_loading_anything_heavy(arguments: list[str]) -> No
     )
     result = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True)
     assert result.returncode == 0, result.stderr
-    assert "Usage: run_search.py" in result.stdout and "--help" in result.stdout
+    assert "usage: run_search.py" in result.stdout and "--help" in result.stdout
 
 
 def refused(arguments: list[str], capsys: pytest.CaptureFixture, *said: str) -> None:
@@ -58,8 +58,8 @@ def runs(tmp_path: Path) -> list[str]:
     [
         (["search", "--data", "/no/such/folder"], "/no/such/folder"),
         (["search", "--space", "smal"], "unknown space 'smal'"),
-        (["search", "--oracle", "delphi"], "unknown oracle 'delphi'"),
-        (["search", "--pruner", "shears"], "unknown pruner 'shears'"),
+        (["search", "--oracle", "delphi"], "--oracle: expected one of tpe, "),
+        (["search", "--pruner", "shears"], "--pruner: expected one of "),
         (["search", "--set", "backbone=vgg99"], "unknown backbone 'vgg99'"),
         (["search", "--set", "dropuot=0.3"], "unknown hyperparameter 'dropuot'"),
         (["search", "--set", "dropout"], "NAME=VALUE"),
@@ -74,21 +74,21 @@ def runs(tmp_path: Path) -> list[str]:
         (["search", "--epochs", "0"], "--epochs: expected 1 or more"),
         (["search", "--subset", "0"], "--subset"),
         (["search", "--subset", "1.5"], "--subset"),
-        (["search", "--timeout", "soon"], "duration 'soon'"),
+        (["search", "--timeout", "soon"], "--timeout: expected seconds"),
         (["search", "--image-size", "4"], "image size"),
         (["search", "--storage", "nosuchdb://x"], "storage nosuchdb://x"),
         (["search", "--storage", "postgresql+nodriver://me:secret@host/db"], "me:***@host"),
         (["search", "--weights", "/no/such.h5"], "/no/such.h5"),
-        (["search", "--workers", "many"], "--workers: expected a number or auto"),
+        (["search", "--workers", "many"], "--workers: expected a whole number or auto"),
         (["search", "--workers", "0"], "--workers: expected 1 or more"),
         (["search", "--workers", "2", "--oracle", "kt-random"], "room for one worker"),
         (["search", "--gpus-per-trial", "2"], "expected that many GPUs, found 0"),
-        (["search", "--engine", "abacus"], "unknown engine 'abacus'"),
-        (["search", "--grace", "0"], "--grace: expected 1 second or more"),
+        (["search", "--engine", "abacus"], "--engine: expected one of local, ray, found 'abacus'"),
+        (["search", "--grace", "0"], "--grace: expected 1 or more"),
         (["search", "--retries", "-1"], "--retries: expected 0 or more"),
         (["search", "--artifacts", "ftp://x"], "expected a folder or s3://BUCKET"),
         (["worker", "--study", "absent"], "study absent"),
-        (["worker", "--study", "absent", "--storage", "sqlite://"], "study absent: expected it in sqlite://"),
+        (["worker", "--study", "absent", "--storage", "sqlite://"], "in the memory of one connection"),
         (["search", "--nonsense"], "--nonsense"),
         (["nonsense"], "nonsense"),
         (["status"], "expected a study, found none"),
@@ -100,7 +100,7 @@ def runs(tmp_path: Path) -> list[str]:
         (["dashboard", "--port", "0"], "--port"),
         (["evaluate", "--checkpoint", "/no/such.keras"], "/no/such.keras"),
         (["predict", "/no/such.png"], "/no/such.png"),
-        (["predict"], "images"),
+        (["predict"], "IMAGE"),
         (["export", "--checkpoint", "/no/such.keras"], "/no/such.keras"),
         (["export", "--format", "caffe", "--checkpoint", "/no/such.keras"], "caffe"),
     ],
@@ -110,6 +110,7 @@ def test_a_mistake_is_one_line(
 ) -> None:
     with_runs = arguments if arguments[0] in ("nonsense", "prepare") else [*arguments, *runs]
     refused(with_runs, capsys, said)
+    assert not (tmp_path / "runs").exists()
     assert "secret" not in str(capsys.readouterr())
 
 

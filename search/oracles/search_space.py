@@ -1,12 +1,9 @@
-"""A space's name or file -> the hyperparameters it declares, with the user's pins in place."""
+"""A space -> the hyperparameters it declares, with the user's pins in place, checked."""
 
 from __future__ import annotations
 
 import copy
-import importlib.util
-import sys
 from collections.abc import Mapping
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -15,48 +12,9 @@ from keras_tuner.engine.base_tuner import BaseTuner
 from keras_tuner.engine.hyperparameters import Choice
 
 from ferplus_data.errors import InputError
-from models.recipe import Recipe, base_name, check_names, check_values
-from spaces import SPACES
+from models.recipe import Recipe, base_name, check_values
+from search.user_functions import reason
 from spaces.space import Space
-
-
-def load_space(name: str) -> Space:
-    """Return the space `name`: one of `spaces.SPACES` or FILE.py:FUNCTION.
-
-    FUNCTION takes a `keras_tuner.HyperParameters` and declares on it; it may also be a `spaces.space.Space`, which brings its
-    own recipes and epochs.
-
-    Raises:
-        InputError: There is no such space, file or function, or the file does not run.
-    """
-    if name in SPACES:
-        return SPACES[name]
-    file, separator, function = name.rpartition(":")
-    if not separator or not file.endswith(".py"):
-        raise InputError(
-            f"unknown space {name!r}: expected one of {', '.join(sorted(SPACES))}, or FILE.py:FUNCTION"
-        )
-    path = Path(file)
-    if not path.is_file():
-        raise InputError(f"space {name}: no such file as {path}")
-    module_name = f"ferplus_space_{path.stem}"
-    spec = importlib.util.spec_from_file_location(module_name, path)
-    assert spec and spec.loader
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[module_name] = module
-    try:
-        spec.loader.exec_module(module)
-    except Exception as error:
-        raise InputError(f"space {name}: {path} does not run: {_reason(error)}") from error
-    found = getattr(module, function, None)
-    if isinstance(found, Space):
-        return found
-    if not callable(found):
-        functions = [n for n, v in vars(module).items() if callable(v) and not n.startswith("_")]
-        raise InputError(
-            f"space {name}: expected a function {function} in {path}, found {', '.join(functions) or 'none'}"
-        )
-    return Space(declare=found)
 
 
 class SpaceModel(keras_tuner.HyperModel):
@@ -81,7 +39,7 @@ class SpaceModel(keras_tuner.HyperModel):
         except InputError:
             raise
         except Exception as error:
-            raise SpaceError(f"the space function raised {_reason(error)}") from error
+            raise SpaceError(f"the space function raised {reason(error)}") from error
 
 
 class SpaceError(RuntimeError):
@@ -106,31 +64,6 @@ class _Pinning:
             return found(name, *args, **kwargs)
 
         return declare
-
-
-def parse_pins(settings: list[str]) -> dict[str, Any]:
-    """Return {name: value} of `NAME=VALUE` strings; numbers become numbers.
-
-    Raises:
-        InputError: Not of that form, or no such hyperparameter.
-    """
-    pins: dict[str, Any] = {}
-    for setting in settings:
-        name, separator, text = setting.partition("=")
-        if not separator or not name or not text:
-            raise InputError(f"--set {setting!r}: expected NAME=VALUE, such as --set dropout=0.3")
-        pins[name] = _literal(text)
-    check_names(pins)
-    return pins
-
-
-def _literal(text: str) -> Any:
-    for kind in (int, float):
-        try:
-            return kind(text)
-        except ValueError:
-            continue
-    return text
 
 
 def declared(model: SpaceModel) -> keras_tuner.HyperParameters:
@@ -173,7 +106,3 @@ def recipe_values(
             known = {**recipe, **pins}
             filled.values[one.name] = known.get(one.name, known.get(base_name(one.name), one.default))
     return dict(filled.values)
-
-
-def _reason(error: BaseException) -> str:
-    return f"{type(error).__name__}: {' '.join(str(error).split())}"[:300]

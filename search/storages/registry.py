@@ -28,10 +28,9 @@ from search.storages.cached import ReadingStorage
 from search.storages.rdb import PatientStorage
 from search.storages.redaction import redact
 from search.storages.retrying import Patience
+from search.storages.urls import check_url
+from search.study.config import GRACE_SECONDS, RETRIES
 from search.study.run_directory import RunDirectory
-
-GRACE_SECONDS = 120.0
-RETRIES = 3
 
 # The project pins Optuna's release, and what is experimental in it with it.
 warnings.filterwarnings("ignore", category=optuna.exceptions.ExperimentalWarning)
@@ -45,7 +44,7 @@ def storage_url(run: RunDirectory, url: str | None) -> str:
 
 
 def open_storage(
-    url: str, *, grace: float = GRACE_SECONDS, retries: int = RETRIES, wait: float = 0
+    url: str, *, grace: float = GRACE_SECONDS, retries: int = RETRIES, wait: float = 0, alone: bool = False
 ) -> ReadingStorage:
     """Connect to the database at `url`.
 
@@ -53,11 +52,13 @@ def open_storage(
         url: sqlite:///FILE, postgresql+psycopg://..., as SQLAlchemy takes them, or grpc://HOST:PORT of Optuna's proxy.
         grace: Seconds without a heartbeat after which a running trial's worker is taken for dead.
         retries: How many deaths of its workers a trial survives.
+        alone: Whether one thread is all that uses it, which a database in memory suffices for.
         wait: Seconds to go on trying while nothing answers there.
 
     Raises:
         InputError: No such database; the message does not repeat the URL's password.
     """
+    check_url(url, redact(url), alone=alone)
     make = _BY_SCHEME.get(url.partition("://")[0], PatientStorage)
     began = time.monotonic()
     while True:

@@ -1,287 +1,308 @@
-"""What a study was asked to do: the arguments, checked once, and config.json."""
+"""What a study is asked to do: every option of a search, checked and resolved, and config.json, which holds them."""
 
 from __future__ import annotations
 
-import dataclasses
 import datetime
-import importlib.metadata
-import os
-import platform
-import re
-import subprocess
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
+import attrs
 
-from ferplus_data.dataset import Dataset
 from ferplus_data.errors import InputError
 from ferplus_data.files import write_json
-from ferplus_data.summary import summarise
-from models.device.precision import PRECISIONS
-from search.oracles.pruners import PRUNERS
-from search.storages.registry import GRACE_SECONDS, RETRIES
+from search.study import options as o
+from search.study.options import option
 from search.study.run_directory import RunDirectory, read_json
-from search.workers.engines import ENGINES
+from search.study.space import load_space, parse_pins
+
+if TYPE_CHECKING:
+    from ferplus_data.dataset import Dataset
 
 CONFIG_VERSION = 1
-_PACKAGES = [
-    "tensorflow",
-    "keras",
-    "keras-tuner",
-    "keras-vggface",
-    "optuna",
-    "albumentations",
-    "numpy",
-    "pandas",
-    "plotly",
-    "scikit-learn",
-]
-_UNITS = {"d": 86400, "h": 3600, "m": 60, "s": 1}
-# What may differ when a study is continued; anything else would mix trials that cannot be compared.
-_MAY_CHANGE = {
-    "trials",
-    "timeout",
-    "retrain_seeds",
-    "retrain_epochs",
-    "pruner",
-    "cache_gb",
-    "workers",
-    "gpus_per_trial",
-    "engine",
-    "ray_address",
-    "grace",
-    "retries",
-    "artifacts",
-}
+GRACE_SECONDS = 120.0
+RETRIES = 3
+_SPLITS = ("train", "val", "test")
+MOST_EPOCHS, MOST_SEEDS = 100_000, 1000
+"""Of one training, and of one retraining; more is a slip of the keyboard."""
+_YEAR = 366 * 86400.0
+_MILLION = 1_000_000
 
 
-@dataclass(frozen=True)
+def _retrain_epochs(given: SearchArguments) -> int:
+    space = load_space(given.space)
+    return space.retrain_epochs if given.epochs == space.epochs else given.epochs
+
+
+@attrs.frozen(kw_only=True, slots=False)
 class SearchArguments:
-    """The arguments of a search, resolved: nothing is left to a default that a later version might change.
+    """The options of a search that make it what it is; config.json holds them.
 
-    Args:
-        data: A path, or "demo".
-        space: Name or FILE.py:FUNCTION.
-        oracle, pruner: Names in `search.oracles.registry.ORACLES` and `search.oracles.pruners.PRUNERS`.
-        trials: Trials in all.
-        timeout: Seconds for search and retraining together, None without limit.
-        epochs: Most epochs of a trial.
-        retrain_epochs: Most epochs of a retraining.
-        retrain_seeds: How often, with as many seeds, the best trial is retrained.
-        search_fraction: Part of the training split that trials train on.
-        seed: Of the oracle and of the trainings.
-        weights: none, vggface2 or a path; None: vggface2 where it exists for the backbone.
-        image_size: Pixels, 0 for the backbone's own.
-        subset: Part of every split that is used at all.
-        dedupe: Whether repeated images are dropped from training.
-        pins: Hyperparameters held at a value.
-        workers: Processes that run trials; with one, and the engine local, the search's own process does.
-        gpus_per_trial: GPUs that a worker sees and a trial trains on.
-        engine: What places the workers, a name in `search.workers.engines.ENGINES`.
-        ray_address: Of the cluster for the engine ray.
-        grace: Seconds without a heartbeat after which a worker is taken for dead.
-        retries: How many deaths of its workers a trial survives.
-        artifacts: Folder or s3://BUCKET for checkpoints, beside the run directory; None: nowhere.
-        precision: auto or a name in `models.device.precision.PRECISIONS`.
-        cache_gb: Room for cached activations of frozen prefixes, in GB (10**9 bytes); 0: none, None: half of the free disk.
-        cache_views: Augmented views of each image in the cache.
-    """
-
-    data: str
-    space: str
-    oracle: str
-    pruner: str
-    trials: int
-    timeout: float | None
-    epochs: int
-    retrain_epochs: int
-    retrain_seeds: int
-    search_fraction: float
-    seed: int
-    weights: str | None
-    image_size: int
-    subset: float
-    dedupe: bool
-    pins: dict[str, Any] = field(default_factory=dict)
-    workers: int = 1
-    gpus_per_trial: int = 1
-    engine: str = "local"
-    ray_address: str | None = None
-    grace: float = GRACE_SECONDS
-    retries: int = RETRIES
-    artifacts: str | None = None
-    precision: str = "auto"
-    cache_gb: float | None = None
-    cache_views: int = 4
-
-    def __post_init__(self) -> None:
-        if self.pruner not in PRUNERS:
-            raise InputError(f"unknown pruner {self.pruner!r}: expected one of {', '.join(PRUNERS)}")
-        for name in (
-            *("trials", "epochs", "retrain_epochs", "retrain_seeds", "cache_views"),
-            *("workers", "gpus_per_trial"),
-        ):
-            if getattr(self, name) < 1:
-                raise InputError(
-                    f"--{name.replace('_', '-')}: expected 1 or more, found {getattr(self, name)}"
-                )
-        for name in ("search_fraction", "subset"):
-            if not 0 < getattr(self, name) <= 1:
-                raise InputError(
-                    f"--{name.replace('_', '-')}: expected above 0 and up to 1, found {getattr(self, name):g}"
-                )
-        for name in ("seed", "retries"):
-            if getattr(self, name) < 0:
-                raise InputError(f"--{name}: expected 0 or more, found {getattr(self, name)}")
-        if self.grace < 1:
-            raise InputError(f"--grace: expected 1 second or more, found {self.grace:g}")
-        if self.engine not in ENGINES:
-            raise InputError(f"unknown engine {self.engine!r}: expected one of {', '.join(ENGINES)}")
-        if self.precision not in ("auto", *PRECISIONS):
-            raise InputError(f"--precision {self.precision!r}: expected one of auto, {', '.join(PRECISIONS)}")
-        if self.cache_gb is not None and self.cache_gb < 0:
-            raise InputError(f"--cache-gb: expected 0 or more, found {self.cache_gb:g}")
-        if self.timeout is not None and self.timeout <= 0:
-            raise InputError(f"--timeout: expected more than 0 seconds, found {self.timeout:g}")
-
-
-def parse_duration(text: str | None) -> float | None:
-    """Return the seconds in a duration: 90, 90s, 25m, 8h, 1h30m, 2d.
+    Each takes a value or a text that stands for one. What is not given is resolved at once, so that nothing is left to a default
+    that a later version might change. Adding an option is adding a field here.
 
     Raises:
-        InputError: Not of that form.
+        InputError: A value is of the wrong kind, out of its bounds, or none of the choices.
+
+    Example:
+        >>> SearchArguments(data="demo", timeout="1h30m").timeout
+        5400.0
     """
-    if text is None:
-        return None
-    if re.fullmatch(r"\d+(\.\d+)?", text):
-        return float(text)
-    if not re.fullmatch(r"(\d+(\.\d+)?[dhms])+", text):
-        raise InputError(
-            f"duration {text!r}: expected seconds or a number with d, h, m or s, such as 25m or 1h30m"
-        )
-    return sum(float(n) * _UNITS[unit] for n, unit in re.findall(r"([\d.]+)([dhms])", text))
+
+    data: str = option(
+        o.text("DATA"),
+        "Folder with FER+ images or CSV files, or 'demo' for generated faces.",
+        o.SEARCH,
+        default="demo",
+        may_change=True,  # it is told by its fingerprint
+    )
+    space: str = option(
+        o.text("SPACE"),
+        "ferplus, seed, small, demo, or a function of your own, FILE.py:FUNCTION.",
+        o.SEARCH,
+        resolve=lambda given: "demo" if given.data == "demo" else "ferplus",
+        unless_given="demo for the demo data, else ferplus",
+    )
+    pins: dict[str, Any] = option(
+        o.Kind("NAME=VALUE", parse_pins),
+        "Hold a hyperparameter at a value, such as --set backbone=resnet50.",
+        o.SEARCH,
+        default=attrs.Factory(dict),
+        unless_given="none",
+        flag="--set",
+        repeated=True,
+    )
+    oracle: str = option(
+        o.choice("search.oracles.registry.ORACLES"),
+        "What suggests the next trial: an Optuna sampler, or with kt- an oracle of Keras Tuner's.",
+        o.SEARCH,
+        default="tpe",
+    )
+    pruner: str = option(
+        o.choice("search.oracles.pruners.PRUNERS"),
+        "What stops bad trials early; for Optuna's oracles.",
+        o.SEARCH,
+        default="halving",
+        may_change=True,
+    )
+    trials: int = option(
+        o.whole(1, _MILLION),
+        "Trials in all.",
+        o.BUDGET,
+        resolve=lambda given: 6 if given.data == "demo" else 100,
+        unless_given="100; 6 for the demo",
+        may_change=True,
+    )
+    timeout: float | None = option(
+        o.duration(above=0, most=10 * _YEAR),
+        "Time for search and retraining together, such as 25m or 8h.",
+        o.BUDGET,
+        unless_given="no limit",
+        may_change=True,
+    )
+    epochs: int = option(
+        o.whole(1, MOST_EPOCHS),
+        "Most epochs of a trial.",
+        o.BUDGET,
+        resolve=lambda given: load_space(given.space).epochs,
+        unless_given="the space's",
+    )
+    search_fraction: float = option(
+        o.FRACTION,
+        "Stratified part of the training split that trials train on; the retraining has all of it.",
+        o.BUDGET,
+        resolve=lambda given: load_space(given.space).search_fraction,
+        unless_given="the space's",
+    )
+    subset: float = option(
+        o.FRACTION, "Use only this stratified part of every split, for trying out.", o.BUDGET, default=1.0
+    )
+    retrain_epochs: int = option(
+        o.whole(1, MOST_EPOCHS),
+        "Most epochs of the retraining.",
+        o.RETRAINING,
+        resolve=_retrain_epochs,
+        unless_given="--epochs if that is given, else the space's",
+        may_change=True,
+    )
+    retrain_seeds: int = option(
+        o.whole(1, MOST_SEEDS),
+        "Retrain the best trial with this many seeds and show the spread.",
+        o.RETRAINING,
+        default=1,
+        may_change=True,
+    )
+    seed: int = option(o.SEED, "Of the oracle and of the trainings.", o.TRAINING, default=0)
+    weights: str | None = option(
+        o.text("WEIGHTS"),
+        "vggface2, none, or a weights file.",
+        o.TRAINING,
+        unless_given="vggface2 where it is published for the backbone",
+    )
+    image_size: int = option(
+        o.whole(0, 1024),
+        "Side in pixels that the network sees; 0: the backbone's own.",
+        o.TRAINING,
+        default=0,
+    )
+    dedupe: bool = option(
+        o.FLAG, "Drop training images that repeat or stand in another split.", o.TRAINING, default=False
+    )
+    precision: str = option(
+        o.choice("models.device.precision.PRECISIONS", "auto"),
+        "auto: the fastest that the GPU is good at, float32 on CPUs.",
+        o.TRAINING,
+        default="auto",
+    )
+    cache_gb: float | None = option(
+        o.number(least=0, most=_MILLION),
+        "Disk for activations of frozen layers; 0: none.",
+        o.TRAINING,
+        unless_given="half of the free disk, at most 100",
+        may_change=True,
+    )
+    cache_views: int = option(
+        o.whole(1, 1000), "Augmented views of each image that cached trials train on.", o.TRAINING, default=4
+    )
+    gpus_per_trial: int = option(
+        o.whole(1, 1024), "GPUs that each worker trains a trial on.", o.WORKERS, default=1, may_change=True
+    )
+    workers: int = option(
+        o.COUNT_OR_AUTO,
+        "Processes that run trials, on a GPU (or a share of the CPU) each; auto: one for each GPU.",
+        o.WORKERS,
+        default=1,
+        may_change=True,
+    )
+    engine: str = option(
+        o.choice("search.workers.engines.ENGINES"),
+        "What places the workers: this machine, or a Ray cluster.",
+        o.WORKERS,
+        default="local",
+        may_change=True,
+    )
+    ray_address: str | None = option(
+        o.text("ADDRESS"),
+        "Of the Ray cluster, such as auto or ray://HOST:10001.",
+        o.WORKERS,
+        unless_given="a cluster is started here",
+        may_change=True,
+    )
+    grace: float = option(
+        o.duration(least=1, most=_YEAR),
+        "A worker without a sign of life for so long is taken for dead, its trial continued.",
+        o.WORKERS,
+        default=GRACE_SECONDS,
+        unless_given="2m",
+        may_change=True,
+    )
+    retries: int = option(
+        o.whole(0, 1000),
+        "How many deaths of its workers a trial survives.",
+        o.WORKERS,
+        default=RETRIES,
+        may_change=True,
+    )
+    artifacts: str | None = option(
+        o.text("FOLDER"),
+        "Folder or s3://BUCKET for checkpoints too, for workers that do not share RUNS_DIR.",
+        o.WORKERS,
+        unless_given="none",
+        may_change=True,
+    )
+
+    def __attrs_post_init__(self) -> None:
+        if self.seed + self.retrain_seeds - 1 > o.LARGEST_SEED:
+            raise InputError(
+                f"--seed: expected up to {o.LARGEST_SEED - self.retrain_seeds + 1:,} for {self.retrain_seeds} retrainings with a "
+                f"seed each, found {self.seed}"
+            )
+        if self.workers == "auto":
+            from search.workers.engines.local import visible_gpus
+
+            object.__setattr__(self, "workers", max(1, len(visible_gpus()) // self.gpus_per_trial))
 
 
 def write_config(run: RunDirectory, arguments: SearchArguments, dataset: Dataset, space: Any) -> None:
     """Write config.json: all that is needed to run the study again, and what its `space` declared. The storage's URL is not
     in it, for its password. Of a study that is continued only the arguments are written anew."""
     if run.config.exists():
-        write_json(run.config, {**read_json(run.config), "arguments": dataclasses.asdict(arguments)})
+        write_json(run.config, {**_read(run), "arguments": attrs.asdict(arguments)})
         return
+    from ferplus_data.summary import summarise
+    from search.study.machine import git_commit, machine, versions
+
+    splits = {name: getattr(dataset, name) for name in _SPLITS}
     write_json(
         run.config,
         {
             "version": CONFIG_VERSION,
             "study": run.study,
             "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-            "arguments": dataclasses.asdict(arguments),
-            "versions": _versions(),
-            "machine": _machine(),
+            "arguments": attrs.asdict(arguments),
+            "versions": versions(),
+            "machine": machine(),
             "data": {
                 "source": dataset.source,
                 "fingerprint": dataset.fingerprint,
-                "counts": {
-                    name: np.asarray(getattr(dataset, name).class_counts).tolist()
-                    for name in ("train", "val", "test")
-                },
-                "splits": {name: summarise(getattr(dataset, name)) for name in ("train", "val", "test")},
+                "counts": {name: [int(n) for n in split.class_counts] for name, split in splits.items()},
+                "splits": {name: summarise(split) for name, split in splits.items()},
             },
-            "git_commit": _git_commit(),
+            "git_commit": git_commit(),
             "space": space,
         },
     )
 
 
 def read_arguments(run: RunDirectory) -> SearchArguments:
-    """Return the arguments of an existing study.
+    """Return the arguments of an existing study. What a version before this one did not know has its default.
 
     Raises:
-        InputError: There is no such study here.
+        InputError: There is no such study here, or its config.json is damaged or of a later version.
     """
     if not run.config.exists():
         raise InputError(
             f"study {run.study}: expected {run.config}, found no such file; start it with: run_search.py search"
         )
+    values = _read(run).get("arguments")
+    if not isinstance(values, dict) or "data" not in values:
+        raise InputError(f"{run.config}: expected the arguments of a search, found {str(values)[:60]}")
+    unknown = values.keys() - o.options_of(SearchArguments).keys()
+    if unknown:
+        raise InputError(
+            f"{run.config}: expected options that this version knows, found {', '.join(sorted(unknown))}; use the version that "
+            "wrote it"
+        )
     try:
-        return SearchArguments(**read_json(run.config)["arguments"])
-    except (KeyError, TypeError) as error:
-        raise InputError(f"{run.config}: expected the arguments of a search, found {error}") from error
+        return SearchArguments(**values)
+    except InputError as error:
+        raise InputError(f"{run.config}: {error}") from error
 
 
 def check_continuation(
-    run: RunDirectory, arguments: SearchArguments, fingerprint: str, space: Any = None
+    run: RunDirectory, arguments: SearchArguments, fingerprint: str | None = None, space: Any = None
 ) -> None:
-    """Raise InputError if the study in `run` was made with arguments, data (by its `fingerprint`) or, when it is given, a `space`
-    whose trials cannot be compared with new ones."""
-    old = read_arguments(run)
-    for name, value in dataclasses.asdict(arguments).items():
-        if name not in _MAY_CHANGE and name != "data" and value != getattr(old, name):
+    """Raise InputError if the study in `run` was made with arguments, data (by its `fingerprint`) or a `space` whose trials
+    cannot be compared with new ones. What is None is not looked at."""
+    old, config = read_arguments(run), _read(run)
+    for name, about in o.options_of(SearchArguments).items():
+        before, now = getattr(old, name), getattr(arguments, name)
+        if before != now and not about.may_change:
             raise InputError(
-                f"study {run.study}: was begun with {name}={getattr(old, name)!r}, found {value!r}; give the same, another "
-                "--study, or --fresh"
+                f"study {run.study}: was begun with {name}={before!r}, found {now!r}; give the same, another --study, or --fresh"
             )
-    if space is not None and space != read_json(run.config)["space"]:
+    if space is not None and space != config.get("space"):
         raise InputError(
             f"study {run.study}: its space {arguments.space} declares other hyperparameters now; give another --study, or --fresh"
         )
-    begun_with = read_json(run.config)["data"]["fingerprint"]
-    if begun_with != fingerprint:
+    begun_with = str(config.get("data", {}).get("fingerprint"))
+    if fingerprint is not None and begun_with != fingerprint:
         raise InputError(
             f"study {run.study}: was begun on data {begun_with[:12]}, found {fingerprint[:12]}; give the same data, another "
             "--study, or --fresh"
         )
 
 
-def _versions() -> dict[str, str]:
-    versions = {"python": platform.python_version()}
-    for package in _PACKAGES:
-        try:
-            versions[package] = importlib.metadata.version(package)
-        except importlib.metadata.PackageNotFoundError:
-            versions[package] = "not installed"
-    return versions
-
-
-def _machine() -> dict[str, Any]:
-    import keras
-
-    gpus: list[str] = []
-    if keras.backend.backend() == "tensorflow":
-        import tensorflow as tf
-
-        gpus = [
-            tf.config.experimental.get_device_details(device).get("device_name", device.name)
-            for device in tf.config.list_physical_devices("GPU")
-        ]
-    return {
-        "system": f"{platform.system()} {platform.machine()}",
-        "cpus": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
-        "processor": _processor(),
-        "gpus": gpus,
-        "backend": keras.backend.backend(),
-    }
-
-
-def _processor() -> str:
-    cpuinfo = Path("/proc/cpuinfo")
-    if cpuinfo.exists():
-        for line in cpuinfo.read_text().splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    return platform.processor()
-
-
-def _git_commit() -> str | None:
-    try:
-        result = subprocess.run(
-            ["git", "rev-parse", "HEAD"],
-            cwd=Path(__file__).parent,
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-    except (OSError, subprocess.CalledProcessError):
-        return None
-    return result.stdout.strip()
+def _read(run: RunDirectory) -> dict[str, Any]:
+    config = read_json(run.config)
+    if not isinstance(config, dict):
+        raise InputError(f"{run.config}: expected the configuration of a study, found {str(config)[:60]}")
+    return config

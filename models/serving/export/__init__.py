@@ -27,7 +27,11 @@ from models.serving.export.speed import machine, measure, recommended
 from models.serving.runtimes.keras_archive import classifier_of
 
 EXPORTERS: dict[str, Exporter] = {
-    exporter.name: exporter for exporter in (KERAS, ONNX, SAVED_MODEL, LITERT, H5_WEIGHTS)
+    "keras": KERAS,
+    "onnx": ONNX,
+    "saved_model": SAVED_MODEL,
+    "litert": LITERT,
+    "h5-weights": H5_WEIGHTS,
 }
 """Format -> how it is written, opened and called."""
 
@@ -36,6 +40,8 @@ _PROOF, _SIGNATURE, _SUMS, _CARD = "parity.json", "signature.json", "SHA256SUMS"
 
 class ParityError(RuntimeError):
     """An exported file does not compute what the checkpoint does."""
+
+    exit_code = 1
 
 
 @dataclass(frozen=True)

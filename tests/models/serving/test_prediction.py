@@ -12,9 +12,9 @@ from PIL import Image
 
 from ferplus_data.errors import InputError
 from ferplus_data.labels import EMOTIONS
-from models.serving.crops import load_crop
 from models.serving.prediction import Face, find_images, predict, read_face, read_faces
 from models.serving.prediction_formats import FORMATS
+from search.user_functions import load_function
 
 
 def classify(faces: np.ndarray) -> np.ndarray:
@@ -151,14 +151,11 @@ def test_a_crop_of_ones_own(tmp_path: Path) -> None:
     image = Image.new("L", (96, 48), 200)
     image.paste(10, (0, 0, 48, 48))
     image.save(tmp_path / "two.png")
-    face = read_face(tmp_path / "two.png", load_crop(f"{tmp_path}/crops.py:left"))
+    face = read_face(tmp_path / "two.png", load_function(f"{tmp_path}/crops.py:left", "--crop"))
     assert face.pixels.max() == 10 and face.converted == "L 96x48"
     for name, said in (("fails", "no face found"), ("nothing", "NoneType")):
         with pytest.raises(InputError, match=said):
-            read_face(tmp_path / "two.png", load_crop(f"{tmp_path}/crops.py:{name}"))
-    for name in ("crops.py:gone", "gone.py:left", "crops.py", "left"):
-        with pytest.raises(InputError, match="--crop"):
-            load_crop(f"{tmp_path}/{name}")
+            read_face(tmp_path / "two.png", load_function(f"{tmp_path}/crops.py:{name}", "--crop"))
 
 
 @pytest.mark.parametrize("count", [0, 1, 5])

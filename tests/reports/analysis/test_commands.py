@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import dataclasses
 import re
 import shlex
 from dataclasses import replace
 from pathlib import Path
 
+import attrs
 import pytest
 
 import run_search
@@ -58,7 +58,7 @@ def test_a_trials_command_pins_all_its_hyperparameters_in_a_study_of_its_own(stu
 def test_every_argument_of_a_study_is_an_option_of_the_command_line(capsys):
     assert run_search.main(["search", "--help"]) == 0
     known = set(re.findall(r"--[a-z-]+", capsys.readouterr().out))
-    arguments = {field.name for field in dataclasses.fields(SearchArguments)} - {"pins"}
+    arguments = {field.name for field in attrs.fields(SearchArguments)} - {"pins"}
     assert {f"--{name.replace('_', '-')}" for name in arguments} <= known
 
 

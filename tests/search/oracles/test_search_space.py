@@ -6,7 +6,8 @@ import keras_tuner
 import pytest
 
 from ferplus_data.errors import InputError
-from search.oracles.search_space import SpaceModel, declared, load_space, parse_pins, recipe_values
+from search.oracles.search_space import SpaceModel, declared, recipe_values
+from search.study.space import load_space, parse_pins
 from spaces import SPACES
 from spaces.space import Space
 
@@ -57,7 +58,7 @@ def test_a_users_space_brings_its_recipes_and_epochs(file: Path) -> None:
         ("wrong_choice", "unknown backbone 'resnet51'"),
         ("twice", "learning_rate is declared in more than one conditional scope"),
         ("nothing", "declares none"),
-        ("number", "expected a function number"),
+        ("number", "expected a function, found int"),
         ("absent", "expected a function absent"),
     ],
 )

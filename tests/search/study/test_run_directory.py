@@ -6,7 +6,7 @@ import pytest
 
 from ferplus_data.errors import InputError
 from ferplus_data.files import write_json
-from search.study.config import parse_duration
+from search.study.options import duration
 from search.study.run_directory import RunDirectory, read_json
 
 
@@ -42,13 +42,13 @@ def test_the_latest_study_is_the_default(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("text", "seconds"),
-    [(None, None), ("90", 90), ("90s", 90), ("25m", 1500), ("1h30m", 5400), ("2d", 172800), ("1.5h", 5400)],
+    [(90, 90), ("90", 90), ("90s", 90), ("25m", 1500), ("1h30m", 5400), ("2d", 172800), ("1.5h", 5400)],
 )
-def test_durations(text: str | None, seconds: float | None) -> None:
-    assert parse_duration(text) == seconds
+def test_durations(text: str | float, seconds: float) -> None:
+    assert duration().parse(text) == seconds
 
 
-@pytest.mark.parametrize("text", ["", "m", "25 min", "-5", "1x", "h1"])
+@pytest.mark.parametrize("text", ["", "m", "25 min", "-5", "1x", "h1", "nan", "inf", "9" * 400])
 def test_a_bad_duration_is_named(text: str) -> None:
-    with pytest.raises(InputError, match="duration"):
-        parse_duration(text)
+    with pytest.raises(InputError, match="expected"):
+        duration(above=0).parse(text)

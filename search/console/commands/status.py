@@ -1,0 +1,17 @@
+"""status: a study at a glance."""
+
+from __future__ import annotations
+
+from search.console.study_options import StorageOptions
+
+EXAMPLES = ("status", "status --study big --storage postgresql+psycopg://HOST/DATABASE")
+
+
+def run(options: StorageOptions) -> None:
+    """Show a study, also while it runs."""
+    from rich.console import Console
+
+    from search.console.status import status_table
+    from search.study.view import read_study
+
+    Console().print(status_table(read_study(options.run, options.storage)))

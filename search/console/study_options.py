@@ -1,0 +1,122 @@
+"""What the commands share: which study is meant, how much is said, what comes out."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+import attrs
+
+from search.study import options as o
+from search.study.options import option
+
+if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
+    from search.console.progress import Progress
+    from search.study.run_directory import RunDirectory
+
+
+@attrs.frozen(kw_only=True, slots=False)
+class SayingOptions:
+    """How much is said."""
+
+    quiet: bool = option(o.FLAG, "Say nothing but the result.", o.SAYING, default=False, short="-q")
+    verbose: bool = option(
+        o.FLAG,
+        "Show the logs of the libraries too, and where in the code a mistake was noticed.",
+        o.SAYING,
+        default=False,
+        short="-v",
+    )
+
+
+@attrs.frozen(kw_only=True, slots=False)
+class StudyOptions(SayingOptions):
+    """Which study is meant, among those in a folder."""
+
+    study: str | None = option(
+        o.text("NAME"),
+        "Name of the study; its files are in RUNS_DIR/STUDY.",
+        o.STUDY,
+        unless_given="the one last searched",
+    )
+    runs_dir: Path = option(o.path("RUNS_DIR"), "Where studies are kept.", o.STUDY, default="runs")
+
+    @property
+    def run(self) -> RunDirectory:
+        """The study's directory.
+
+        Raises:
+            InputError: There is none.
+        """
+        from search.study.run_directory import RunDirectory
+
+        return (
+            RunDirectory.of(self.runs_dir, self.study) if self.study else RunDirectory.latest(self.runs_dir)
+        )
+
+
+@attrs.frozen(kw_only=True, slots=False)
+class StorageOptions(StudyOptions):
+    """Which study is meant, and where it is stored."""
+
+    storage: str | None = option(
+        o.text("URL"),
+        "Database shared by workers: sqlite:///FILE, postgresql+psycopg://..., or grpc://HOST:PORT of Optuna's proxy.",
+        o.STUDY,
+        resolve=lambda given: os.environ.get("FERPLUS_STORAGE") or None,
+        optional=True,
+        unless_given="a SQLite file in the study",
+        environment="FERPLUS_STORAGE",
+    )
+
+
+class Reports(Protocol):
+    """What writes reports; the package `reports` is above this one, so that it is handed in."""
+
+    def live(
+        self, run: RunDirectory, storage: str | None, progress: Progress
+    ) -> AbstractContextManager[None]:
+        """Have the report written now and then while the block runs, and once more if it ends early."""
+        ...
+
+    def write(self, run: RunDirectory, storage: str | None, form: str = "html") -> Path:
+        """Write the report of the study in the format `form`; return where it is."""
+        ...
+
+    def watch(self, run: RunDirectory, storage: str | None, every: float) -> Path:
+        """Write the report every `every` seconds until the study is finished; return where it is."""
+        ...
+
+
+def start(options: SayingOptions) -> None:
+    """Make the process ready for networks."""
+    if options.verbose:
+        import logging
+
+        logging.basicConfig(level=logging.INFO)
+        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "0")
+    from models.device.setup import prepare_device
+
+    prepare_device()
+
+
+def progress_of(options: SayingOptions) -> Progress:
+    """Return what shows progress on the screen, or nothing if `options` are quiet."""
+    from rich.console import Console
+
+    from search.console.progress import Progress
+
+    return Progress(Console(quiet=options.quiet))
+
+
+def report_result(run: RunDirectory, report: Path, metrics: dict[str, Any]) -> None:
+    """Print what a search has come to."""
+    print(
+        f"val_accuracy {metrics['val_accuracy']:.4f} ({metrics['n_val']:,} faces), "
+        f"test_accuracy {metrics['test_accuracy']:.4f} ({metrics['n_test']:,} faces; "
+        f"the most frequent class alone: {metrics['majority_class_rate']['test']:.4f})"
+    )
+    print(f"report      {report}\ncheckpoint  {run.best_model}\nmetrics     {run.metrics}")

@@ -1,0 +1,66 @@
+"""What a search can be refused for before anything is loaded or made: its surroundings, its folder, its storage, its past."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from ferplus_data.errors import InputError
+from search.storages.redaction import redact
+from search.storages.urls import check_url
+from search.study.config import SearchArguments, check_continuation
+from search.study.run_directory import RunDirectory
+
+_CHIEF_VARIABLES = ("KERASTUNER_ORACLE_IP", "KERASTUNER_ORACLE_PORT", "KERASTUNER_TUNER_ID")
+
+
+def check_before(arguments: SearchArguments, run: RunDirectory, url: str, *, fresh: bool) -> None:
+    """Raise InputError if a search of `arguments` in `run`, stored at `url`, cannot be begun or continued, as far as that can be
+    told without its data. Nothing is created."""
+    chief_role()
+    _check_folder(run)
+    if url != default_url(run):
+        check_url(url, redact(url))
+    if run.config.exists() and not fresh:
+        check_continuation(run, arguments)
+
+
+def default_url(run: RunDirectory) -> str:
+    """Return the URL of the SQLite file in the run directory."""
+    from search.storages.registry import storage_url
+
+    return storage_url(run, None)
+
+
+def chief_role() -> str | None:
+    """Return what Keras Tuner's variables make of this process: "chief", "worker" of a chief, or None without them.
+
+    Raises:
+        InputError: Some of them are missing, or cannot be.
+    """
+    found = {name: os.environ[name] for name in _CHIEF_VARIABLES if name in os.environ}
+    if not found:
+        return None
+    missing = [name for name in _CHIEF_VARIABLES if not found.get(name, "").strip()]
+    if missing:
+        raise InputError(
+            f"{', '.join(missing)}: expected a value, for {', '.join(found)} is set; set all of "
+            f"{', '.join(_CHIEF_VARIABLES)} for a search with Keras Tuner's chief, or none"
+        )
+    port = found["KERASTUNER_ORACLE_PORT"]
+    if not (port.isascii() and port.isdecimal() and 1 <= int(port[:6]) <= 65535):
+        raise InputError(f"KERASTUNER_ORACLE_PORT: expected a port from 1 to 65535, found {port[:40]!r}")
+    return "chief" if "chief" in found["KERASTUNER_TUNER_ID"] else "worker"
+
+
+def _check_folder(run: RunDirectory) -> None:
+    """Raise InputError if the run directory is not and cannot become a folder that can be written to."""
+    place: Path = run.path
+    while not os.path.lexists(place) and place != place.parent:
+        place = place.parent
+    if place.is_dir() and os.access(place, os.W_OK | os.X_OK):
+        return
+    found = "that it cannot be written to" if place.is_dir() else "no folder"
+    raise InputError(
+        f"run directory {run.path}: expected to be able to write there, found {found}: {place}; choose another with --runs-dir"
+    )

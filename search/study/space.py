@@ -1,0 +1,88 @@
+"""The space that a study is asked to explore, by its name, and the hyperparameters that are held at a value in it."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import unicodedata
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from ferplus_data.errors import InputError
+from search.user_functions import load_function
+from spaces import SPACES
+from spaces.space import Space
+
+
+def load_space(name: str) -> Space:
+    """Return the space `name`: one of `spaces.SPACES` or FILE.py:FUNCTION.
+
+    FUNCTION takes a `keras_tuner.HyperParameters` and declares on it; it may also be a `spaces.space.Space`, which brings its
+    own recipes and epochs.
+
+    Raises:
+        InputError: There is no such space, file or function, or the file does not run.
+    """
+    if name in SPACES:
+        return SPACES[name]
+    if ":" not in name:
+        raise InputError(
+            f"unknown space {name!r}: expected one of {', '.join(sorted(SPACES))}, or FILE.py:FUNCTION"
+        )
+    found = load_function(name, "--space")
+    if isinstance(found, Space):
+        return found
+    if not callable(found):
+        raise InputError(f"--space {name}: expected a function, found {type(found).__name__}")
+    return Space(declare=found)
+
+
+def default_study_name(data: str, space: str) -> str:
+    """Return what a study of `space` on `data` is called that was given no name: ferplus-small, demo, or ferplus-my-space for a
+    file "my space.py"."""
+    words = ["demo" if data == "demo" else "ferplus", _plain(space if space in SPACES else _stem(space))]
+    return "-".join(dict.fromkeys(words))
+
+
+def parse_pins(settings: Sequence[str] | Mapping[str, Any]) -> dict[str, Any]:
+    """Return {name: value} of `NAME=VALUE` strings; numbers become numbers. What is such a dict already is returned as it is.
+
+    Raises:
+        InputError: Not of that form, or no such hyperparameter.
+    """
+    if isinstance(settings, Mapping):
+        return dict(settings)
+    pins: dict[str, Any] = {}
+    for setting in settings:
+        name, separator, value = setting.partition("=")
+        if not separator or not name or not value:
+            raise InputError(f"--set {setting!r}: expected NAME=VALUE, such as --set dropout=0.3")
+        pins[name] = _literal(value)
+    if pins:
+        from models.recipe import check_names  # which imports Keras
+
+        check_names(pins)
+    return pins
+
+
+def _stem(space: str) -> str:
+    return Path(space.rpartition(":")[0] or space).stem
+
+
+def _plain(word: str) -> str:
+    """Return `word` as a part of a file name; one that loses letters by it gets a mark, so that two stay apart."""
+    letters = unicodedata.normalize("NFKD", word).encode("ascii", "ignore").decode()
+    plain = re.sub(r"[^A-Za-z0-9._-]+", "-", letters).strip("-._")[:60]
+    lost = re.sub(r"[\W_]", "", word.encode("ascii", "ignore").decode()) != re.sub(r"[\W_]", "", word)
+    mark = hashlib.sha256(word.encode("utf-8", "surrogateescape")).hexdigest()[:6]
+    return "-".join(filter(None, [plain or "space", mark if lost else ""]))
+
+
+def _literal(given: str) -> Any:
+    for kind in (int, float):
+        try:
+            return kind(given)
+        except ValueError:
+            continue
+    return given
