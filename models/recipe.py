@@ -134,13 +134,20 @@ def check_names(names: Iterable[str], recipe: type[Recipe] = Recipe) -> None:
 
 
 def check_values(name: str, values: Iterable[Any]) -> None:
-    """Raise InputError for an unknown hyperparameter, or for a value of it that no table holds."""
+    """Raise InputError for an unknown hyperparameter, or for a value that it cannot have in any recipe."""
     check_names([name])
-    field = _fields(Recipe).get(base_name(name))
-    table = None if field is None else field.metadata.get("table")
-    if table is not None:
-        for value in values:
-            _check_choice(base_name(name), value, table)
+    own, fields = base_name(name), _fields(Recipe)
+    declared: Mapping[str, Any] = (
+        fields[own].metadata if own in fields else {"range": all_own_parameters()[own].range}
+    )
+    for value in values:
+        _checked(own, value, default_of(own), declared)
+
+
+def default_of(name: str) -> Any:
+    """Return the value that a recipe has of the hyperparameter `name` where it is not given one."""
+    fields = _fields(Recipe)
+    return fields[name].default if name in fields else all_own_parameters()[name].default
 
 
 def _fields(recipe: type[Recipe]) -> dict[str, dataclasses.Field[Any]]:

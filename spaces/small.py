@@ -29,8 +29,12 @@ RECIPES = {
 
 
 def small(hp: HyperParameters) -> None:
-    """Declare the space of the small backbone."""
+    """Declare the space of the small backbones."""
     hp.Choice("backbone", ["small", "small_se"], default="small_se")
+    _trainings(hp)
+
+
+def _trainings(hp: HyperParameters) -> None:
     hp.Choice("freeze_before", [0])
     hp.Choice("dropout", [0.0, 0.1, 0.2, 0.3, 0.4, 0.5], default=0.2)
     hp.Choice("optimizer", ["adamw", "sgd"])
@@ -59,7 +63,7 @@ def demo(hp: HyperParameters) -> None:
     """Declare `small` for the quickest of its backbones at 32 pixels, which show the generated faces well enough."""
     for name, value in _DEMO.items():
         hp.Fixed(name, value)
-    small(hp)
+    _trainings(hp)
 
 
 _DEMO = {"image_size": 32, "backbone": "small"}

@@ -9,10 +9,10 @@ from typing import Any
 
 import keras_tuner
 from keras_tuner.engine.base_tuner import BaseTuner
-from keras_tuner.engine.hyperparameters import Choice
 
 from ferplus_data.errors import InputError
-from models.recipe import Recipe, base_name, check_values
+from models.recipe import Recipe, base_name
+from search.oracles.space_checks import check_recipe, check_space, is_within
 from search.user_functions import reason
 from spaces.space import Space
 
@@ -32,7 +32,7 @@ class SpaceModel(keras_tuner.HyperModel):
     def build(self, hp: keras_tuner.HyperParameters) -> None:
         pinning = _Pinning(hp, self.pins)
         for name, value in self.pins.items():
-            if name not in hp:
+            if "@" not in name and name not in hp:  # a marked one has its place in its scope
                 hp.Fixed(name, value)
         try:
             self.space.declare(pinning)
@@ -51,6 +51,7 @@ class _Pinning:
 
     def __init__(self, hp: keras_tuner.HyperParameters, pins: Mapping[str, Any]) -> None:
         self._hp, self._pins = hp, pins
+        self._declared: dict[str, Any] = {}
 
     def __getattr__(self, attribute: str) -> Any:
         found = getattr(self._hp, attribute)
@@ -58,9 +59,16 @@ class _Pinning:
             return found
 
         def declare(name: str, *args: Any, **kwargs: Any) -> Any:
-            for pinned in (name, base_name(name)):
-                if pinned in self._pins:
-                    return self._pins[pinned]
+            if base_name(name) in self._pins:
+                return self._pins[base_name(name)]
+            if name in self._pins:
+                return self._hp.Fixed(name, self._pins[name])
+            declaration = (attribute, args, kwargs)
+            if self._declared.setdefault(name, declaration) != declaration:
+                raise InputError(
+                    f"space: {name} is declared twice, each time otherwise, and Keras Tuner takes the first; if they are for "
+                    f"scopes that exclude each other, mark them, as in {name}@one and {name}@other"
+                )
             return found(name, *args, **kwargs)
 
         return declare
@@ -77,14 +85,13 @@ def declared(model: SpaceModel) -> keras_tuner.HyperParameters:
         # Keras Tuner's own walk through the scopes, which asks of a tuner no more than these two.
         BaseTuner._activate_all_conditions(SimpleNamespace(oracle=oracle, hypermodel=model))
         hp = oracle.get_space()
-        for one in hp.space:
-            if sum(other.name == one.name for other in hp.space) > 1:
-                raise InputError(
-                    f"space: {one.name} is declared in more than one conditional scope, which Keras Tuner cannot tell apart; "
-                    f"mark each, as in {one.name}@one and {one.name}@other"
-                )
-            check_values(one.name, one.values if isinstance(one, Choice) else [one.default])
+        check_space(hp)
         Recipe.from_hyperparameters(recipe_values(hp, {}, model.pins))
+        for name, recipe in model.space.recipes.items():
+            values = recipe_values(hp, recipe, model.pins)
+            if all(recipe.get(pin, value) == value for pin, value in model.pins.items()):
+                check_recipe(name, recipe, values, hp)
+            Recipe.from_hyperparameters(values)
     except (SpaceError, ValueError) as error:
         raise InputError(str(error) if isinstance(error, InputError) else f"space: {error}") from error
     if not hp.space:
@@ -97,12 +104,13 @@ def declared(model: SpaceModel) -> keras_tuner.HyperParameters:
 def recipe_values(
     hp: keras_tuner.HyperParameters, recipe: Mapping[str, Any], pins: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """Return the active values of `recipe` in the space `hp`: its own where it has them, else the defaults, and the pins before
-    both."""
+    """Return the active values of `recipe` in the space `hp`: its own where they are in the space, else the defaults, and the
+    pins before both."""
     filled = keras_tuner.HyperParameters()
     for one in hp.space:
         filled.merge([copy.deepcopy(one)])
         if filled.is_active(one):
             known = {**recipe, **pins}
-            filled.values[one.name] = known.get(one.name, known.get(base_name(one.name), one.default))
+            value = known.get(one.name, known.get(base_name(one.name), one.default))
+            filled.values[one.name] = value if is_within(one, value) else one.default
     return dict(filled.values)
