@@ -33,6 +33,7 @@ from models.frozen_prefix.cache import PrefixCache  # noqa: E402
 from models.networks.compiled import Networks  # noqa: E402
 from models.recipe import Recipe  # noqa: E402
 from models.training.loop import train  # noqa: E402
+from models.training.settings import Settings  # noqa: E402
 
 
 def draw(count: int, seed: int) -> list[Recipe]:
@@ -78,8 +79,7 @@ def main() -> None:
                     dataset,
                     directory=folder / f"{number}-{name}",
                     epochs=arguments.epochs,
-                    weights=str(weights),
-                    train_split=split,
+                    settings=Settings(weights=str(weights), train_split=split),
                     networks=networks,
                     caching=used,
                 )

@@ -43,6 +43,7 @@ def pretrain(dataset: Dataset, path: Path, epochs: int) -> None:
     """Train the backbone on the first half of the training split and write its weights to `path`, unless they are there."""
     from models.recipe import Recipe
     from models.training.loop import train
+    from models.training.settings import Listener, Settings
     from spaces.small import RECIPES
 
     if path.exists():
@@ -55,8 +56,8 @@ def pretrain(dataset: Dataset, path: Path, epochs: int) -> None:
         dataset,
         directory=path.with_suffix(".training"),
         epochs=epochs,
-        train_split=halves(dataset)[0],
-        say=lambda line: print(line, file=sys.stderr),
+        settings=Settings(train_split=halves(dataset)[0]),
+        listener=Listener(say=lambda line: print(line, file=sys.stderr)),
     )
     print(f"stand-in: validation accuracy {training.best.val_accuracy:.4f}", file=sys.stderr)
     training.model.save_weights(path)

@@ -42,6 +42,7 @@ class Network:
         prefix: uint8 [B, 48, 48, 1] -> activations at the cut; None if nothing is frozen up to a cut.
         suffix: Activations -> float32 [B, 8], with the same optimizer as the model; the model itself without a prefix. Its
             weights and optimizer are all that a training changes.
+        scorer, suffix_scorer: The model and the suffix for inference alone, not compiled.
     """
 
     def __init__(self, recipe: Recipe, *, weights: str, seed: int, precision: str) -> None:
@@ -66,6 +67,10 @@ class Network:
             self.prefix, self.suffix = split_model(self.model, self._cut)
             # model.optimizer: compile may have wrapped it to scale the loss
             compile_model(self.suffix, self.model.optimizer)
+        # Keras traces `predict` anew for every number of steps that a compiled model runs as one.
+        self.scorer, self.suffix_scorer = (
+            keras.Model(one.inputs, one.outputs) for one in (self.model, self.suffix)
+        )
         self.optimizer = self.model.optimizer
         self.optimizer.build(self.suffix.trainable_variables)
         # What a training leaves behind: everything but the frozen prefix.
@@ -90,7 +95,12 @@ class Network:
             steps = max(n for n in range(1, fuse + 1) if fuse % n == 0 and n <= max(1, affordable))
             if model.steps_per_execution != steps:
                 model.steps_per_execution = steps
-                model.train_function = model.test_function = None
+                model.train_function = None
+
+    @property
+    def parameters(self) -> int:
+        """Numbers that a saved model holds: its weights, and the moving statistics and means."""
+        return self.model.count_params()
 
     @property
     def dropout(self) -> Any:

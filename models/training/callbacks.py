@@ -9,15 +9,13 @@ from collections.abc import Callable
 import keras
 import numpy as np
 
+from models.metrics.objectives import measure
 from models.recipe import Recipe
 from models.training.checkpoints import Checkpoints, Epoch
+from models.training.feed import Feed
 from models.training.lr_policies import LR_POLICIES
+from models.training.settings import OnBatch, OnEpoch
 from models.training.times import Times
-
-OnEpoch = Callable[[Epoch], bool | None]
-"""Called with each finished epoch; training stops when it returns True."""
-OnBatch = Callable[[int, int, int], None]
-"""Called as training advances with (epoch from 1, batches or images done, of how many)."""
 
 _LOOK_EVERY = 32
 
@@ -75,18 +73,27 @@ class DropoutSeed(keras.callbacks.Callback):
 
 
 class Recorder(keras.callbacks.Callback):
-    """Checkpoints each epoch, then tells `on_epoch`; stops on its word, on patience, and on a loss that is not finite."""
+    """Measures each epoch on the validation split, checkpoints it, then tells `on_epoch`; stops on its word, on patience, and on
+    a loss that is not finite.
+
+    Args:
+        suffix: The model whose weights change.
+        fed: What is trained, and on what.
+        recipe, checkpoints, on_epoch, clock: The training's.
+    """
 
     def __init__(
         self,
         suffix: keras.Model,
+        fed: Feed,
         recipe: Recipe,
         checkpoints: Checkpoints,
         on_epoch: OnEpoch,
         clock: Times,
     ) -> None:
         super().__init__()
-        self._suffix, self._recipe, self._checkpoints = suffix, recipe, checkpoints
+        self._suffix, self._fed = suffix, fed
+        self._recipe, self._checkpoints = recipe, checkpoints
         self._on_epoch, self._clock = on_epoch, clock
         self.stopped = False
 
@@ -102,23 +109,24 @@ class Recorder(keras.callbacks.Callback):
         if batch % _LOOK_EVERY == _LOOK_EVERY - 1:
             self._check((logs or {}).get("loss", 0.0), f"at batch {batch + 1}")
 
-    def on_test_begin(self, logs: dict | None = None) -> None:
-        self._clock.start("validation")
-
     def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
-        self._clock.stop()
-        figures = {
-            name: float((logs or {})[name]) for name in ("loss", "accuracy", "val_loss", "val_accuracy")
-        }
-        for name in ("loss", "val_loss"):
-            self._check(figures[name], f"in epoch {epoch + 1}")
+        figures = {name: float((logs or {})[name]) for name in ("loss", "accuracy")}
+        self._check(figures["loss"], f"in epoch {epoch + 1}")
+        split = self._fed.validation.split
+        with self._clock.measured("validation"):
+            probabilities = np.asarray(self._fed.scorer.predict(self._fed.validation, verbose=0), np.float32)
+            metrics = measure(probabilities, split)
+        # The loss is cross-entropy with the majority label, whatever the training's targets are.
+        self._check(metrics["nll_majority"], f"on the validation split after epoch {epoch + 1}")
         finished = Epoch(
             epoch=epoch + 1,
             **figures,
+            val_loss=metrics["nll_majority"],
             learning_rate=float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate)),
             seconds=self._clock.total() - self._start,
+            metrics=metrics,
         )
-        self._checkpoints.save(self._suffix, finished)
+        self._checkpoints.save(self._suffix, finished, split, probabilities)
         if self._on_epoch(finished):
             self.stopped = self.model.stop_training = True
         if patience_over(self._checkpoints, self._recipe):

@@ -18,6 +18,7 @@ from models.frozen_prefix.cache import CacheError
 from models.networks.compiled import Network
 from models.recipe import Recipe
 from models.training.class_weights import CLASS_WEIGHTS
+from models.training.settings import Settings
 
 VALIDATION_BATCH = 256
 
@@ -28,6 +29,7 @@ class Feed:
 
     Attributes:
         model: To call `fit` of.
+        scorer: Its inference.
         training, validation: Its batches.
         prepare: To be called before each epoch (from 0).
         cached: Whether the batches are activations.
@@ -36,6 +38,7 @@ class Feed:
     """
 
     model: keras.Model
+    scorer: keras.Model
     training: Batches
     validation: Batches
     prepare: Callable[[int], None]
@@ -47,27 +50,24 @@ class Feed:
 def feed(
     recipe: Recipe,
     dataset: Dataset,
-    split: Split,
+    settings: Settings,
     network: Network,
     caching: Caching | None,
-    seed: int,
-    done: int,
-    epochs: int,
+    epochs: range,
     say: Callable[[str], None],
     on_chunk: Callable[[int, int], None],
 ) -> Feed:
     """Return the suffix on cached activations if there is a prefix and it pays, else the whole network on faces.
 
     Args:
-        recipe, dataset, seed, caching: As for `models.training.loop.train`.
-        split: The training rows.
+        recipe, dataset, settings, caching: As for `models.training.loop.train`.
         network: The recipe's.
-        done: Epochs that an earlier run has finished.
-        epochs: Most epochs.
+        epochs: Those to come, from 0.
         say: Takes a line for the user.
         on_chunk: Told (done, of) images while activations are computed.
     """
-    options = _training_options(recipe, split, dataset.train.class_counts, seed, done)
+    split = settings.train_split or dataset.train
+    options = _training_options(recipe, split, dataset.train.class_counts, settings.seed, epochs.start)
     val_options: dict[str, Any] = {
         "batch_size": VALIDATION_BATCH,
         "targets": dataset.val.targets("majority"),
@@ -75,16 +75,19 @@ def feed(
     }
     why = "not asked for" if caching is None else "nothing is frozen up to a block boundary"
     if caching is not None and network.prefix is not None:
-        source = PrefixActivations(network, recipe, seed, caching, dataset.fingerprint, say, on_chunk)
+        source = PrefixActivations(
+            network, recipe, settings.seed, caching, dataset.fingerprint, say, on_chunk
+        )
         prepare = functools.partial(source.prepare, split)
-        pays, why = source.pays(split, dataset.val, epochs - done)
+        pays, why = source.pays(split, dataset.val, len(epochs))
         say(why)
         if pays:
             try:
                 validation = source.validation(dataset.val)
-                prepare(done)
+                prepare(epochs.start)
                 return Feed(
                     network.suffix,
+                    network.suffix_scorer,
                     ActivationBatches(split, source.view_of, **options),
                     ActivationBatches(dataset.val, lambda epoch: validation, **val_options),
                     prepare,
@@ -97,6 +100,7 @@ def feed(
                 say(why)
     return Feed(
         network.model,
+        network.scorer,
         Batches(split, **options),
         Batches(dataset.val, **val_options),
         lambda epoch: None,

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
-from collections.abc import Callable
+import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,17 +12,15 @@ from typing import Any
 import keras
 import numpy as np
 
-from ferplus_data.dataset import Dataset, Split
+from ferplus_data.dataset import Dataset
 from models.device.setup import mirrored
 from models.frozen_prefix.activations import Caching
 from models.networks.build import build_model
-from models.networks.compiled import Networks
+from models.networks.compiled import Network, Networks
 from models.recipe import Recipe
 from models.training.callbacks import (
     DropoutSeed,
     LearningRate,
-    OnBatch,
-    OnEpoch,
     Progress,
     Recorder,
     Views,
@@ -29,10 +28,12 @@ from models.training.callbacks import (
 )
 from models.training.checkpoints import Checkpoints, Epoch
 from models.training.feed import feed
+from models.training.settings import Listener, Settings
 from models.training.times import Times
 
 LEARNING_RATES_PER_EPOCH = 32
 """How often, at least, the learning rate follows its policy: in every step, or in every 32nd part of a longer epoch."""
+_DEFAULTS = Settings()
 
 
 @dataclass(frozen=True)
@@ -41,8 +42,8 @@ class Training:
 
     Attributes:
         history: Its epochs.
-        best: The one with the highest validation accuracy.
-        stopped: Whether `on_epoch` stopped it before its end.
+        best: The one that is best by the objective.
+        stopped: Whether the listener stopped it before its end.
         cached: Whether it was fed with a prefix's activations.
     """
 
@@ -67,19 +68,12 @@ def train(
     *,
     directory: Path,
     epochs: int,
-    weights: str = "none",
-    seed: int = 0,
-    train_split: Split | None = None,
-    precision: str = "float32",
+    settings: Settings = _DEFAULTS,
     networks: Networks | None = None,
     caching: Caching | None = None,
-    on_epoch: OnEpoch | None = None,
-    on_batch: OnBatch | None = None,
-    replicas: int = 1,
-    say: Callable[[str], None] = lambda line: None,
-    record: dict[str, Any] | None = None,
+    listener: Listener | None = None,
 ) -> Training:
-    """Train `recipe` on the training split and keep the epoch with the best validation accuracy.
+    """Train `recipe` on the training split and keep the epoch that is best on the validation split.
 
     A training found unfinished in `directory` is continued after its last finished epoch, and then ends as it would
     have without the interruption: order, augmentation, dropout and learning rate are functions of the seed and the step, and
@@ -88,87 +82,106 @@ def train(
     Args:
         recipe: What to train.
         dataset: What to train on and validate with. Its test split is not touched.
-        directory: Where checkpoints and history.csv go.
+        directory: Where checkpoints, validation.npz and history.csv go.
         epochs: Most epochs; the recipe's patience may end it sooner.
-        weights: As `models.networks.build.build_model` takes them.
-        seed: Of initialisation, order, augmentation and dropout.
-        train_split: Rows to train on in place of the whole training split.
-        precision: Name in `models.device.precision.PRECISIONS`.
+        settings: How to train it.
         networks: Where a compiled network is taken from and left for the next training.
         caching: How to use the prefix cache; None: the whole network runs in every step, on fresh augmentation.
-        on_epoch: Told of each finished epoch, after its checkpoint is safe; also of the epochs of an earlier, interrupted
-            run, so that the caller always sees the whole training.
-        on_batch: Told of each finished batch, at most ten times a second.
-        replicas: GPUs that share each batch. With several, the rows beyond the last whole batch are left out.
-        say: Takes a line for the user.
-        record: Takes what a report tells of the training, up to date whenever `on_epoch` is called: times, the seconds of
-            build, training, validation and cache; prefix_cache, whether it was used, the reason and the seconds_saved.
+        listener: Whom to tell.
 
     Raises:
         DivergedError: The loss is no longer finite.
+
+    Example:
+        >>> training = train(Recipe(), load_dataset("demo"), directory=Path("trial"), epochs=3, settings=Settings(seed=1))
+        >>> training.best.val_accuracy
     """
-    split = train_split or dataset.train
-    if replicas > 1:
+    listener = listener or Listener()
+    split = settings.train_split or dataset.train
+    if settings.replicas > 1:
         # A last, smaller batch can leave a replica without a row, and its mean loss is not a number then.
         split = split.take(np.arange(len(split) - len(split) % recipe.batch_size))
-    record = {} if record is None else record
-    times = record.setdefault("times", {})
-    clock = Times(times)
-    with clock.measured("build"), mirrored(replicas):
+    settings = dataclasses.replace(settings, train_split=split)
+    clock = Times(listener.record.setdefault("times", {}))
+    with clock.measured("build"), mirrored(settings.replicas):
         network = (networks or Networks(keep=1)).get(
-            recipe,
-            weights=weights,
-            seed=seed,
-            precision=precision,
+            recipe, weights=settings.weights, seed=settings.seed, precision=settings.precision
         )
         network.begin(recipe, fuse=_stair(recipe, len(split)))
-    identity = {
-        "recipe": recipe.key(),
-        "epochs": epochs,
-        "seed": seed,
-        "weights": weights,
-        "precision": precision,
-        "rows": len(split),
-    }
-    checkpoints = Checkpoints(directory, identity)
-    with mirrored(replicas):
+    listener.record["network"] = {"parameters": network.parameters, "bytes": 4 * network.parameters}
+    checkpoints = Checkpoints(directory, _identity(recipe, dataset, settings, epochs), settings.objective)
+    with mirrored(settings.replicas):
         done = checkpoints.restore(network.suffix)
-    stopped = any([on_epoch(epoch) for epoch in checkpoints.history]) if on_epoch else False
+    stopped = any([listener.on_epoch(epoch) for epoch in checkpoints.history]) if listener.on_epoch else False
     cached = False
     if done < epochs and not stopped and not patience_over(checkpoints, recipe):
-        progress = Progress(on_batch)
-        with clock.measured("cache"):
-            fed = feed(recipe, dataset, split, network, caching, seed, done, epochs, say, progress.chunk_ends)
-        cached = fed.cached
-        record["prefix_cache"] = {"used": cached, "reason": fed.why, "seconds_saved": 0.0}
-
-        def on_recorded(epoch: Epoch) -> bool | None:
-            if cached:
-                saved = (epoch.epoch - done) * fed.prefix_seconds() - times["cache"]
-                record["prefix_cache"]["seconds_saved"] = saved
-            return on_epoch(epoch) if on_epoch else None
-
-        recorder = Recorder(network.suffix, recipe, checkpoints, on_recorded, clock)
-        fed.model.fit(
-            fed.training,
-            validation_data=fed.validation,
-            shuffle=False,  # Batches orders the rows; Keras would shuffle the batches once more, by a global random state
-            initial_epoch=done,
-            epochs=epochs,
-            callbacks=[
-                Views(fed.prepare, clock),
-                LearningRate(recipe, epochs, checkpoints, _stair(recipe, len(split))),
-                DropoutSeed(network.dropout, seed),
-                recorder,
-                progress,
-            ],
-            verbose=0,
+        cached, stopped = _fit(
+            recipe, dataset, settings, network, caching, range(done, epochs), checkpoints, listener
         )
-        stopped = recorder.stopped
     best = checkpoints.best
     assert best is not None, "fit() returned without an epoch"
     checkpoints.load_best(network.suffix)
     return Training(checkpoints.history, best, stopped, cached, recipe, network.model.get_weights())
+
+
+def _identity(recipe: Recipe, dataset: Dataset, settings: Settings, epochs: int) -> dict[str, Any]:
+    """All that a training in a directory has to share with one that goes on with its files."""
+    assert settings.train_split is not None
+    rows = np.ascontiguousarray(settings.train_split.rows)
+    return {
+        "recipe": recipe.key(),
+        "epochs": epochs,
+        "seed": settings.seed,
+        "weights": settings.weights,
+        "precision": settings.precision,
+        "objective": settings.objective,
+        "data": dataset.fingerprint,
+        "rows": hashlib.sha256(rows.tobytes()).hexdigest(),
+    }
+
+
+def _fit(
+    recipe: Recipe,
+    dataset: Dataset,
+    settings: Settings,
+    network: Network,
+    caching: Caching | None,
+    epochs: range,
+    checkpoints: Checkpoints,
+    listener: Listener,
+) -> tuple[bool, bool]:
+    """Train the epochs to come. Return whether on a prefix's activations, and whether the listener ended it."""
+    record = listener.record
+    clock = Times(record["times"])
+    progress = Progress(listener.on_batch)
+    with clock.measured("cache"):
+        fed = feed(recipe, dataset, settings, network, caching, epochs, listener.say, progress.chunk_ends)
+    record["prefix_cache"] = {"used": fed.cached, "reason": fed.why, "seconds_saved": 0.0}
+
+    def on_recorded(epoch: Epoch) -> bool | None:
+        record["seconds_per_epoch"] = float(np.mean([one.seconds for one in checkpoints.history]))
+        if fed.cached:
+            saved = (epoch.epoch - epochs.start) * fed.prefix_seconds() - record["times"]["cache"]
+            record["prefix_cache"]["seconds_saved"] = saved
+        return listener.on_epoch(epoch) if listener.on_epoch else None
+
+    stair = _stair(recipe, len(fed.training.split))
+    recorder = Recorder(network.suffix, fed, recipe, checkpoints, on_recorded, clock)
+    fed.model.fit(
+        fed.training,
+        shuffle=False,  # Batches orders the rows; Keras would shuffle the batches once more, by a global random state
+        initial_epoch=epochs.start,
+        epochs=epochs.stop,
+        callbacks=[
+            Views(fed.prepare, clock),
+            LearningRate(recipe, epochs.stop, checkpoints, stair),
+            DropoutSeed(network.dropout, settings.seed),
+            recorder,
+            progress,
+        ],
+        verbose=0,
+    )
+    return fed.cached, recorder.stopped
 
 
 def _stair(recipe: Recipe, rows: int) -> int:

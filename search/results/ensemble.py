@@ -20,8 +20,10 @@ from models.recipe import Recipe
 from models.serving.model_files import load_model, save_model
 from models.training.checkpoints import Checkpoints
 from models.training.loop import train
+from models.training.settings import Listener, Settings
 from search.console.progress import Progress
 from search.results.evaluation import of_splits
+from search.results.retraining import retraining_seeds
 from search.setup import weights_for
 from search.study.config import SearchArguments
 from search.study.run_directory import RunDirectory, read_json
@@ -126,14 +128,15 @@ def _member(
         return run.best_model
     directory = folder / f"{trial.number:04d}"
     path, record = directory / "model.keras", directory / "retraining.json"
-    asked_for = {"epochs": arguments.retrain_epochs, "seed": arguments.seed}
+    seed = retraining_seeds(arguments)[0]
+    asked_for = {"epochs": arguments.retrain_epochs, "seed": seed}
     if path.exists() and record.exists() and read_json(record) == asked_for:
         progress.say(f"trial {trial.number} has been retrained before")
         return path
     recipe = Recipe.from_hyperparameters(trial.hyperparameters)
     epochs = arguments.retrain_epochs
     progress.say(f"retraining trial {trial.number} on the whole training split, up to {epochs} epochs")
-    progress.retraining_begins(arguments.seed)
+    progress.retraining_begins(seed)
     keras.backend.clear_session()
     gc.collect()
     training = train(
@@ -141,11 +144,15 @@ def _member(
         dataset,
         directory=directory,
         epochs=epochs,
-        weights=weights_for(arguments, recipe.backbone),
-        seed=arguments.seed,
-        precision=resolve_precision(arguments.precision)[0],
-        on_epoch=partial(progress.epoch_ends, epochs=epochs),
-        on_batch=lambda epoch, batch, batches: progress.batch_ends(epoch, epochs, batch, batches),
+        settings=Settings(
+            weights=weights_for(arguments, recipe.backbone),
+            seed=seed,
+            precision=resolve_precision(arguments.precision)[0],
+        ),
+        listener=Listener(
+            partial(progress.epoch_ends, epochs=epochs),
+            lambda epoch, batch, batches: progress.batch_ends(epoch, epochs, batch, batches),
+        ),
     )
     save_model(training.model, path)
     write_json(record, asked_for)

@@ -20,12 +20,16 @@ from models.recipe import Recipe
 from models.serving.model_files import load_model, save_model
 from models.training.checkpoints import Checkpoints
 from models.training.loop import Training, train
+from models.training.settings import Listener, Settings
 from search.console.progress import Progress
 from search.results.predictions import SPLITS, Predictions, write_predictions
 from search.study.config import SearchArguments
 from search.study.run_directory import RunDirectory, read_json
 from search.study.view import TrialRecord
 from search.workers import preemption
+
+_SEED_OFFSET = 1_000_000
+"""From the seed of the trials to the first of the retrainings."""
 
 SEED_RECIPES = [
     {
@@ -61,7 +65,7 @@ def retrain(
         The content of metrics.json.
     """
     recipe = Recipe.from_hyperparameters(trial.hyperparameters)
-    seeds = [arguments.seed + i for i in range(arguments.retrain_seeds)]
+    seeds = retraining_seeds(arguments)
     asked_for = {"trial": trial.number, "seeds": seeds, "epochs": arguments.retrain_epochs}
     if not run.retraining_plan.exists() and not again and run.metrics.exists():
         done = read_json(run.metrics)
@@ -93,6 +97,12 @@ def retrain(
     for seed in seeds:
         Checkpoints(run.retraining(seed)).finish()
     return metrics
+
+
+def retraining_seeds(arguments: SearchArguments) -> list[int]:
+    """Return the seeds of the retrainings. No trial has had one of them: the best trial is the best of many also by the luck of
+    its seed, and what that adds is not to be counted twice."""
+    return [(arguments.seed + _SEED_OFFSET + i) % 2**32 for i in range(arguments.retrain_seeds)]
 
 
 def _plan(run: RunDirectory, asked_for: dict[str, Any], epochs: int) -> int:
@@ -131,11 +141,8 @@ def _train(
         dataset,
         directory=run.retraining(seed),
         epochs=epochs,
-        weights=weights,
-        seed=seed,
-        precision=resolve_precision(precision)[0],
-        on_epoch=partial(progress.epoch_ends, epochs=epochs),
-        on_batch=on_batch,
+        settings=Settings(weights=weights, seed=seed, precision=resolve_precision(precision)[0]),
+        listener=Listener(partial(progress.epoch_ends, epochs=epochs), on_batch),
     )
     save_model(training.model, run.retraining(seed) / "model.keras")
     progress.training_ends(

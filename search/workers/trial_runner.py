@@ -18,6 +18,7 @@ from models.networks.compiled import Networks
 from models.recipe import Recipe
 from models.training.checkpoints import Checkpoints, Epoch, read_history
 from models.training.loop import train
+from models.training.settings import Listener, Settings
 from search.console.progress import Progress
 from search.oracles.optuna_oracle import OBJECTIVE, OptunaOracle
 from search.oracles.search_space import SpaceModel
@@ -190,17 +191,16 @@ class FERPlusTuner(BaseTuner):
             self._dataset,
             directory=directory,
             epochs=epochs,
-            weights=self._weights_for(recipe.backbone),
-            seed=self._seed,
-            train_split=self._train_split,
-            precision=self._precision,
+            settings=Settings(
+                weights=self._weights_for(recipe.backbone),
+                seed=self._seed,
+                precision=self._precision,
+                replicas=self._replicas,
+                train_split=self._train_split,
+            ),
             networks=self._networks,
             caching=self._caching,
-            on_epoch=on_epoch,
-            on_batch=on_batch,
-            replicas=self._replicas,
-            say=self._progress.say,
-            record=record,
+            listener=Listener(on_epoch, on_batch, self._progress.say, record),
         )
 
     def _restore(self, trial: Trial, number: int) -> int:

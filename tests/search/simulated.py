@@ -17,6 +17,8 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
+import numpy as np  # noqa: E402
+
 import run_search  # noqa: E402
 from models.device.setup import prepare_device  # noqa: E402
 
@@ -36,27 +38,27 @@ class _Model:
         assert Path(path).read_text() == "weights"
 
 
-def train(
-    recipe: Any, dataset: Any, *, directory: Path, epochs: int, on_epoch: Any, on_batch: Any, **_: Any
-) -> None:
+def train(recipe: Any, dataset: Any, *, directory: Path, epochs: int, listener: Any, **_: Any) -> None:
     from models.training.checkpoints import Checkpoints, Epoch
 
     seconds = float(os.environ.get("SIMULATED_EPOCH", "1"))
     checkpoints = Checkpoints(directory, {"recipe": str(recipe)})
     model: Any = _Model()
     done = checkpoints.restore(model)
-    if any([on_epoch(epoch) for epoch in checkpoints.history]):
+    if any([listener.on_epoch(epoch) for epoch in checkpoints.history]):
         return
     for number in range(done + 1, epochs + 1):
         for step in range(STEPS):
             time.sleep(seconds / STEPS)
-            on_batch(number, step + 1, STEPS)
+            listener.on_batch(number, step + 1, STEPS)
         accuracy = 0.5 + 0.3 * recipe.dropout + 0.01 * number
-        epoch = Epoch(number, 1.0, accuracy, 1.0, accuracy, recipe.learning_rate, seconds)
-        checkpoints.save(model, epoch)
+        epoch = Epoch(
+            number, 1.0, accuracy, 1.0, recipe.learning_rate, seconds, metrics={"accuracy": accuracy}
+        )
+        checkpoints.save(model, epoch, dataset.val, np.full((len(dataset.val), 8), 0.125, np.float32))
         with (directory / "executed.txt").open("a") as file:
             file.write(f"{number} {os.getpid()}\n")
-        if on_epoch(epoch):
+        if listener.on_epoch(epoch):
             return
 
 

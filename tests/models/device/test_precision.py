@@ -12,6 +12,7 @@ from models.device import precision
 from models.device.precision import PRECISIONS, resolve_precision
 from models.recipe import Recipe
 from models.training.loop import train
+from models.training.settings import Settings
 
 
 @pytest.mark.parametrize(
@@ -53,7 +54,7 @@ def test_every_precision_trains_and_leaves_a_float32_model(
     recipe = Recipe(
         backbone="small", image_size=16, freeze_before=freeze_before, augmentation="none", batch_size=50
     )
-    training = train(recipe, tiny, directory=tmp_path, epochs=1, precision=name)
+    training = train(recipe, tiny, directory=tmp_path, epochs=1, settings=Settings(precision=name))
     assert np.isfinite(training.history[0].loss)
     assert {layer.compute_dtype for layer in training.model.layers} == {"float32"}
     assert keras.config.dtype_policy().name == "float32"

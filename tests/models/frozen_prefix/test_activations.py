@@ -14,6 +14,7 @@ from models.frozen_prefix.cache import PrefixCache
 from models.networks.compiled import Networks
 from models.recipe import Recipe
 from models.training.loop import Training, train
+from models.training.settings import Listener
 
 # A middle cut, inside of the last stage of the small backbone, and the head alone.
 FREEZE = [-15, -3]
@@ -44,8 +45,7 @@ def run(
         epochs=epochs,
         networks=networks,
         caching=caching,
-        say=lines.append,
-        record=record,
+        listener=Listener(say=lines.append, record=record),
     )
     return training, lines, record
 
@@ -188,7 +188,7 @@ def test_a_training_begun_without_the_cache_is_continued_with_it(
         raise Stop
 
     with pytest.raises(Stop):
-        train(one, tiny, directory=tmp_path / "cut", epochs=3, networks=networks, on_epoch=stop)
+        train(one, tiny, directory=tmp_path / "cut", epochs=3, networks=networks, listener=Listener(stop))
     caching = Caching(PrefixCache(tmp_path / "cache", 10**8))
     rest, _, _ = run(one, tiny, tmp_path / "cut", networks, caching, epochs=3)
     assert rest.cached and [e.epoch for e in rest.history] == [1, 2, 3]

@@ -13,6 +13,7 @@ from models.training.checkpoints import Epoch, read_history
 from models.training.class_weights import CLASS_WEIGHTS
 from models.training.loop import train
 from models.training.lr_policies import LR_POLICIES
+from models.training.settings import Listener, Settings
 
 RECIPE = Recipe(
     optimizer="adamw",
@@ -25,6 +26,9 @@ RECIPE = Recipe(
 )
 
 
+SEED_3 = Settings(seed=3)
+
+
 def figures(history: list[Epoch]) -> np.ndarray:
     return np.array([[e.loss, e.accuracy, e.val_loss, e.val_accuracy, e.learning_rate] for e in history])
 
@@ -32,7 +36,7 @@ def figures(history: list[Epoch]) -> np.ndarray:
 def test_an_interrupted_training_ends_as_one_that_was_not(
     tiny: Dataset, tmp_path: Path, networks: Networks
 ) -> None:
-    whole = train(RECIPE, tiny, networks=networks, directory=tmp_path / "whole", epochs=4, seed=3)
+    whole = train(RECIPE, tiny, networks=networks, directory=tmp_path / "whole", epochs=4, settings=SEED_3)
 
     def interrupt(epoch: Epoch) -> bool:
         if epoch.epoch == 2:
@@ -41,7 +45,13 @@ def test_an_interrupted_training_ends_as_one_that_was_not(
 
     with pytest.raises(KeyboardInterrupt):
         train(
-            RECIPE, tiny, networks=networks, directory=tmp_path / "cut", epochs=4, seed=3, on_epoch=interrupt
+            RECIPE,
+            tiny,
+            networks=networks,
+            directory=tmp_path / "cut",
+            epochs=4,
+            settings=SEED_3,
+            listener=Listener(interrupt),
         )
     assert [e.epoch for e in read_history(tmp_path / "cut" / "history.csv")] == [1, 2]
     seen: list[int] = []
@@ -51,8 +61,8 @@ def test_an_interrupted_training_ends_as_one_that_was_not(
         networks=networks,
         directory=tmp_path / "cut",
         epochs=4,
-        seed=3,
-        on_epoch=lambda e: bool(seen.append(e.epoch)),
+        settings=SEED_3,
+        listener=Listener(lambda e: bool(seen.append(e.epoch))),
     )
     assert seen == [1, 2, 3, 4]
     np.testing.assert_allclose(figures(rest.history), figures(whole.history), rtol=2e-3, atol=2e-3)
@@ -69,7 +79,12 @@ def test_the_best_epoch_is_kept(tiny: Dataset, tmp_path: Path, networks: Network
 
 def test_training_stops_on_request_and_says_so(tiny: Dataset, tmp_path: Path, networks: Networks) -> None:
     training = train(
-        RECIPE, tiny, networks=networks, directory=tmp_path, epochs=5, on_epoch=lambda epoch: epoch.epoch == 2
+        RECIPE,
+        tiny,
+        networks=networks,
+        directory=tmp_path,
+        epochs=5,
+        listener=Listener(lambda epoch: epoch.epoch == 2),
     )
     assert training.stopped and len(training.history) == 2
 

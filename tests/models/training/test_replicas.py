@@ -16,6 +16,7 @@ tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfigur
 from ferplus_data.dataset import load_dataset
 from models.recipe import Recipe
 from models.training.loop import train
+from models.training.settings import Listener, Settings
 
 dataset = load_dataset("demo", subset=0.05)
 recipe = Recipe(backbone="small", batch_size=32, optimizer="adamw", dropout=0.2)
@@ -24,17 +25,17 @@ class Stop(Exception): pass
 def stop(epoch):
     raise Stop
 try:
-    train(recipe, dataset, directory=directory, epochs=2, replicas=2, on_epoch=stop)
+    train(recipe, dataset, directory=directory, epochs=2, settings=Settings(replicas=2), listener=Listener(stop))
 except Stop:
     pass
-training = train(recipe, dataset, directory=directory, epochs=2, replicas=2)
+training = train(recipe, dataset, directory=directory, epochs=2, settings=Settings(replicas=2))
 assert [e.epoch for e in training.history] == [1, 2], training.history
 assert all(0 < e.loss < 100 for e in training.history), training.history
 assert training.model.predict(dataset.val.images[:3][..., None], verbose=0).shape == (3, 8)
 from models.device.setup import _strategy
 print("replicas", _strategy(2).num_replicas_in_sync)
 try:
-    train(recipe, dataset, directory=directory, epochs=2, replicas=3)
+    train(recipe, dataset, directory=directory, epochs=2, settings=Settings(replicas=3))
 except Exception as error:
     print(type(error).__name__, error)
 """

@@ -1,0 +1,106 @@
+"""What can be asked of a model on a split: one function per objective, and their table.
+
+Every objective is recorded after every epoch of every training (a column of history.csv), and any of them can be what a search is
+for. None of them imports Keras.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ferplus_data.dataset import Split
+from ferplus_data.labels import EMOTIONS
+
+SMALLEST_PROBABILITY = 1e-7
+"""What a probability is taken for at least, so that no logarithm is infinite: Keras's epsilon."""
+
+
+def accuracy(probabilities: NDArray[np.float32], split: Split) -> float:
+    """Share of the rows whose most probable emotion is the majority label."""
+    return float((probabilities.argmax(axis=1) == split.labels).mean())
+
+
+def macro_f1(probabilities: NDArray[np.float32], split: Split) -> float:
+    """Mean F1 of the emotions that the split holds; one without a row has no F1."""
+    confusion = _confusion(probabilities, split)
+    support, predicted = confusion.sum(axis=1), confusion.sum(axis=0)
+    f1 = 2 * confusion.diagonal() / np.maximum(support + predicted, 1)
+    return float(f1[support > 0].mean())
+
+
+def balanced_accuracy(probabilities: NDArray[np.float32], split: Split) -> float:
+    """Mean recall of the emotions that the split holds."""
+    confusion = _confusion(probabilities, split)
+    support = confusion.sum(axis=1)
+    present = support > 0
+    return float((confusion.diagonal()[present] / support[present]).mean())
+
+
+def nll_majority(probabilities: NDArray[np.float32], split: Split) -> float:
+    """Mean negative log-likelihood of the majority label, in nats: the validation loss."""
+    said = probabilities[np.arange(len(split)), split.labels].astype(np.float64)
+    return float(-np.log(np.clip(said, SMALLEST_PROBABILITY, 1)).mean())
+
+
+def nll_votes(probabilities: NDArray[np.float32], split: Split) -> float:
+    """Mean cross-entropy, in nats, with the annotators' votes: their distribution over the eight emotions, single votes removed
+    (Barsoum et al. 2016)."""
+    logarithms = np.log(np.clip(probabilities.astype(np.float64), SMALLEST_PROBABILITY, 1))
+    return float(-(split.targets("soft") * logarithms).sum(axis=1).mean())
+
+
+@dataclass(frozen=True)
+class Objective:
+    """A figure of a model's probabilities on a split.
+
+    Attributes:
+        name: Its name in `OBJECTIVES`, and in history.csv after "val_".
+        function: (probabilities float32 [N, 8], the split of N rows) -> the figure.
+        direction: Whether the best is the highest ("max") or the lowest ("min").
+        label: For people.
+
+    Example:
+        >>> OBJECTIVES["macro_f1"].better(0.71, 0.70)
+        True
+    """
+
+    name: str
+    function: Callable[[NDArray[np.float32], Split], float]
+    direction: Literal["max", "min"]
+    label: str
+
+    def better(self, value: float, other: float) -> bool:
+        """Whether `value` is better than `other`; two alike are not."""
+        return value > other if self.direction == "max" else value < other
+
+
+OBJECTIVES: dict[str, Objective] = {
+    objective.name: objective
+    for objective in (
+        Objective("accuracy", accuracy, "max", "accuracy"),
+        Objective("macro_f1", macro_f1, "max", "macro-F1"),
+        Objective("balanced_accuracy", balanced_accuracy, "max", "balanced accuracy"),
+        Objective("nll_majority", nll_majority, "min", "NLL, majority label"),
+        Objective("nll_votes", nll_votes, "min", "NLL, annotators' votes"),
+    )
+}
+"""Objective by name."""
+
+DEFAULT_OBJECTIVE = "accuracy"
+
+
+def measure(probabilities: NDArray[np.float32], split: Split) -> dict[str, float]:
+    """Return every objective's value, by name."""
+    return {name: objective.function(probabilities, split) for name, objective in OBJECTIVES.items()}
+
+
+def _confusion(probabilities: NDArray[np.float32], split: Split) -> NDArray[np.int64]:
+    """Rows by majority label and most probable emotion, int64 [8, 8]."""
+    count = len(EMOTIONS)
+    pairs = split.labels * count + probabilities.argmax(axis=1)
+    return np.bincount(pairs, minlength=count * count).reshape(count, count)
