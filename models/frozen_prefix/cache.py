@@ -18,16 +18,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import filelock
 import numpy as np
 from numpy.typing import NDArray
 
 from ferplus_data.cache import cache_directory, publish
 from ferplus_data.errors import InputError
+from ferplus_data.files.locks import locked
 
 _FORMAT = 1
 _ARRAY, _META = "activations.npy", "meta.json"
-_WAIT_SECONDS = 0.5
 _CHECK_BYTES = 16 * 2**20
 # Where the largest value of the first chunk is below 1 or above this, it is scaled to this: later ones may be 2**9 times greater
 # before float16 (65,504) ends, and values 2**-21 of it still have all of float16's bits.
@@ -126,17 +125,8 @@ class PrefixCache:
         if (folder / _META).exists():
             yield
             return
-        self.directory.mkdir(parents=True, exist_ok=True)
-        lock = filelock.FileLock(folder.with_suffix(".lock"))
-        try:
-            lock.acquire(blocking=False)
-        except filelock.Timeout:
-            on_wait()
-            lock.acquire(poll_interval=_WAIT_SECONDS)
-        try:
+        with locked(folder.with_suffix(".lock"), on_wait=on_wait):
             yield
-        finally:
-            lock.release()
 
     def _write(self, folder: Path, identity: Mapping[str, Any], rows: int, chunks: Iterable[NDArray]) -> None:
         scale, written, checksum, began = 1.0, 0, 0, time.monotonic()

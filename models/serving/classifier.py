@@ -80,13 +80,17 @@ def check_shapes(path: Path, inputs: Sequence[object], outputs: Sequence[object]
 
     Args:
         path: The model's, for the message.
-        inputs, outputs: Shapes with the batch dimension first, whatever stands for "any" there.
+        inputs, outputs: Shapes with the batch dimension first: a whole number, or whatever stands for "any".
         dtype: Of the input.
     """
     if [*inputs[1:]] != [48, 48, 1] or [*outputs[1:]] != [len(EMOTIONS)] or dtype != "uint8":
         raise InputError(
             f"checkpoint {path}: expected uint8 faces [48, 48, 1] in and {len(EMOTIONS)} probabilities out, found {dtype} "
             f"{[*inputs[1:]]} in and {[*outputs[1:]]} out"
+        )
+    if isinstance(inputs[0], int):
+        raise InputError(
+            f"checkpoint {path}: expected any number of faces in, found {inputs[0]} at a time; write it with a free batch"
         )
 
 

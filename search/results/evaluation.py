@@ -45,14 +45,17 @@ def evaluate_checkpoint(
     if tta:
         figures["tta"] = {
             "averaged": "each face and its horizontal mirror image",
-            **_figures(
-                lambda faces: np.mean(
-                    [classify(faces), classify(faces[:, :, ::-1].copy())], axis=0, dtype=np.float32
-                ),
-                dataset,
-            ),
+            **_figures(with_mirror_image(classify), dataset),
         }
     return figures
+
+
+def with_mirror_image(classify: Classifier) -> Classifier:
+    """Return a classifier that gives the mean of what `classify` says of each face and of its mirror image, left and right
+    exchanged."""
+    return lambda faces: np.mean(
+        [classify(faces), classify(faces[:, :, ::-1].copy())], axis=0, dtype=np.float32
+    )
 
 
 def _figures(classify: Classifier, dataset: Dataset) -> dict[str, Any]:

@@ -58,6 +58,8 @@ def _is_dead(worker: str | None) -> bool:
         return False
     if int(pid) == os.getpid():  # with another token: an earlier life
         return True
+    if os.name == "nt":  # where signal 0 is Ctrl-C; what has died there is found by its heartbeat
+        return False
     try:
         os.kill(int(pid), 0)
     except ProcessLookupError:

@@ -1,7 +1,7 @@
 """SIGTERM, as schedulers send it before they take a machine away: finish the step, hand the trial back, exit with 0 in time.
 
 Python runs signal handlers between two of its own instructions, and a training step in C++ can take longer than there is. So a
-thread learns of the signal from the interpreter's wake-up pipe. The training asks `check` at every step; if that is not soon
+thread learns of the signal from the interpreter's wake-up socket. The training asks `check` at every step; if that is not soon
 enough, the thread itself does what `at_last` names, and ends the process.
 """
 
@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import socket
 import sys
 import threading
 import time
@@ -34,9 +35,10 @@ def watch(exit_code: int, notice: str) -> None:
         exit_code: Of the process, once it has handed back what it had.
         notice: Printed on standard error when the signal comes.
     """
-    reading, writing = os.pipe()
-    os.set_blocking(writing, False)
-    signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
+    reading, writing = socket.socketpair()  # which can be made non-blocking on every system, as a pipe cannot
+    writing.setblocking(False)
+    # Detached, so that it stays open as long as the process.
+    signal.set_wakeup_fd(writing.detach(), warn_on_full_buffer=False)
     signal.signal(signal.SIGTERM, lambda *_: None)
     threading.Thread(target=_wait, args=(reading, exit_code, notice), name="preemption", daemon=True).start()
 
@@ -74,8 +76,8 @@ def at_last(action: Callable[[], object]) -> Iterator[None]:
         _last.remove(action)
 
 
-def _wait(pipe: int, exit_code: int, notice: str) -> None:
-    while signal.SIGTERM not in os.read(pipe, 64):
+def _wait(signals: socket.socket, exit_code: int, notice: str) -> None:
+    while signal.SIGTERM not in signals.recv(64):
         pass
     _requested.set()
     print(notice, file=sys.stderr, flush=True)

@@ -91,12 +91,16 @@ def export_model(
         precision: Of PRECISIONS.
 
     Raises:
-        InputError: A format or precision that there is not, or a file in the way that no earlier export wrote.
+        InputError: A format or precision that there is not, a file in the way that no earlier export wrote, or a model that gives
+            no probabilities.
         ParityError: A format differs too much, or does not convert or open. The others are in place.
     """
     formats = list(dict.fromkeys(formats))
     check_formats(formats, precision)
     check_place(folder, formats)
+    classifier_of(model)(
+        evidence.faces[:3]
+    )  # which refuses a model that gives anything else than probabilities
     own = OwnFolder(folder)
     with own.filling() as work:
         return _export(model, formats, own, work, evidence, about, metrics, precision)

@@ -79,6 +79,13 @@ def _load(path: Path) -> keras.Model:
     _compare(path, config, model)
     load_weights(model, BACKBONES[recipe.backbone], path)
     dense = model.layers[-1]
+    activation = [
+        layer["config"].get("activation") for layer in config["layers"] if layer["class_name"] == "Dense"
+    ][-1:]
+    if activation != ["softmax"]:
+        raise InputError(
+            f"checkpoint {path}: expected a softmax at the end, found {', '.join(map(str, activation)) or 'none'}"
+        )
     if [weight.shape for weight in head] != [tuple(weight.shape) for weight in dense.weights]:
         raise InputError(
             f"checkpoint {path}: expected a last layer {[tuple(w.shape) for w in dense.weights]}, found {[w.shape for w in head]}"

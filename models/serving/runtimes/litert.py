@@ -28,9 +28,9 @@ def open_classifier(path: Path) -> Classifier:
         raise unreadable(path, ".tflite model", error) from error
     check_ends(path, [end["name"] for end in inputs], [end["name"] for end in outputs])
     (given,), (taken,) = inputs, outputs
-    check_shapes(
-        path, given["shape_signature"].tolist(), taken["shape_signature"].tolist(), given["dtype"].__name__
-    )
+    # The batch is -1 or what it was converted with, and can be resized in both cases.
+    shapes = [["any", *end["shape_signature"].tolist()[1:]] for end in (given, taken)]
+    check_shapes(path, *shapes, given["dtype"].__name__)
     allocated = 0
 
     def run(faces: NDArray[np.uint8]) -> NDArray[np.float32]:

@@ -282,3 +282,19 @@ def test_the_client_says_what_is_wrong(model: tuple[Path, Classifier], tmp_path:
         assert result.returncode == code and said in result.stderr, (arguments, result)
         assert "Traceback" not in result.stderr
         assert (str(good) in result.stdout) == (code == 1)
+
+
+@pytest.mark.parametrize(("colour", "grey"), [("red", 76), ("lime", 150), ("blue", 29), ("yellow", 226)])
+def test_colours_weigh_as_itu_r_601_has_it(colour: str, grey: int, client: Any, tmp_path: Path) -> None:
+    """ITU-R 601's luma, 0.299 red + 0.587 green + 0.114 blue."""
+    path = written(tmp_path, ".png", Image.new("RGB", (48, 48), colour))
+    assert set(np.unique(read_face(path).pixels)) == set(np.unique(client.face_of(str(path)))) == {grey}
+
+
+def test_a_larger_picture_is_averaged_not_sampled(client: Any, tmp_path: Path) -> None:
+    """Lines finer than a pixel of the face become grey: a resize without a filter would keep some of them black or white."""
+    lines = np.tile(np.array([[0], [255]], np.uint8), (240, 480))
+    path = written(tmp_path, ".png", Image.fromarray(lines))
+    face = read_face(path).pixels
+    assert face.min() >= 120 and face.max() <= 135
+    np.testing.assert_array_equal(client.face_of(str(path))[0], face)

@@ -10,7 +10,7 @@ from ferplus_data.dataset import load_dataset
 from models.networks.build import build_model
 from models.recipe import Recipe
 from models.serving.model_files import save_model
-from search.results.evaluation import evaluate_checkpoint, lines_of
+from search.results.evaluation import evaluate_checkpoint, lines_of, with_mirror_image
 
 
 @pytest.fixture(scope="module")
@@ -37,3 +37,18 @@ def test_figures_are_those_of_metrics_json_and_mirrored_ones_stand_apart(checkpo
         assert f"\n{split}_accuracy {figures[f'{split}_accuracy']:.4f}  n {figures[f'n_{split}']}" in text
     assert sum("mirror image averaged" in line for line in lines) == 2
     assert "mirror" not in "\n".join(lines_of({k: v for k, v in figures.items() if k != "tta"}))
+
+
+def test_the_mirror_image_is_left_for_right() -> None:
+    corners = [(0, 0), (0, -1), (-1, 0), (-1, -1)]
+
+    def brightest_corner(faces: np.ndarray) -> np.ndarray:
+        rows = np.zeros((len(faces), 8), np.float32)
+        rows[np.arange(len(faces)), np.stack([faces[:, y, x, 0] for y, x in corners]).argmax(axis=0)] = 1
+        return rows
+
+    faces = np.zeros((2, 48, 48, 1), np.uint8)
+    faces[0, 0, 0] = faces[1, -1, -1] = 255
+    found = with_mirror_image(brightest_corner)(faces)
+    assert found.dtype == np.float32
+    assert found[:, :4].tolist() == [[0.5, 0.5, 0, 0], [0, 0, 0.5, 0.5]]
