@@ -29,8 +29,8 @@ def open_classifier(path: Path) -> Classifier:
     check_ends(path, [end["name"] for end in inputs], [end["name"] for end in outputs])
     (given,), (taken,) = inputs, outputs
     # The batch is -1 or what it was converted with, and can be resized in both cases.
-    shapes = [["any", *end["shape_signature"].tolist()[1:]] for end in (given, taken)]
-    check_shapes(path, *shapes, given["dtype"].__name__)
+    shape_in, shape_out = (["any", *end["shape_signature"].tolist()[1:]] for end in (given, taken))
+    check_shapes(path, shape_in, shape_out, given["dtype"].__name__)
     allocated = 0
 
     def run(faces: NDArray[np.uint8]) -> NDArray[np.float32]:
