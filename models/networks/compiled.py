@@ -140,7 +140,6 @@ class Networks:
         if key not in self._networks:
             while len(self._networks) >= self._keep:
                 self._networks.popitem(last=False)
-                _forget_custom_gradients()
                 gc.collect()  # models and their traced functions refer to one another
             self._networks[key] = Network(
                 recipe,
@@ -159,18 +158,6 @@ def _compiled_key(recipe: Recipe) -> dict[str, Any]:
     adjustable = ADJUSTABLE.get(recipe.optimizer, ())
     fixed = recipe.key(harmless={Acts.STEP, Acts.DATA})
     return {name: value for name, value in fixed.items() if name not in adjustable}
-
-
-def _forget_custom_gradients() -> None:
-    """Let go of the graphs of networks that are no more. TensorFlow keeps every custom gradient it has traced, such as that of
-    the cross-entropy, under a name of its own in a table that never shrinks, and with it the whole graph. It looks there
-    only while it traces."""
-    if keras.backend.backend() != "tensorflow":
-        return
-    from tensorflow.python.framework.ops import gradient_registry
-
-    for name in [name for name in gradient_registry.list() if name.startswith("CustomGradient-")]:
-        del gradient_registry._registry[name]
 
 
 def multiply_adds(model: keras.Model) -> int:

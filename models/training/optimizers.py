@@ -80,6 +80,22 @@ def _fused(adam: type[keras.optimizers.Adam]) -> type[keras.optimizers.Adam]:
     return Fused
 
 
+@functools.cache
+def _without_all_reduce(optimizer: Any) -> Any:
+    """Return the class `optimizer` without the sum of the gradients over all replicas where there is one replica. For its
+    gradient TensorFlow keeps the graph of every network ever trained, in a table that never shrinks: 13 MB a small one."""
+    import tensorflow as tf
+
+    class Local(optimizer):
+        def _all_reduce_sum_gradients(self, grads_and_vars: Any) -> Any:
+            if tf.distribute.get_strategy().num_replicas_in_sync > 1:
+                return super()._all_reduce_sum_gradients(grads_and_vars)
+            return list(grads_and_vars)
+
+    Local.__name__ = optimizer.__name__
+    return Local
+
+
 def _handle(variable: Any) -> Any:
     """The resource of a variable of Keras's, or of one that a distribution strategy hands out in its place."""
     return (variable.value if isinstance(variable, keras.Variable) else variable).handle
@@ -89,5 +105,7 @@ def make_optimizer(recipe: Recipe) -> keras.optimizers.Optimizer:
     """Return the recipe's optimizer. Weight decay is decoupled (Loshchilov & Hutter 2019) and spares the biases and
     the batch normalisation's gamma and beta."""
     optimizer = OPTIMIZERS[recipe.optimizer](recipe, **recipe.optimizer_parameters)
+    if keras.backend.backend() == "tensorflow":
+        optimizer = _without_all_reduce(type(optimizer)).from_config(optimizer.get_config())
     optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
     return optimizer
