@@ -106,6 +106,7 @@ def make_optimizer(recipe: Recipe) -> keras.optimizers.Optimizer:
     the batch normalisation's gamma and beta."""
     optimizer = OPTIMIZERS[recipe.optimizer](recipe, **recipe.optimizer_parameters)
     if keras.backend.backend() == "tensorflow":
-        optimizer = _without_all_reduce(type(optimizer)).from_config(optimizer.get_config())
+        kind: Any = type(optimizer)
+        optimizer = _without_all_reduce(kind).from_config(optimizer.get_config())
     optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
     return optimizer
