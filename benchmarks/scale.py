@@ -123,7 +123,6 @@ def work(url: str, study: str, trials: int, first: int, threads: int, results: A
 
 def waves(url: str, workers: int, processes: int, trials: int) -> dict[str, Any]:
     from optuna.trial import TrialState
-
     from search.storages.attempts import lineages
 
     name = f"waves-{time.time_ns()}"

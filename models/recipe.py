@@ -120,6 +120,17 @@ def all_own_parameters(recipe: type[Recipe] = Recipe) -> dict[str, Parameter]:
     }
 
 
+def acts_on(name: str) -> str:
+    """Return where the hyperparameter `name` acts, as `models.hyperparameters.Acts` has it; "" for one that no recipe has."""
+    name = base_name(name)
+    for field in dataclasses.fields(Recipe):
+        owner = field.metadata.get("parameters_of")
+        own = () if owner is None else [p for f in _table(Recipe, owner).values() for p in own_parameters(f)]
+        if field.name == name or name in own:
+            return field.metadata["acts"].value
+    return ""
+
+
 def base_name(name: str) -> str:
     """Return `name` without its @mark."""
     return name.partition("@")[0]

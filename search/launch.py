@@ -20,23 +20,24 @@ from models.recipe import Recipe
 from models.training.checkpoints import read_history
 from search.console.progress import Progress
 from search.console.watch import Watch
-from search.oracles.registry import KERAS_TUNER_ORACLES, make_oracle
+from search.oracles.optuna_oracle import OptunaOracle
+from search.oracles.registry import KERAS_TUNER_ORACLES, make_oracle, remarks
 from search.preflight import check_before, chief_role
 from search.results.retraining import retrain
 from search.setup import Prepared, caching, load, precision, prepare, weights_for
-from search.storages.attempts import lineages
-from search.storages.cached import ReadingStorage
 from search.storages.redaction import redact
-from search.storages.registry import open_storage, open_study, storage_url
+from search.storages.registry import memory, open_storage, open_study, storage_url
+from search.storages.retrying import RetryingStorage
 from search.study.config import SearchArguments, check_continuation, read_arguments, write_config
 from search.study.run_directory import RunDirectory, read_json
+from search.study.trial_life import state_of, trials_of
 from search.study.view import best_trial, read_study
 from search.workers import preemption
 from search.workers.checkpoint_store import Artifacts
 from search.workers.engines import ENGINES
 from search.workers.engines.local import visible_gpus
 from search.workers.engines.team import Team
-from search.workers.heartbeat import Heartbeat
+from search.workers.heartbeat import Heartbeat, ThisProcess
 from search.workers.time_budget import Clock
 from search.workers.trial_runner import FERPlusTuner
 
@@ -86,12 +87,13 @@ def _search(
     if run.config.exists():
         check_continuation(run, arguments, prepared.dataset.fingerprint, prepared.space)
         progress.say(f"study {run.study} continues")
-    write_config(run, arguments, prepared.dataset, prepared.space)
     clock = _clock(arguments, prepared.dataset, arguments.timeout)
     if has_chief():
-        progress.say(run_trials(arguments, prepared, run, "sqlite:///:memory:", clock, progress))
+        write_config(run, arguments, prepared.dataset, prepared.space)
+        progress.say(run_trials(arguments, prepared, run, url, clock, progress))
         return None
-    study = open_study(_connect(url, arguments), run.stored_name())
+    study = open_study(_connect(url, arguments), run.stored_name()).study
+    write_config(run, arguments, prepared.dataset, prepared.space)
     study.set_user_attr("config", read_json(run.config))
     study.set_user_attr("deadline", arguments.timeout and time.time() + arguments.timeout)
     stopped_because = _run_all(arguments, prepared, run, storage, clock, progress)
@@ -123,7 +125,7 @@ def join(
         )
     prepared = prepare(arguments, progress)
     check_continuation(run, arguments, prepared.dataset.fingerprint, prepared.space)
-    study = open_study(_connect(url, arguments), run.stored_name())
+    study = open_study(_connect(url, arguments), run.stored_name()).study
     deadline = study.user_attrs.get("deadline")
     clock = _clock(arguments, prepared.dataset, deadline and max(deadline - time.time(), 0.001))
     progress.say(_run_all(arguments, prepared, run, storage, clock, progress))
@@ -162,12 +164,11 @@ def run_trials(
     progress: Progress,
 ) -> str:
     """Run trials in this process until the oracle has no more or time is up; return why it ended."""
-    storage = _connect(url, arguments)
-
-    def attach(**options: Any) -> optuna.Study:
-        return open_study(storage, run.stored_name(), **options)
-
-    oracle = make_oracle(arguments.oracle, prepared.search, attach)
+    # A chief's worker has no record of its own.
+    store = open_study(memory() if has_chief() else _connect(url, arguments), run.stored_name())
+    oracle = make_oracle(arguments.oracle, prepared.search, store, ThisProcess(), _kind_of_oracle())
+    for remark in remarks(arguments.oracle, prepared.search):
+        progress.say(remark)
     tuner = FERPlusTuner(
         oracle,
         prepared.model,
@@ -187,13 +188,12 @@ def run_trials(
     if has_chief():
         tuner.search()
         return "Keras Tuner's chief has no further trial"
-    study = attach()
-    progress.follow(study, arguments.trials)
+    progress.follow(store.study, arguments.trials)
     # The trials of a large study are many small objects for good: going through them takes the garbage collector
     # longer than the oracle its work.
     gc.collect()
     gc.freeze()
-    with Heartbeat(study, oracle.running, oracle.lose):
+    with Heartbeat(store, oracle.claims, oracle.lose):
         tuner.search()
     return oracle.stopped_because or "the time for it is over"
 
@@ -210,14 +210,14 @@ def _run_all(
     url = storage_url(run, storage)
     if arguments.workers == 1 and arguments.engine == "local":
         return run_trials(arguments, prepared, run, url, clock, progress)
-    study = open_study(_connect(url, arguments), run.stored_name())
-    watch = Watch(study, arguments.trials, arguments.epochs, progress)
+    store = open_study(_connect(url, arguments), run.stored_name())
+    watch = Watch(store.study, arguments.trials, arguments.epochs, progress)
     team = Team(
         run, storage, arguments.workers, arguments.gpus_per_trial, arguments.ray_address, progress.say
     )
     # It has no trials of its own, but finds those of workers that died, also when none is left.
     with (
-        Heartbeat(study, running=list, lost=lambda trial_id: None),
+        Heartbeat(store, claims=list, lose=lambda claim: None),
         ENGINES[arguments.engine](team) as engine,
     ):
         progress.say(f"{arguments.workers} workers; what they say is in {team.log(0).parent}")
@@ -228,8 +228,7 @@ def _run_all(
     for history in sorted(run.trial(0).parent.glob("*/history.csv")):
         for epoch in read_history(history):
             clock.epoch_took(epoch.epoch, epoch.seconds, len(prepared.train_split))
-    states = [trial.state for _, trial in lineages(study)]
-    done = sum(state.is_finished() for state in states)
+    done = sum(state_of(trial).ended for trial in trials_of(store.study))
     return f"{done} of {arguments.trials} trials are done"
 
 
@@ -294,10 +293,18 @@ def _undone_if_refused(run: RunDirectory) -> Iterator[None]:
         raise
 
 
-def _connect(url: str, arguments: SearchArguments) -> ReadingStorage:
+def _kind_of_oracle() -> type[OptunaOracle]:
+    if chief_role() != "chief":
+        return OptunaOracle
+    from search.workers.chief import ChiefOracle  # gRPC, which nobody else needs
+
+    return ChiefOracle
+
+
+def _connect(url: str, arguments: SearchArguments) -> RetryingStorage:
     # A worker that is started again while the server is down waits for it.
     wait = CONNECT_SECONDS if "FERPLUS_TETHER" in os.environ else 0
-    return open_storage(url, grace=arguments.grace, retries=arguments.retries, wait=wait, alone=has_chief())
+    return open_storage(url, grace=arguments.grace, retries=arguments.retries, wait=wait)
 
 
 def _clock(arguments: SearchArguments, dataset: Dataset, timeout: float | None) -> Clock:

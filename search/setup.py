@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from dataclasses import dataclass
 from typing import Any
@@ -18,6 +17,7 @@ from models.networks.backbones import BACKBONES
 from models.networks.build import build_model
 from models.recipe import Recipe, base_name
 from search.console.progress import Progress
+from search.oracles.drawing import describe
 from search.oracles.registry import Search
 from search.oracles.search_space import SpaceModel, declared, recipe_values
 from search.study.config import SearchArguments
@@ -34,9 +34,9 @@ class Prepared:
     search: Search
 
     @property
-    def space(self) -> dict[str, Any]:
-        """All that the space declares, as plain values."""
-        return json.loads(json.dumps(self.search.hyperparameters.get_config()["space"]))
+    def space(self) -> list[dict[str, Any]]:
+        """All that the space declares, as `search.oracles.hyperparameters.Hyperparameter` describes it, in plain values."""
+        return [describe(hp).to_json() for hp in self.search.hyperparameters.space]
 
 
 def prepare(arguments: SearchArguments, progress: Progress) -> Prepared:

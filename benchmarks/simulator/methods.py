@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,13 +9,13 @@ from typing import Any
 import keras_tuner
 import optuna
 
-from benchmarks.simulator.storage import MemoryStorage
 from benchmarks.simulator.tellings import Told
 from ferplus_data.errors import InputError
 from search.oracles.optuna_oracle import OptunaOracle
 from search.oracles.pruners import PRUNERS
 from search.oracles.registry import ORACLES, Search, make_oracle
 from search.oracles.search_space import SpaceModel
+from search.storages.registry import memory, open_study
 from spaces.space import Space
 
 DEFAULT = ("tpe", "halving")
@@ -46,7 +45,7 @@ def method(name: str) -> Make:
 def _ours(told: Told, seed: int, trials: int, folder: Path, *, oracle: str, pruner: str) -> Any:
     model, declared = _space(told)
     search = Search(model, declared, [], trials, told.task.epochs, seed, pruner)
-    made = make_oracle(oracle, search, _attach(MemoryStorage()))
+    made = make_oracle(oracle, search, open_study(memory(), "simulated"))
     if not isinstance(made, OptunaOracle):
         made._set_project_dir(str(folder), "keras_tuner")  # Keras Tuner's own write their trials to files
     return made
@@ -54,11 +53,16 @@ def _ours(told: Told, seed: int, trials: int, folder: Path, *, oracle: str, prun
 
 def _optuna(told: Told, seed: int, trials: int, folder: Path) -> Any:
     """Optuna's default sampler and pruner, as `optuna.create_study()` has them."""
-    sampler, pruner = optuna.samplers.TPESampler(seed=seed), optuna.pruners.MedianPruner()
-    study = _attach(MemoryStorage())(sampler=sampler, pruner=pruner)
     model, declared = _space(told)
     return OptunaOracle(
-        study, max_trials=trials, model=model, hyperparameters=declared, epochs=told.task.epochs
+        open_study(memory(), "simulated"),
+        sampler=lambda number: optuna.samplers.TPESampler(seed=number),
+        pruner=optuna.pruners.MedianPruner(),
+        declare=model.build,
+        epochs=told.task.epochs,
+        max_trials=trials,
+        hyperparameters=declared,
+        seed=seed,
     )
 
 
@@ -72,15 +76,3 @@ def _space(told: Told) -> tuple[SpaceModel, keras_tuner.HyperParameters]:
     declared = keras_tuner.HyperParameters()
     told.declare(declared)
     return SpaceModel(Space(told.declare), {}), declared
-
-
-def _attach(storage: Any) -> Callable[..., optuna.Study]:
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
-    warnings.filterwarnings("ignore", category=optuna.exceptions.ExperimentalWarning)
-
-    def attach(**options: Any) -> optuna.Study:
-        return optuna.create_study(
-            storage=storage, study_name="simulated", direction="maximize", load_if_exists=True, **options
-        )
-
-    return attach

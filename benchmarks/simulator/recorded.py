@@ -60,7 +60,8 @@ def record(run: Path) -> Path:
     Raises:
         InputError: It has too few trials with all their epochs.
     """
-    from search.study.run_directory import RunDirectory, read_json, write_text
+    from ferplus_data.files import write_text
+    from search.study.run_directory import RunDirectory, read_json
     from search.study.view import read_study
 
     study = read_study(RunDirectory(run))

@@ -8,14 +8,14 @@ from types import TracebackType
 from typing import Any
 
 import optuna
-from optuna.trial import FrozenTrial, TrialState
+from optuna.trial import FrozenTrial
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as Bars
 
 from models.training.checkpoints import Epoch
-from search.storages.attempts import lineages
+from search.study.trial_life import State, state_of, trials_of
 
 
 class Progress:
@@ -93,8 +93,8 @@ class Progress:
         self._bars.update(self._task, visible=False)
         if self._study is None:
             return
-        trials = dict(lineages(self._study))
-        done = sum(trial.state.is_finished() for trial in trials.values())
+        trials = {trial.number: trial for trial in trials_of(self._study)}
+        done = sum(state_of(trial).ended for trial in trials.values())
         remaining = max(self._trials - done, 0) * sum(self._durations) / len(self._durations)
         line = trial_line(number, trials, self._trials, self._durations[-1])
         self.say(f"{line}, about {duration(remaining)} left")
@@ -130,23 +130,28 @@ class Progress:
         self._bars.reset(self._task, total=1, description=head, note="", visible=True)
 
 
+_OUTCOMES = {State.COMPLETE: "done", State.RESTING: "rests"}
+"""How a line calls the state of a trial, where not by its name."""
+
+
 def trial_line(number: int, trials: Mapping[int, FrozenTrial], asked: int, seconds: float) -> str:
     """Return the line of trial `number` of `trials`, which has ended after `seconds`; `asked` is how many there will be."""
     trial = trials[number]
     score = max(trial.intermediate_values.values(), default=None)
-    done = sum(t.state.is_finished() for t in trials.values())
+    state = state_of(trial)
+    done = sum(state_of(t).ended for t in trials.values())
     complete = {
-        n: t.value for n, t in trials.items() if t.state == TrialState.COMPLETE and t.value is not None
+        n: t.value for n, t in trials.items() if state_of(t) == State.COMPLETE and t.value is not None
     }
     best = max(complete, key=lambda n: complete[n], default=None)
-    outcome = {TrialState.COMPLETE: "done", TrialState.PRUNED: "pruned"}.get(trial.state, "failed")
+    outcome = _OUTCOMES.get(state, state.value)
     parts = [
         f"trial {number:>3} {outcome:<6} {done}/{asked}",
         f"val_accuracy {score:.4f} after {len(trial.intermediate_values)} epochs"
         if score is not None
         else "no epoch",
     ]
-    if trial.state == TrialState.FAIL:
+    if state == State.FAILED:
         parts.append(str(trial.user_attrs.get("error", ""))[:160])
     if best is not None:
         parts.append(f"best {complete[best]:.4f} (trial {best})")

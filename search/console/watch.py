@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import optuna
-from optuna.trial import FrozenTrial, TrialState
+from optuna.trial import FrozenTrial
 
 from search.console.progress import Progress, trial_line
-from search.storages.attempts import lineages
+from search.study.trial_life import State, state_of, trials_of
 
 
 class Watch:
@@ -23,13 +23,13 @@ class Watch:
 
     def __init__(self, study: optuna.Study, trials: int, epochs: int, progress: Progress) -> None:
         self._study, self._trials, self._epochs, self._progress = study, trials, epochs, progress
-        seen = dict(lineages(study))
+        seen = {trial.number: trial for trial in trials_of(study)}
         self._ended = {number for number, trial in seen.items() if _has_ended(trial)}
         self._reported = {number: len(trial.intermediate_values) for number, trial in seen.items()}
 
     def update(self) -> None:
         """Read the study and tell of what is new in it."""
-        trials = dict(lineages(self._study))
+        trials = {trial.number: trial for trial in trials_of(self._study)}
         ended_before = len(self._ended)
         for number, trial in trials.items():
             for epoch in sorted(trial.intermediate_values)[self._reported.get(number, 0) :]:
@@ -46,16 +46,13 @@ class Watch:
         running = [
             f"{number}: {len(trial.intermediate_values)}/{self._epochs}"
             for number, trial in trials.items()
-            if trial.state == TrialState.RUNNING
+            if state_of(trial) == State.RUNNING
         ]
         return "running " + ", ".join(running[:8]) + (" ..." if len(running) > 8 else "")
 
 
 def _has_ended(trial: FrozenTrial) -> bool:
-    # A failed trial without an error is about to be continued, or its workers have died too often; the search's end shows which.
-    return trial.state in (TrialState.COMPLETE, TrialState.PRUNED) or (
-        trial.state == TrialState.FAIL and "error" in trial.user_attrs
-    )
+    return state_of(trial).ended
 
 
 def _seconds(trial: FrozenTrial) -> float:

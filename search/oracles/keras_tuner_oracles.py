@@ -1,4 +1,4 @@
-"""Keras Tuner's own oracles, with every trial mirrored into the Optuna study, so that status and reports read one record.
+"""Keras Tuner's own oracles, each of whose trials is also one of the Optuna study, so that status and reports read one record.
 
 Keras Tuner keeps what it needs to continue in its own files, under `runs/STUDY/keras_tuner/`.
 """
@@ -9,28 +9,35 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 import keras_tuner
-import optuna
 from keras_tuner.engine.trial import Trial, TrialStatus
-from optuna.trial import TrialState
 
-from search.oracles.optuna_oracle import OBJECTIVE, reason_of
-from search.storages.attempts import hand_back, number_of
-from search.workers.heartbeat import claim, hand_back_orphans
+from search.oracles.drawing import describe
+from search.oracles.optuna_oracle import reason_of
+from search.oracles.protocol import OneProcess, Worker
+from search.storages.registry import OBJECTIVE
+from search.storages.trial_store import Claim, TrialStore
+from search.study.trial_life import State, state_of
 
 
-def mirrored(oracle: type[keras_tuner.Oracle]) -> type[keras_tuner.Oracle]:
-    """Return a subclass of Keras Tuner's `oracle` that also takes `study` and `recipes`, the values of its first trials."""
+def recorded(oracle: type[keras_tuner.Oracle]) -> type[keras_tuner.Oracle]:
+    """Return a subclass of Keras Tuner's `oracle` that also takes `store`, the study's trials; `recipes`, the values of its first
+    trials; and `worker`, the process that runs them."""
 
-    class Mirrored(oracle):
+    class Recorded(oracle):
         def __init__(
-            self, *, study: optuna.Study, recipes: Iterable[Mapping[str, Any]] = (), **options: Any
+            self,
+            *,
+            store: TrialStore,
+            recipes: Iterable[Mapping[str, Any]] = (),
+            worker: Worker | None = None,
+            **options: Any,
         ) -> None:
             super().__init__(objective=keras_tuner.Objective(OBJECTIVE, "max"), **options)
             self.verbose = 0
-            self.study = study
+            self.store, self.worker = store, worker or OneProcess()
             self.stopped_because: str | None = None
             self._recipes = [dict(values) for values in recipes]
-            self._mirrors: dict[str, optuna.Trial] = {}
+            self._claims: dict[str, Claim] = {}
 
         def populate_space(self, trial_id: str) -> dict[str, Any]:
             # The trial's number says which recipe is due, so a restarted oracle goes on where it was.
@@ -43,66 +50,78 @@ def mirrored(oracle: type[keras_tuner.Oracle]) -> type[keras_tuner.Oracle]:
         def create_trial(self, tuner_id: str) -> Trial:
             trial = super().create_trial(tuner_id)
             if trial.status == TrialStatus.RUNNING:
-                self._mirror(trial)
+                self._claims[trial.trial_id] = self._claim(trial)
             elif trial.status == TrialStatus.STOPPED:
                 self.stopped_because = self.stopped_because or "the oracle has no further trial"
             return trial
 
-        def _mirror(self, trial: Trial) -> None:
-            # A trial that Keras Tuner retries after a restart is, in the study, an orphan that was queued again.
-            hand_back_orphans(self.study)
-            self._mirrors[trial.trial_id] = asked = self.study.ask()
-            claim(self.study, asked)
+        def _claim(self, trial: Trial) -> Claim:
             # Without what Keras Tuner's Hyperband keeps there of its own.
             values = {k: v for k, v in trial.hyperparameters.values.items() if not k.startswith("tuner/")}
-            asked.set_user_attr("hyperparameters", values)
+            with self.store.lock():
+                for row in self.store.read():
+                    if state_of(row) == State.RUNNING and self.worker.is_dead(row.user_attrs.get("worker")):
+                        self.store.release_lost(row)
+                # A trial that Keras Tuner tries again after a restart is, in the study, one that was released.
+                for row in self.store.read():
+                    if state_of(row) == State.RELEASED and row.params == values:
+                        claim = self.store.claim(row, self.worker.name)
+                        if claim is not None:
+                            return claim
+                described = {hp.name: describe(hp) for hp in trial.hyperparameters.space}
+                distributions = {name: described[name].distribution() for name in values}
+                return self.store.create(State.RUNNING, values, distributions, worker=self.worker.name)
 
         def number(self, trial_id: str) -> int:
             """The number, to the user, of a running trial."""
-            return number_of(self.study.get_trials(deepcopy=False)[self._mirrors[trial_id].number])
+            return self._claims[trial_id].number
+
+        def epochs(self, trial_id: str) -> int:
+            """0: a trial of Keras Tuner's own oracles stays where its checkpoint is."""
+            return 0
 
         def record(self, trial_id: str, values: Mapping[str, Any]) -> None:
             """Keep `values` with a running trial, for the report."""
-            for name, value in values.items():
-                self._mirrors[trial_id].set_user_attr(name, value)
+            self.store.annotate(self._claims[trial_id], values)
 
         @keras_tuner.synchronized
         def update_trial(self, trial_id: str, metrics: Mapping[str, float], step: int = 0) -> Trial:
-            self._mirrors[trial_id].report(float(metrics[OBJECTIVE]), step)
+            self.store.report(self._claims[trial_id], step, float(metrics[OBJECTIVE]))
             return super().update_trial(trial_id, metrics, step)
 
         @keras_tuner.synchronized
         def end_trial(self, trial: Trial) -> None:
-            mirror = self._mirrors.pop(trial.trial_id)
-            values = self.study.get_trials(deepcopy=False)[mirror.number].intermediate_values.values()
+            claim = self._claims.pop(trial.trial_id)
+            values = self.store.get(claim.number).intermediate_values.values()
             if trial.status == TrialStatus.COMPLETED and values:
-                self.study.tell(mirror, max(values))
+                self.store.leave(claim, State.COMPLETE, value=max(values))
             else:
-                mirror.set_user_attr(
-                    "error", reason_of(trial.message or "the trial ended without a finished epoch")
-                )
-                self.study.tell(mirror, state=TrialState.FAIL)
+                error = reason_of(trial.message or "the trial ended without a finished epoch")
+                self.store.leave(claim, State.FAILED, attributes={"error": error})
             try:
                 super().end_trial(trial)
             except RuntimeError as error:  # Keras Tuner's word for too many failures in a row
                 self.stopped_because = " ".join(str(error).split())[:300]
                 raise keras_tuner.errors.FatalError(self.stopped_because) from error
 
-        def hand_back(self, trial: Trial) -> None:
-            """Leave the trial to the next start: Keras Tuner then retries what was under way."""
-            mirror = self._mirrors.pop(trial.trial_id, None)
-            if mirror is not None:
-                hand_back(self.study, mirror._trial_id)
+        def release(self, trial: Trial) -> None:
+            """Leave the trial to the next start: Keras Tuner then tries again what was under way."""
+            claim = self._claims.pop(trial.trial_id, None)
+            if claim is not None:
+                self.store.leave(claim, State.RELEASED)
 
-        def running(self) -> list[int]:
-            """Optuna's ids of the trials that this process runs."""
-            return [mirror._trial_id for mirror in list(self._mirrors.values())]
+        def claims(self) -> list[Claim]:
+            """The trials that this process runs."""
+            return list(self._claims.values())
 
-        def lose(self, optuna_id: int) -> None:
+        def lose(self, claim: Claim) -> None:
             """Nothing: there is no other worker that could have taken the trial."""
 
         def is_lost(self, trial_id: str) -> bool:
             return False
 
-    Mirrored.__name__ = Mirrored.__qualname__ = f"Mirrored{oracle.__name__}"
-    return Mirrored
+        def is_resting(self, trial_id: str) -> bool:
+            return False
+
+    Recorded.__name__ = Recorded.__qualname__ = f"Recorded{oracle.__name__}"
+    return Recorded

@@ -2,30 +2,51 @@
 
 from __future__ import annotations
 
-import contextlib
-import datetime
-import logging
+import math
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import keras_tuner
 import optuna
-from keras_tuner.engine.hyperparameters import Fixed
 from keras_tuner.engine.trial import Trial, TrialStatus
-from optuna.distributions import CategoricalDistribution, IntDistribution
-from optuna.trial import FrozenTrial, TrialState
+from optuna.pruners import BasePruner
+from optuna.samplers import BaseSampler
+from optuna.trial import FrozenTrial
 
-from search.oracles.distributions import distribution, to_drawn, to_value
-from search.oracles.search_space import SpaceError, SpaceModel
-from search.storages.attempts import hand_back, lineages, number_of
-from search.storages.cached import held, refresh, write_held
-from search.workers.heartbeat import claim, hand_back_dead
+from search.oracles.drawing import describe
+from search.oracles.protocol import OneProcess, Worker
+from search.oracles.pruners import Decision, RestingPruner
+from search.oracles.sampling import Declare, Sampling
+from search.oracles.trial_queue import Taken, TrialQueue
+from search.storages.registry import OBJECTIVE, memory, open_study
+from search.storages.trial_store import Claim, TrialStore
+from search.study.trial_life import State, counted, state_of
 
-OBJECTIVE = "val_accuracy"
-MAX_FAILURES = 3
-"""Failed trials in a row, since the last that succeeded, after which a search stops."""
-_COLLISIONS = 20
-"""Repetitions drawn one after the other until a space counts as exhausted: keras_tuner's own number."""
+_STATUS = {
+    State.COMPLETE: TrialStatus.COMPLETED,
+    State.PRUNED: TrialStatus.STOPPED,
+    State.RESTING: TrialStatus.STOPPED,
+    State.FAILED: TrialStatus.FAILED,
+}
+"""Keras Tuner's word for the state of a trial that does not run. To it a trial that was stopped early is not one that is done."""
+
+
+@dataclass
+class _Running:
+    """A trial that this process runs.
+
+    Args:
+        claim: That it is this process's.
+        values: Epoch -> objective.
+        decision: What becomes of it.
+        lost: Whether it is in other hands.
+    """
+
+    claim: Claim
+    values: dict[int, float] = field(default_factory=dict)
+    decision: Decision = Decision.CONTINUE
+    lost: bool = False
 
 
 class OptunaOracle(keras_tuner.Oracle):
@@ -35,74 +56,91 @@ class OptunaOracle(keras_tuner.Oracle):
     concurrent oracle on the same storage knows, is in it. So any number of processes may each hold one, without a chief.
 
     Args:
-        study: With its sampler and pruner. Its direction is maximize.
-        max_trials: Trials in all, whoever runs them; a trial that is interrupted and continued counts once.
-        model: The space, declared anew with the drawn values of each trial.
-        hyperparameters: All that the space declares.
-        epochs: Most epochs of a trial; one that has had them all is not pruned any more.
+        store: The study's trials; None: of a study in memory.
+        sampler: Random seed -> the Optuna sampler that draws one trial; None: TPE.
+        pruner: Optuna's, or a `RestingPruner`; None: no trial ends early.
+        declare: Declares the space anew with the drawn values of each trial; None: the space is what `hyperparameters` and the
+            models that were built have declared.
+        epochs: Most epochs of a trial, after which it is not pruned any more; None: it is not known.
         recipes: Hyperparameter values of the first trials.
-        grid: Free numbers take the points of a grid.
+        grid: Whether free numbers take the points of a grid.
+        worker: The process that runs the trials.
+        options: Those of `keras_tuner.Oracle`: objective (here val_accuracy, if not given), max_trials, hyperparameters,
+            allow_new_entries, tune_new_entries, seed, max_retries_per_trial, max_consecutive_failed_trials.
 
     Attributes:
         stopped_because: Why no further trial is handed out, once that is so.
+
+    Example:
+        With Keras Tuner's own tuners, on any model:
+
+            oracle = OptunaOracle(objective="val_loss", max_trials=20, seed=1)
+            tuner = keras_tuner.Tuner(oracle, build_model, directory="runs", project_name="mine")
+            tuner.search(x, y, epochs=5, validation_split=0.2)
     """
 
     def __init__(
         self,
-        study: optuna.Study,
+        store: TrialStore | None = None,
         *,
-        max_trials: int,
-        epochs: int,
-        model: SpaceModel,
-        hyperparameters: keras_tuner.HyperParameters,
+        sampler: Callable[[int], BaseSampler] | None = None,
+        pruner: BasePruner | None = None,
+        declare: Declare | None = None,
+        epochs: int | None = None,
         recipes: Iterable[Mapping[str, Any]] = (),
         grid: bool = False,
+        worker: Worker | None = None,
+        **options: Any,
     ) -> None:
-        super().__init__(
-            objective=keras_tuner.Objective(OBJECTIVE, "max"),
-            max_trials=max_trials,
-            hyperparameters=hyperparameters,
+        seed = options.get("seed")
+        super().__init__(**{"objective": keras_tuner.Objective(OBJECTIVE, "max"), **options})
+        if seed is not None:
+            self.seed = seed  # to Keras Tuner a seed of 0 is none
+        direction = "maximize" if self.objective.direction == "max" else "minimize"
+        self.store = store or open_study(
+            memory(), "in memory", direction=direction, metric=self.objective.name
         )
-        self.verbose = 0
-        self.study = study
         self.stopped_because: str | None = None
-        self._started = datetime.datetime.now()
-        self._model = model
-        self.ongoing_trials: dict[str, Trial] = {}
-        self._epochs = epochs
-        self._grid = grid
-        # What this process is running: Keras Tuner's trial id -> Optuna's trial.
-        self._running: dict[str, optuna.Trial] = {}
-        self._values: dict[str, dict[int, float]] = {}
-        self._pruned: set[str] = set()
-        self._lost: set[str] = set()
-        self._enqueue(list(recipes)[:max_trials])
+        self._pruner, self._epochs, self._declares_itself = pruner, epochs, declare is not None
+        self._running: dict[str, _Running] = {}
+        self._stored_space = 0
+        self._sampling = Sampling(
+            sampler or (lambda seed: optuna.samplers.TPESampler(seed=seed, multivariate=True)),
+            pruner,
+            declare or self._declare_known,
+            [describe(hp) for hp in self.hyperparameters.space],
+            seed=self.seed,
+            study=self.store.study,
+            grid=grid,
+        )
+        self._queue = TrialQueue(
+            self.store,
+            self._sampling,
+            pruner,
+            worker or OneProcess(),
+            max_trials=self.max_trials,
+            max_failures=self.max_consecutive_failed_trials,
+        )
+        self._queue.queue(self.hyperparameters, recipes)
+
+    def _declare_known(self, hp: Any) -> None:
+        for one in self.hyperparameters.space:
+            hp.register(one)
 
     # Handing out ------------------------------------------------------------------------------------------------------
 
     @keras_tuner.synchronized
     def create_trial(self, tuner_id: str) -> Trial:
-        """Return the next trial: one that was handed back, a known recipe, or a new suggestion, RUNNING; or none, with status
-        STOPPED (the search is over, see `stopped_because`) or IDLE (ask again: what is left is still in other hands)."""
+        """Return the next trial: one that was released, a known recipe, one that is promoted, or a new suggestion, RUNNING; or
+        none, with status STOPPED (the search is over, see `stopped_because`) or IDLE (ask again: what is left is in other
+        hands)."""
         if tuner_id in self.ongoing_trials:
             return self.ongoing_trials[tuner_id]
         self.tuner_ids.add(tuner_id)
-        with held(self.study):
-            hand_back_dead(self.study)
-            trials = lineages(self.study)
-            states = {trial.state for _, trial in trials}
-            self.stopped_because = self._failed_in_a_row(trials)
-            if (
-                self.stopped_because is None
-                and TrialState.WAITING not in states
-                and len(trials) >= self.max_trials
-            ):
-                if TrialState.RUNNING in states:
-                    return self._trial("", {}, TrialStatus.IDLE)
-                self.stopped_because = f"all {self.max_trials} trials are done"
-            found = None if self.stopped_because else self._ask()
-        if found is not None:
-            trial = self._trial(*found, TrialStatus.RUNNING)
+        taken = self._queue.take()
+        self.stopped_because = self._queue.over
+        if taken is not None:
+            trial = self._begin(taken)
             self.ongoing_trials[tuner_id] = self.trials[trial.trial_id] = trial
             return trial
         if self.stopped_because is None:
@@ -110,205 +148,200 @@ class OptunaOracle(keras_tuner.Oracle):
         self.tuner_ids.discard(tuner_id)
         return self._trial("", {}, TrialStatus.STOPPED)
 
-    def _ask(self) -> tuple[str, dict[str, Any]] | None:
-        for _ in range(_COLLISIONS):
-            asked = self.study.ask()
-            claim(self.study, asked)
-            frozen = asked._cached_frozen_trial
-            number = number_of(frozen)
-            values = frozen.user_attrs.get("hyperparameters")
-            if values is None:
-                try:
-                    values = self._suggest(asked)
-                except SpaceError as error:  # for what was drawn; the next draw may be another matter
-                    write_held(self.study, asked._trial_id, {"error": str(error)})
-                    self._tell(asked, TrialState.FAIL)
-                    refresh(self.study)
-                    self.stopped_because = self._failed_in_a_row(lineages(self.study))
-                    if self.stopped_because is not None:
-                        return None
-                    continue
-                write_held(self.study, asked._trial_id, {"hyperparameters": values})
-            refusal = self._refusal(asked, number, values)
-            if refusal is None:
-                # No two continuations have the same, so that a chief knows which of its workers speaks of one.
-                trial_id = f"{number:04d}" if number == asked.number else f"{number:04d}.{asked.number}"
-                self._running[trial_id] = asked
-                self._values[trial_id] = dict(frozen.intermediate_values)
-                return trial_id, dict(values)
-            asked.set_user_attr("discarded", refusal)
-            self._tell(asked, TrialState.FAIL)
-            if refusal == "over the budget":
-                return None
-        self.stopped_because = (
-            f"the space is exhausted: {_COLLISIONS} suggestions in a row had been tried before"
-        )
-        return None
+    def _begin(self, taken: Taken) -> Trial:
+        trial = self._trial(self.trial_id(taken.claim), taken.values, TrialStatus.RUNNING)
+        self._running[trial.trial_id] = _Running(taken.claim, dict(taken.reported))
+        for epoch, value in sorted(taken.reported.items()):
+            self._measure(trial, {self.objective.name: value}, epoch)
+        return trial
 
-    def _suggest(self, asked: optuna.Trial) -> dict[str, Any]:
-        hp = _Drawing(lambda one: self._draw(asked, one))
-        self._model.build(hp)
-        return dict(hp.values)
-
-    def _draw(self, asked: optuna.Trial, hp: Any) -> Any:
-        if isinstance(hp, Fixed):
-            return hp.value
-        name, drawn_from = hp.name, distribution(hp, grid=self._grid)
-        if isinstance(drawn_from, CategoricalDistribution):
-            drawn = asked.suggest_categorical(name, drawn_from.choices)
-        elif isinstance(drawn_from, IntDistribution):
-            drawn = asked.suggest_int(name, drawn_from.low, drawn_from.high, log=drawn_from.log)
-        else:
-            drawn = asked.suggest_float(name, drawn_from.low, drawn_from.high, log=drawn_from.log)
-        return to_value(hp, drawn, grid=self._grid)
-
-    def _refusal(self, asked: optuna.Trial, number: int, values: Mapping[str, Any]) -> str | None:
-        """Why the trial just asked for is not to be run. Any number of processes ask at once, so it is looked at only now, when
-        the trial and its values are in the study. Of those over the budget the lowest numbers stay; of two alike at least one
-        sees the other and gives way, and rarely both do."""
-        refresh(self.study)
-        trials = dict(lineages(self.study))
-        if trials[number].number != asked.number:
-            return "continued by another"
-        if list(trials).index(number) >= self.max_trials:  # they are in the order of their numbers
-            return "over the budget"
-        if any(t.user_attrs.get("hyperparameters") == values for n, t in trials.items() if n != number):
-            return "tried before"
-        return None
-
-    def _enqueue(self, recipes: list[Mapping[str, Any]]) -> None:
-        for values in recipes:
-            hp = self.hyperparameters.copy()
-            hp.values = dict(values)
-            params = {
-                one.name: to_drawn(one, values[one.name], grid=self._grid)
-                for one in hp.space
-                if hp.is_active(one) and not isinstance(one, Fixed)
-            }
-            self.study.enqueue_trial(params, skip_if_exists=True)
+    def trial_id(self, claim: Claim) -> str:
+        """Return Keras Tuner's id of a trial."""
+        return f"{claim.number:04d}"
 
     # Learning ---------------------------------------------------------------------------------------------------------
 
     def record(self, trial_id: str, values: Mapping[str, Any]) -> None:
         """Keep `values` with a running trial, for the report."""
-        backend = self.study._storage.backend  # type: ignore[attr-defined]
-        with contextlib.suppress(optuna.exceptions.UpdateFinishedTrialError):  # lost; reporting will say so
-            backend.write_trial(self._running[trial_id]._trial_id, values)
+        self.store.annotate(self._running[trial_id].claim, values)
 
     @keras_tuner.synchronized
     def update_trial(self, trial_id: str, metrics: Mapping[str, float], step: int = 0) -> Trial:
-        """Report the objective of epoch `step` (from 1). The returned trial's status is STOPPED if it should end here."""
+        """Report the metrics of epoch `step`. The returned trial's status is STOPPED if it should end here."""
         trial, running = self.trials[trial_id], self._running[trial_id]
-        value = float(metrics[OBJECTIVE])
-        if step not in self._values[trial_id]:
-            try:
-                running.report(value, step)
-            except optuna.exceptions.UpdateFinishedTrialError:
-                self._lost.add(trial_id)
+        self._check_objective_found(metrics)
+        value = float(self.objective.get_value(metrics))
+        self._measure(trial, {**metrics, self.objective.name: value}, step)
+        if step not in running.values:
+            if not self.store.report(running.claim, step, value):
+                running.lost = True
                 trial.status = TrialStatus.STOPPED
                 return trial
-            self._values[trial_id][step] = value
-        if step < self._epochs and running.should_prune():
-            self._pruned.add(trial_id)
-            trial.status = TrialStatus.STOPPED
+            running.values[step] = value
+        if self._epochs is None or step < self._epochs:
+            running.decision = self._decide(running.claim)
+            if running.decision != Decision.CONTINUE:
+                trial.status = TrialStatus.STOPPED
         return trial
+
+    def _measure(self, trial: Trial, metrics: Mapping[str, float], step: int) -> None:
+        for name, value in metrics.items():
+            if name == self.objective.name and not trial.metrics.exists(name):
+                trial.metrics.register(name, direction=self.objective.direction)
+            trial.metrics.update(name, value, step=step)
+
+    def _decide(self, claim: Claim) -> Decision:
+        if self._pruner is None or isinstance(self._pruner, optuna.pruners.NopPruner):
+            return Decision.CONTINUE
+        trial = self.store.get(claim.number)
+        if isinstance(self._pruner, RestingPruner):
+            return self._pruner.decide(self.store.study, trial)
+        return Decision.STOP if self._pruner.prune(self.store.study, trial) else Decision.CONTINUE
 
     @keras_tuner.synchronized
     def end_trial(self, trial: Trial) -> None:
-        """Record how the trial ended: its best epoch's value, that it was pruned, or why it failed."""
-        running = self._running.pop(trial.trial_id)
-        values = [value for _, value in sorted(self._values.pop(trial.trial_id).items())]
-        if trial.status != TrialStatus.COMPLETED or not values:
-            # A worker that was held up for longer than the grace period finds its trial ended and in other hands.
-            with contextlib.suppress(optuna.exceptions.UpdateFinishedTrialError):
-                running.set_user_attr("error", reason_of(trial.message or "the trial ended without an epoch"))
-            self._tell(running, TrialState.FAIL)
-            trial.status = TrialStatus.FAILED
-        elif trial.trial_id in self._pruned:
-            # Optuna takes the last reported value for a pruned trial.
-            self._tell(running, TrialState.PRUNED, values[-1])
-        else:
-            self._tell(running, TrialState.COMPLETE, max(values))
-        if values:
-            trial.score = max(values)
-        self._forget(trial)
+        """Record how the trial ended: with its best epoch's value, at a rung, pruned, or why it failed.
 
-    def _tell(self, running: optuna.Trial, state: TrialState, *values: float) -> None:
-        # `study.tell` reads the trial twice more. What it also does, no sampler of the table needs.
-        with contextlib.suppress(optuna.exceptions.UpdateFinishedTrialError):  # see above
-            self.study._storage.set_trial_state_values(running._trial_id, state, values or None)
+        Raises:
+            FatalRuntimeError: Too many trials in a row have failed.
+        """
+        running = self._running.pop(trial.trial_id)
+        known = self.trials[trial.trial_id]
+        known.hyperparameters, known.status, known.message = (
+            trial.hyperparameters,
+            trial.status,
+            trial.message,
+        )
+        if not self._declares_itself:
+            self._learn_space(running.claim, trial.hyperparameters)
+        state, value, attributes = self._outcome(known, running)
+        if not running.lost:
+            noted = self._sampling.learn(self.store.get(running.claim.number), state.stored, value)
+            self.store.leave(
+                running.claim, state, value=value, attributes=attributes, system_attributes=noted
+            )
+        trial.status = known.status = _STATUS.get(state, TrialStatus.INVALID)
+        trial.score, trial.best_step = known.score, known.best_step
+        self._forget(trial.trial_id)
+        if state == State.FAILED:
+            self._check_failures()
+
+    def _outcome(self, trial: Trial, running: _Running) -> tuple[State, float | None, dict[str, Any]]:
+        """The state that the trial comes to, with its value and attributes."""
+        if trial.status == TrialStatus.COMPLETED and running.values:
+            self.score_trial(trial)
+            if running.decision == Decision.REST:
+                return State.RESTING, None, {}
+            if running.decision == Decision.STOP:
+                # Optuna takes the last reported value for a pruned trial.
+                last = running.values[max(running.values)]
+                return State.PRUNED, None if math.isnan(last) else last, {}
+            if not math.isnan(trial.score):
+                return State.COMPLETE, float(trial.score), {}
+            trial.status, trial.message = TrialStatus.INVALID, "the objective is not a number"
+        error = reason_of(trial.message or "the trial ended without an epoch")
+        failures = self.store.get(running.claim.number).user_attrs.get("failures", 0) + 1
+        if trial.status == TrialStatus.INVALID and failures <= self.max_retries_per_trial:
+            return State.RELEASED, None, {"failures": failures}
+        return State.FAILED, None, {"error": error}
+
+    def _learn_space(self, claim: Claim, hyperparameters: keras_tuner.HyperParameters) -> None:
+        """Take over what has been declared while a model was built."""
+        self.update_space(hyperparameters)
+        values = self._sampling.nearest(hyperparameters, hyperparameters.values)
+        if self.store.owns(claim):
+            self.store.complete_parameters(claim, values.values, values.distributions)
+        self.save()
+
+    def _check_failures(self) -> None:
+        because = self._queue.failed_in_a_row(counted(self.store.read()))
+        if because is not None:
+            self.stopped_because = because
+            raise keras_tuner.errors.FatalRuntimeError(
+                f"Number of consecutive failures exceeded the limit of {self.max_consecutive_failed_trials}.\n{because}"
+            )
+
+    def release(self, trial: Trial) -> None:
+        """Give up a running trial so that it is continued later, here or elsewhere."""
+        running = self._running.pop(trial.trial_id, None)
+        if running is not None and not running.lost:
+            self.store.leave(running.claim, State.RELEASED)
+        self._forget(trial.trial_id)
+
+    # What runs --------------------------------------------------------------------------------------------------------
 
     def number(self, trial_id: str) -> int:
         """The number, to the user, of a running trial."""
         return number_in(trial_id)
 
-    def hand_back(self, trial: Trial) -> None:
-        """Give up a running trial so that it is continued later, here or elsewhere."""
-        running = self._running.pop(trial.trial_id, None)
-        if running is not None and trial.trial_id not in self._lost:
-            hand_back(self.study, running._trial_id)
-        self._forget(trial)
-
     def epochs(self, trial_id: str) -> int:
         """The last epoch that a running trial has reported, here or before it came here; 0 if none."""
-        return max(self._values[trial_id], default=0)
+        return max(self._running[trial_id].values, default=0)
 
-    def running(self) -> list[int]:
-        """Optuna's ids of the trials that this process runs."""
-        return [trial._trial_id for trial in list(self._running.values())]
+    def claims(self) -> list[Claim]:
+        """The trials that this process runs."""
+        return [running.claim for running in list(self._running.values())]
 
-    def lose(self, optuna_id: int) -> None:
+    def lose(self, claim: Claim) -> None:
         """Note that a running trial has been taken away from this process."""
-        self._lost.update(name for name, t in list(self._running.items()) if t._trial_id == optuna_id)
+        for running in list(self._running.values()):
+            running.lost = running.lost or running.claim == claim
 
     def is_lost(self, trial_id: str) -> bool:
         """Whether the trial is in other hands: this process had been held up for longer than the grace period."""
-        return trial_id in self._lost
+        return trial_id in self._running and self._running[trial_id].lost
 
-    def _forget(self, trial: Trial) -> None:
-        self._lost.discard(trial.trial_id)
-        self.ongoing_trials = {
-            t: one for t, one in self.ongoing_trials.items() if one.trial_id != trial.trial_id
-        }
+    def is_resting(self, trial_id: str) -> bool:
+        """Whether a running trial is to rest at the rung where it is."""
+        return trial_id in self._running and self._running[trial_id].decision == Decision.REST
 
-    def _failed_in_a_row(self, trials: list[tuple[int, FrozenTrial]]) -> str | None:
-        # Those of an earlier run may have had a cause that is gone.
-        finished = sorted(
-            (trial.datetime_complete, number)
-            for number, (_, trial) in enumerate(trials)
-            if trial.datetime_complete is not None and trial.datetime_complete >= self._started
-        )
-        last = [trials[number][1] for _, number in finished[-MAX_FAILURES:]]
-        if len(last) == MAX_FAILURES and all(t.state == TrialState.FAIL for t in last):
-            return f"{MAX_FAILURES} trials in a row failed, the last with: {last[-1].user_attrs.get('error', 'its worker died')}"
-        return None
+    def _forget(self, trial_id: str) -> None:
+        for tuner_id, trial in list(self.ongoing_trials.items()):
+            if trial.trial_id == trial_id:
+                del self.ongoing_trials[tuner_id]
 
     # State ------------------------------------------------------------------------------------------------------------
 
+    def get_trial(self, trial_id: str) -> Trial:
+        """Return the trial of that id, whoever runs it."""
+        if trial_id not in self.trials:
+            self.reload()
+        return self.trials[trial_id]
+
+    def get_best_trials(self, num_trials: int = 1) -> list[Trial]:
+        """Return the best trials of the study, whoever ran them."""
+        self.reload()
+        return super().get_best_trials(num_trials)
+
     def save(self) -> None:
-        """Nothing: the study is the state."""
+        """Keep what the models that were built have declared; all else is in the study."""
+        if not self._declares_itself and len(self.hyperparameters.space) != self._stored_space:
+            self._stored_space = len(self.hyperparameters.space)
+            self.store.study.set_user_attr("hyperparameters", self.hyperparameters.get_config())
 
     def reload(self) -> None:
-        """Nothing: the study is the state."""
+        """Take over what the study knows."""
+        declared = self.store.study.user_attrs.get("hyperparameters")
+        if declared is not None:
+            self.hyperparameters.merge(keras_tuner.HyperParameters.from_config(declared))
+        for row in counted(self.store.read()):
+            trial_id = self.trial_id(Claim(row.number, "", 1))
+            if trial_id not in self._running:
+                self.trials[trial_id] = self._trial_of(row, trial_id)
+
+    def _trial_of(self, row: FrozenTrial, trial_id: str) -> Trial:
+        trial = self._trial(trial_id, row.params, _STATUS.get(state_of(row), TrialStatus.RUNNING))
+        trial.message = row.user_attrs.get("error")
+        for epoch, value in sorted(row.intermediate_values.items()):
+            self._measure(trial, {self.objective.name: value}, epoch)
+        if row.intermediate_values:
+            self.score_trial(trial)
+        return trial
 
     def _trial(self, trial_id: str, values: Mapping[str, Any], status: str) -> Trial:
         hp = self.hyperparameters.copy()
         hp.values = dict(values)
         return Trial(hyperparameters=hp, trial_id=trial_id, status=status)
-
-
-class _Drawing(keras_tuner.HyperParameters):
-    """Draws each hyperparameter the moment it is declared, so that the space function sees the drawn values of those before it,
-    in conditional scopes and in plain Python `if`s alike."""
-
-    def __init__(self, draw: Callable[[Any], Any]) -> None:
-        super().__init__()
-        self._draw = draw
-
-    def _register(self, hyperparameter: Any, overwrite: bool = False) -> Any:
-        if self.is_active(hyperparameter):
-            self.values[hyperparameter.name] = self._draw(hyperparameter)
-        return super()._register(hyperparameter, overwrite)
 
 
 def number_in(trial_id: str) -> int:
@@ -321,6 +354,4 @@ def reason_of(traceback_text: str) -> str:
     lines = [
         line for line in traceback_text.strip().splitlines() if line.strip() and not line.startswith(" ")
     ]
-    reason = lines[-1] if lines else traceback_text.strip()
-    logging.getLogger(__name__).debug("%s", traceback_text)
-    return reason[:500]
+    return (lines[-1] if lines else traceback_text.strip())[:500]

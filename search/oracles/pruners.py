@@ -1,14 +1,48 @@
 """Optuna pruners by name. Adding one is a function here and a line in PRUNERS.
 
-A pruner sees the validation accuracy of each epoch and the epochs a trial may have.
+A pruner sees the objective after each epoch and the epochs a trial may have. An ordinary one says whether to go on; a
+`RestingPruner` can also let a trial rest with its checkpoint and promote it later.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import abc
+import enum
+from collections.abc import Callable, Sequence
 
 import optuna
 from optuna.pruners import BasePruner
+from optuna.trial import FrozenTrial
+
+
+class Decision(enum.Enum):
+    """What becomes of a trial after an epoch."""
+
+    CONTINUE = "continue"
+    STOP = "stop"
+    REST = "rest"
+
+
+class RestingPruner(BasePruner, abc.ABC):
+    """A pruner that lets trials rest at a rung and promotes them."""
+
+    @abc.abstractmethod
+    def decide(self, study: optuna.Study, trial: FrozenTrial) -> Decision:
+        """Return what becomes of the running `trial`, whose last intermediate value is new. Not asked after the last epoch."""
+
+    @abc.abstractmethod
+    def promote(self, study: optuna.Study, resting: Sequence[FrozenTrial], room: bool) -> int | None:
+        """Return the number of the resting trial that goes on, before a new one is begun; None: none does.
+
+        Args:
+            study: All that is known.
+            resting: The trials at a rung, by their numbers: each rests at its last intermediate value.
+            room: Whether a new trial could be begun instead; not so once the budget of trials is used up.
+        """
+
+    def prune(self, study: optuna.Study, trial: FrozenTrial) -> bool:
+        """Whether the trial ends here, as far as Optuna's own loop can tell."""
+        return self.decide(study, trial) != Decision.CONTINUE
 
 
 def _none(epochs: int) -> BasePruner:

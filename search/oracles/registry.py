@@ -11,15 +11,16 @@ from dataclasses import dataclass
 from typing import Any
 
 import keras_tuner
-import optuna
-from keras_tuner.src.distribute import utils as dist_utils
 
 from ferplus_data.errors import InputError
-from search.oracles.keras_tuner_oracles import mirrored
+from search.oracles.drawing import describe
+from search.oracles.keras_tuner_oracles import recorded
 from search.oracles.optuna_oracle import OptunaOracle
+from search.oracles.protocol import OneProcess, Worker
 from search.oracles.pruners import PRUNERS
-from search.oracles.samplers import SAMPLERS
+from search.oracles.samplers import SAMPLERS, SamplerSettings, drawn_at_random
 from search.oracles.search_space import SpaceModel
+from search.storages.trial_store import TrialStore
 
 
 @dataclass(frozen=True)
@@ -35,33 +36,45 @@ class Search:
     pruner: str
 
 
-Attach = Callable[..., optuna.Study]
-"""Opens the study with the `sampler` and `pruner` it is given."""
+def _optuna(
+    search: Search,
+    store: TrialStore,
+    worker: Worker,
+    *,
+    sampler: str,
+    kind: type[OptunaOracle] = OptunaOracle,
+) -> OptunaOracle:
+    space = [describe(hp) for hp in search.hyperparameters.space]
 
+    def make_sampler(seed: int) -> Any:
+        return SAMPLERS[sampler](SamplerSettings(seed, space, search.epochs))
 
-def _optuna(search: Search, attach: Attach, *, sampler: str, pruner: str | None = None) -> OptunaOracle:
-    # A sampler that is seeded alike after a restart would suggest the first trials all over again.
-    done = len(attach().get_trials(deepcopy=False))
-    study = attach(
-        sampler=SAMPLERS[sampler](search.seed + 1009 * done),
-        pruner=PRUNERS[pruner or search.pruner](search.epochs),
-    )
-    kind = OptunaOracle
-    if dist_utils.is_chief_oracle():
-        from search.workers.chief import ChiefOracle as kind  # gRPC, which nobody else needs
-    return kind(
-        study,
-        max_trials=search.trials,
+    make_sampler(0)  # what it needs is missing now, not at the first trial
+    oracle = kind(
+        store,
+        sampler=make_sampler,
+        pruner=PRUNERS[search.pruner](search.epochs),
+        declare=search.model.build,
         epochs=search.epochs,
-        model=search.model,
-        hyperparameters=search.hyperparameters,
-        recipes=search.recipes,
+        recipes=search.recipes[: search.trials],
         grid=sampler == "grid",
+        worker=worker,
+        max_trials=search.trials,
+        hyperparameters=search.hyperparameters,
+        seed=search.seed,
     )
+    oracle.verbose = 0
+    return oracle
 
 
 def _keras_tuner(
-    search: Search, attach: Attach, *, oracle: type[keras_tuner.Oracle], **options: Any
+    search: Search,
+    store: TrialStore,
+    worker: Worker,
+    *,
+    oracle: type[keras_tuner.Oracle],
+    kind: type[OptunaOracle] = OptunaOracle,
+    **options: Any,
 ) -> keras_tuner.Oracle:
     # To Keras Tuner a seed of 0 is none.
     # Hyperband's brackets decide how many trials there are and which epochs each has, and the grid has an order of its own: a
@@ -72,8 +85,8 @@ def _keras_tuner(
         options["max_trials"] = search.trials
     if oracle not in (keras_tuner.oracles.HyperbandOracle, _GridSearchOracle):
         options["recipes"] = search.recipes
-    return mirrored(oracle)(
-        study=attach(), seed=search.seed + 1, hyperparameters=search.hyperparameters, **options
+    return recorded(oracle)(
+        store=store, worker=worker, seed=search.seed + 1, hyperparameters=search.hyperparameters, **options
     )
 
 
@@ -97,7 +110,7 @@ ORACLES: dict[str, tuple[Callable[..., keras_tuner.Oracle], dict[str, Any]]] = {
     "grid": (_optuna, {"sampler": "grid"}),
     "gp": (_optuna, {"sampler": "gp"}),
     "cmaes": (_optuna, {"sampler": "cmaes"}),
-    "hyperband": (_optuna, {"sampler": "tpe", "pruner": "hyperband"}),
+    "hyperband": (_optuna, {"sampler": "tpe"}),
     "bayesian": (_keras_tuner, {"oracle": keras_tuner.oracles.BayesianOptimizationOracle}),
     "kt-bayesian": (_keras_tuner, {"oracle": keras_tuner.oracles.BayesianOptimizationOracle}),
     "kt-random": (_keras_tuner, {"oracle": keras_tuner.oracles.RandomSearchOracle}),
@@ -109,8 +122,50 @@ KERAS_TUNER_ORACLES = {name for name, (make, _) in ORACLES.items() if make is _k
 """Those that keep part of their state in files of their own, and so have room for one process."""
 
 
-def make_oracle(name: str, search: Search, attach: Attach) -> keras_tuner.Oracle:
+def pruner_of(oracle: str, pruner: str | None) -> str:
+    """Return the pruner that goes with the oracle `oracle`, where `pruner` is the one that was asked for.
+
+    Raises:
+        InputError: The oracle has one of its own, or none.
+    """
+    if oracle in KERAS_TUNER_ORACLES:
+        own = "none"
+    elif oracle == "hyperband":
+        own = "hyperband"
+    else:
+        return pruner or "halving"
+    if pruner not in (None, own):
+        raise InputError(
+            f"--pruner {pruner}: expected none beside --oracle {oracle}, which decides itself when a trial ends; leave it out, "
+            "or choose another oracle"
+        )
+    return own
+
+
+def remarks(oracle: str, search: Search) -> list[str]:
+    """Return what a user should know of the oracle before its first trial, a line each."""
+    names = drawn_at_random(oracle, [describe(hp) for hp in search.hyperparameters.space])
+    if not names:
+        return []
+    modelled = "numbers that every trial has" if oracle == "cmaes" else "what every trial has"
+    return [f"oracle {oracle}: models {modelled}; it draws at random: {', '.join(names)}"]
+
+
+def make_oracle(
+    name: str,
+    search: Search,
+    store: TrialStore,
+    worker: Worker | None = None,
+    kind: type[OptunaOracle] = OptunaOracle,
+) -> keras_tuner.Oracle:
     """Return the oracle `name` for `search`.
+
+    Args:
+        name: In `ORACLES`.
+        search: What it is made from.
+        store: The study's trials.
+        worker: The process that runs them.
+        kind: The class of those that are an Optuna sampler: a chief has one of its own.
 
     Raises:
         InputError: No oracle of that name, or it needs a package that is not installed.
@@ -118,4 +173,4 @@ def make_oracle(name: str, search: Search, attach: Attach) -> keras_tuner.Oracle
     if name not in ORACLES:
         raise InputError(f"unknown oracle {name!r}: expected one of {', '.join(ORACLES)}")
     make, options = ORACLES[name]
-    return make(search, attach, **options)
+    return make(search, store, worker or OneProcess(), kind=kind, **options)

@@ -1,160 +1,141 @@
-"""Optuna's database storage, for a database that may go away for a while and processes that may die at any moment."""
+"""A database as the study's storage: Optuna's own, with a lock for those who hand out trials."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
-from datetime import UTC, datetime
+import contextlib
+import functools
+import json
+import math
+import zlib
+from collections.abc import Iterator, Mapping
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
+import filelock
 import optuna
 import sqlalchemy
 from optuna.storages import RDBStorage
-from optuna.storages._rdb import models
-from optuna.storages._rdb.storage import _create_scoped_session
-from optuna.trial import TrialState
 from sqlalchemy.dialects import postgresql, sqlite
 
-from search.storages.retrying import Parameter, Patience
+from search.storages.retrying import RetryingStorage
 
+LOCK_SECONDS = 60.0
+"""How long the lock is waited for. Whoever has it for longer is held up; then it is done without."""
+_BUSY_SECONDS = 60
+"""How long SQLite waits for another writer instead of failing at once."""
 _INSERTS: dict[str, Any] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
 
 
-class PatientStorage(Patience, RDBStorage):
-    """An `RDBStorage` with patience.
-
-    A running trial that no worker has claimed gets its first heartbeat from whoever looks for stale ones.
+class DatabaseStorage(RetryingStorage):
+    """Optuna's `RDBStorage`, with its cache of ended trials.
 
     Args:
         url: As SQLAlchemy takes it.
-        shown_url, grace, retries: Of `Patience`.
+        shown_url, grace, retries: Of `RetryingStorage`.
     """
 
     def __init__(self, url: str, *, shown_url: str, grace: float, retries: int) -> None:
-        Patience.__init__(self, shown_url=shown_url, grace=grace, retries=retries)
-        RDBStorage.__init__(
-            self,
-            url,
-            # SQLite is asked to wait for other writers instead of failing at once.
-            {"connect_args": {"timeout": 60}} if url.startswith("sqlite") else {},
-            heartbeat_interval=self.interval,
-            grace_period=self.grace,
+        options = {"connect_args": {"timeout": _BUSY_SECONDS}} if url.startswith("sqlite") else {}
+        self.database = RDBStorage(url, options)
+        super().__init__(
+            optuna.storages.get_storage(self.database),
+            shown_url=shown_url,
+            is_outage=is_outage,
+            grace=grace,
+            retries=retries,
         )
 
-    def _is_trouble(self, error: Exception) -> bool:
-        cause = error.__cause__ if isinstance(error, optuna.exceptions.StorageInternalError) else error
-        return isinstance(cause, (sqlalchemy.exc.OperationalError, sqlalchemy.exc.InterfaceError)) or (
-            isinstance(cause, sqlalchemy.exc.DBAPIError) and cause.connection_invalidated
-        )
+    @contextlib.contextmanager
+    def lock(self, name: str) -> Iterator[bool]:
+        """Let one process at a time into the block for the study `name`. The value is False where the lock was not to be had."""
+        url = self.database.engine.url
+        with contextlib.ExitStack() as held:
+            try:
+                if url.get_backend_name() == "sqlite":
+                    held.enter_context(filelock.FileLock(_lock_file(url), timeout=LOCK_SECONDS))
+                elif url.get_backend_name() == "postgresql":
+                    connection = self.call(lambda: self._advisory_lock(name))
+                    # Closing gives the lock back; a connection that has broken has given it back.
+                    held.callback(lambda: _close(connection))
+                else:
+                    yield False
+                    return
+            except (filelock.Timeout, _LockNotGiven):
+                yield False
+                return
+            yield True
 
-    def _change(self, trial_id: int, state: TrialState, values: Sequence[float] | None) -> bool:
-        """Optuna's own looks first and writes then, which on SQLite lets two have a trial."""
-        old = TrialState.WAITING if state == TrialState.RUNNING else TrialState.RUNNING
-        when = "datetime_complete" if state.is_finished() else "datetime_start"
-        with _create_scoped_session(self.scoped_session) as session:
-            changed = session.execute(
-                sqlalchemy.update(models.TrialModel)
-                .where(models.TrialModel.trial_id == trial_id, models.TrialModel.state == old)
-                .values(state=state, **{when: datetime.now(UTC).replace(tzinfo=None)})
-                .execution_options(synchronize_session=False)
-            )
-            if changed.rowcount != 1:  # type: ignore[attr-defined]
-                return False
-            for objective, value in enumerate(values or []):
-                stored, kind = models.TrialValueModel.value_to_stored_repr(value)
-                session.add(
-                    models.TrialValueModel(
-                        trial_id=trial_id, objective=objective, value=stored, value_type=kind
-                    )
+    def _advisory_lock(self, name: str) -> sqlalchemy.Connection:
+        connection = self.database.engine.connect()
+        try:
+            connection.execute(sqlalchemy.text(f"SET LOCAL lock_timeout = {int(1000 * LOCK_SECONDS)}"))
+            key = zlib.crc32(f"ferplus-tuner {name}".encode())
+            connection.execute(sqlalchemy.text("SELECT pg_advisory_xact_lock(:key)"), {"key": key})
+        except sqlalchemy.exc.OperationalError as error:
+            _close(connection)
+            if "lock timeout" in str(error):
+                raise _LockNotGiven from error
+            raise
+        except BaseException:
+            _close(connection)
+            raise
+        return connection
+
+    def report(self, trial_id: int, step: int, value: float, owner: Mapping[str, Any]) -> bool:
+        """As in `RetryingStorage`, in one statement where Optuna's own takes nine: it is the call that is made most, and whether
+        the trial is still its worker's is looked at in the same moment."""
+        if self.database.engine.name not in _INSERTS or not math.isfinite(value):
+            return super().report(trial_id, step, value, owner)
+        return self.call(lambda: self._insert(trial_id, step, value, owner))
+
+    def _insert(self, trial_id: int, step: int, value: float, owner: Mapping[str, Any]) -> bool:
+        values, trials, attributes = self._tables
+        new = {"intermediate_value": value, "intermediate_value_type": "FINITE"}
+        row = {"trial_id": trial_id, "step": step, **new}
+        conditions = [
+            sqlalchemy.exists().where(trials.c.trial_id == trial_id, trials.c.state == "RUNNING"),
+            *(
+                sqlalchemy.exists().where(
+                    attributes.c.trial_id == trial_id,
+                    attributes.c.key == key,
+                    attributes.c.value_json == json.dumps(wanted),
                 )
-        return True
-
-    def set_trial_intermediate_value(self, trial_id: int, step: int, intermediate_value: float) -> None:
-        """Report an epoch in one statement, where Optuna's own takes three: it is the call that is made most.
-
-        Raises:
-            UpdateFinishedTrialError: The trial is not running any more.
-        """
-        if not self.repeatedly(lambda: self._report(trial_id, step, intermediate_value)):
-            raise optuna.exceptions.UpdateFinishedTrialError(f"trial {trial_id} is not running any more")
-
-    def _report(self, trial_id: int, step: int, value: float) -> bool:
-        table, trials = models.TrialIntermediateValueModel.__table__, models.TrialModel.__table__
-        stored, kind = models.TrialIntermediateValueModel.intermediate_value_to_stored_repr(value)
-        new = {"intermediate_value": stored, "intermediate_value_type": kind}
-        row = sqlalchemy.select(
-            sqlalchemy.literal(trial_id),
-            sqlalchemy.literal(step),
-            *(sqlalchemy.literal(new[name], table.c[name].type) for name in new),
-        ).where(
-            sqlalchemy.exists().where(
-                trials.c.trial_id == trial_id,
-                trials.c.state == sqlalchemy.literal(TrialState.RUNNING, trials.c.state.type),
-            )
-        )
-        insert = _INSERTS[self.engine.name](table).from_select(["trial_id", "step", *new], row)
+                for key, wanted in owner.items()
+            ),
+        ]
+        selected = sqlalchemy.select(
+            *(sqlalchemy.literal(v, values.c[name].type) for name, v in row.items())
+        ).where(*conditions)
+        insert = _INSERTS[self.database.engine.name](values).from_select([*row], selected)
         upsert = insert.on_conflict_do_update(index_elements=["trial_id", "step"], set_=new)
-        with self.engine.begin() as connection:
+        with self.database.engine.begin() as connection:
             return connection.execute(upsert, execution_options={"preserve_rowcount": True}).rowcount == 1
 
-    def write_trial(
-        self,
-        trial_id: int,
-        attributes: Mapping[str, Any],
-        parameters: Sequence[Parameter] = (),
-        beat: bool = False,
-    ) -> None:
-        """Write user `attributes`, parameters and a heartbeat of a running trial at once, in one transaction instead of many.
+    @functools.cached_property
+    def _tables(self) -> list[sqlalchemy.Table]:
+        names = ("trial_intermediate_values", "trials", "trial_user_attributes")
+        metadata = sqlalchemy.MetaData()
+        return [sqlalchemy.Table(name, metadata, autoload_with=self.database.engine) for name in names]
 
-        Raises:
-            UpdateFinishedTrialError: The trial is not running any more.
-        """
 
-        def write() -> None:
-            # A second attempt after a first that took effect meets its own rows, and that is all right.
-            with _create_scoped_session(self.scoped_session, True) as session:
-                session.add_all(
-                    models.TrialParamModel(
-                        trial_id=trial_id,
-                        param_name=name,
-                        param_value=value,
-                        distribution_json=optuna.distributions.distribution_to_json(distribution),
-                    )
-                    for name, value, distribution in parameters
-                )
-                session.flush()
-                for key, value in attributes.items():
-                    self._set_trial_attr_without_commit(
-                        session, models.TrialUserAttributeModel, trial_id, key, value
-                    )
-                if beat and models.TrialHeartbeatModel.where_trial_id(trial_id, session) is None:
-                    session.add(models.TrialHeartbeatModel(trial_id=trial_id))
+class _LockNotGiven(Exception):
+    """Another process has had the lock for all the time that it was waited for."""
 
-        self.repeatedly(write)
 
-    def states(self, study_id: int, trial_ids: Collection[int], after: int) -> dict[int, TrialState]:
-        """Return the states of the trials with the ids `trial_ids`, and of all with an id greater than `after`."""
-        table = models.TrialModel.__table__
-        query = sqlalchemy.select(table.c.trial_id, table.c.state).where(
-            table.c.study_id == study_id,
-            sqlalchemy.or_(table.c.trial_id > after, table.c.trial_id.in_(trial_ids)),
-        )
+def _lock_file(url: sqlalchemy.URL) -> str:
+    """The file beside the SQLite database by which processes take turns."""
+    name = url.database or ""
+    return f"{unquote(urlsplit(name).path) if name.startswith('file:') else name}.lock"
 
-        def read() -> dict[int, TrialState]:
-            with self.engine.connect() as connection:
-                return {trial_id: state for trial_id, state in connection.execute(query)}
 
-        return self.repeatedly(read)
+def _close(connection: sqlalchemy.Connection) -> None:
+    with contextlib.suppress(sqlalchemy.exc.SQLAlchemyError):
+        connection.close()
 
-    def _stale(self, study_id: int) -> list[int]:
-        with _create_scoped_session(self.scoped_session, True) as session:
-            without = session.execute(
-                sqlalchemy.select(models.TrialModel.trial_id)
-                .outerjoin(models.TrialHeartbeatModel)
-                .where(
-                    models.TrialModel.study_id == study_id,
-                    models.TrialModel.state == TrialState.RUNNING,
-                    models.TrialHeartbeatModel.trial_id.is_(None),
-                )
-            ).scalars()
-            session.add_all(models.TrialHeartbeatModel(trial_id=trial_id) for trial_id in without)
-        return RDBStorage._get_stale_trial_ids(self, study_id)
+
+def is_outage(error: Exception) -> bool:
+    """Whether `error` says that the database was not reached, or could not answer now."""
+    cause = error.__cause__ if isinstance(error, optuna.exceptions.StorageInternalError) else error
+    return isinstance(cause, (sqlalchemy.exc.OperationalError, sqlalchemy.exc.InterfaceError)) or (
+        isinstance(cause, sqlalchemy.exc.DBAPIError) and cause.connection_invalidated
+    )

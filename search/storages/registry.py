@@ -1,13 +1,15 @@
 """The study's storage: one Optuna study, the single record of truth, that any number of processes can share.
 
 What the project adds to each Optuna trial, as user attributes:
-    hyperparameters   the values under the names that the user knows
+    state             what Optuna's own state does not tell (search.study.trial_life)
     worker            host:pid:token of the process that runs it
+    attempt           how many workers have had it
     error             why it failed
     deaths            how often its worker died
-    handed_back       its worker gave it up
-    discarded         why it is no part of the study: it was over the budget or a repetition
+    times             seconds of each part of it
+    prefix_cache      what the prefix cache did for it
 and to the study:
+    made_by           that it is a study of this program, and the version of this list
     config            config.json, for workers without the run directory
     deadline          when search and retraining are to be over, in seconds since 1970
 """
@@ -22,20 +24,24 @@ from typing import Any
 
 import optuna
 import sqlalchemy
+from optuna.study import StudyDirection
 
 from ferplus_data.errors import InputError
-from search.storages.cached import ReadingStorage
-from search.storages.rdb import PatientStorage
+from search.storages.rdb import DatabaseStorage
 from search.storages.redaction import redact
-from search.storages.retrying import Patience
+from search.storages.retrying import RetryingStorage
+from search.storages.trial_store import TrialStore
 from search.storages.urls import check_url
 from search.study.config import GRACE_SECONDS, RETRIES
 from search.study.run_directory import RunDirectory
 
+OBJECTIVE = "val_accuracy"
+"""What a study maximises; its metric's name in the database."""
+MADE_BY = {"program": "ferplus-tuner", "version": 2}
+"""The study attribute `made_by`. Version 1 had none, and a trial of it could be several rows."""
+
 # The project pins Optuna's release, and what is experimental in it with it.
 warnings.filterwarnings("ignore", category=optuna.exceptions.ExperimentalWarning)
-# Said of ask-and-tell with a heartbeat, which `search.workers.heartbeat` takes care of.
-warnings.filterwarnings("ignore", message="Heartbeat of storage is supposed to be used with")
 
 
 def storage_url(run: RunDirectory, url: str | None) -> str:
@@ -44,32 +50,31 @@ def storage_url(run: RunDirectory, url: str | None) -> str:
 
 
 def open_storage(
-    url: str, *, grace: float = GRACE_SECONDS, retries: int = RETRIES, wait: float = 0, alone: bool = False
-) -> ReadingStorage:
+    url: str, *, grace: float = GRACE_SECONDS, retries: int = RETRIES, wait: float = 0
+) -> RetryingStorage:
     """Connect to the database at `url`.
 
     Args:
         url: sqlite:///FILE, postgresql+psycopg://..., as SQLAlchemy takes them, or grpc://HOST:PORT of Optuna's proxy.
         grace: Seconds without a heartbeat after which a running trial's worker is taken for dead.
         retries: How many deaths of its workers a trial survives.
-        alone: Whether one thread is all that uses it, which a database in memory suffices for.
         wait: Seconds to go on trying while nothing answers there.
 
     Raises:
         InputError: No such database; the message does not repeat the URL's password.
     """
-    check_url(url, redact(url), alone=alone)
-    make = _BY_SCHEME.get(url.partition("://")[0], PatientStorage)
+    check_url(url, redact(url))
+    make = _BY_SCHEME.get(url.partition("://")[0], DatabaseStorage)
     began = time.monotonic()
     while True:
         try:
-            return ReadingStorage(make(url, shown_url=redact(url), grace=grace, retries=retries))
+            return make(url, shown_url=redact(url), grace=grace, retries=retries)
         except InputError:
             raise
         except Exception as error:
-            patience = _BIRTH_SECONDS if _is_being_made(error) else wait
+            longest = _BIRTH_SECONDS if _is_being_made(error) else wait
             not_yet = isinstance(error, (sqlalchemy.exc.DBAPIError, ConnectionError))
-            if not_yet and time.monotonic() - began < patience:
+            if not_yet and time.monotonic() - began < longest:
                 time.sleep(0.5)
                 continue
             # SQLAlchemy, the driver and alembic raise what they like; the user needs to know which database it was.
@@ -79,9 +84,9 @@ def open_storage(
             ) from error
 
 
-def _proxy(url: str, **options: Any) -> Patience:
+def _proxy(url: str, **options: Any) -> RetryingStorage:
     try:
-        from search.storages.grpc_proxy import ProxyStorage
+        from search.storages.grpc_proxy import proxy_storage
     except (
         ImportError,
         RuntimeError,
@@ -90,10 +95,10 @@ def _proxy(url: str, **options: Any) -> Patience:
             f"storage {url}: expected the packages grpcio and protobuf, found: {' '.join(str(error).split())}; install them "
             "with: pip install -r requirements.txt"
         ) from error
-    return ProxyStorage(url, **options)
+    return proxy_storage(url, **options)
 
 
-_BY_SCHEME: dict[str, Callable[..., Patience]] = {"grpc": _proxy}
+_BY_SCHEME: dict[str, Callable[..., RetryingStorage]] = {"grpc": _proxy}
 """What is not a database itself, by its URL's scheme."""
 _BIRTH_SECONDS = 20.0
 
@@ -104,22 +109,67 @@ def _is_being_made(error: Exception) -> bool:
 
 
 def open_study(
-    storage: ReadingStorage,
-    name: str,
-    *,
-    sampler: optuna.samplers.BaseSampler | None = None,
-    pruner: optuna.pruners.BasePruner | None = None,
-) -> optuna.Study:
-    """Return the study `name`, made now if there is none; validation accuracy is maximised."""
+    storage: RetryingStorage, name: str, *, direction: str = "maximize", metric: str = OBJECTIVE
+) -> TrialStore:
+    """Return the trials of the study `name`, made now if there is none.
+
+    Args:
+        storage: Of `open_storage` or `memory`.
+        name: The study's.
+        direction: maximize or minimize.
+        metric: Name of what is.
+
+    Raises:
+        InputError: There is one, and it is not of this program, of a version before, or of another direction.
+    """
     quiet()
-    return optuna.create_study(
-        storage=storage,
-        study_name=name,
-        direction="maximize",
-        sampler=sampler,
-        pruner=pruner,
-        load_if_exists=True,
+    try:
+        study = optuna.create_study(
+            storage=storage, study_name=name, direction=StudyDirection[direction.upper()]
+        )
+    except optuna.exceptions.DuplicatedStudyError:
+        study = optuna.load_study(study_name=name, storage=storage)
+        if _is_ours(study, storage, direction):
+            return TrialStore(storage, name)
+    study.set_metric_names([metric])
+    study.set_user_attr("made_by", MADE_BY)
+    return TrialStore(storage, name)
+
+
+def memory() -> RetryingStorage:
+    """Return a storage in this process's memory, for an oracle that nobody continues."""
+    return RetryingStorage(
+        optuna.storages.InMemoryStorage(),
+        shown_url="in memory",
+        is_outage=lambda error: False,
+        grace=GRACE_SECONDS,
+        retries=RETRIES,
     )
+
+
+def _is_ours(study: optuna.Study, storage: RetryingStorage, direction: str) -> bool:
+    """Whether `study` has been made by this program; False if another process is at it just now.
+
+    Raises:
+        InputError: It has been made by another program, or by an earlier version.
+    """
+    trials, place = len(study.get_trials(deepcopy=False)), f"study {study.study_name} in {storage.shown_url}"
+    same = study.directions == [StudyDirection[direction.upper()]]
+    attributes = study.user_attrs
+    if attributes.get("made_by") == MADE_BY and same:
+        return True
+    if "made_by" not in attributes and attributes.get("config", {}).get("version") == 1:
+        raise InputError(
+            f"{place}: was begun by an earlier version of this program, whose trials are kept otherwise; it can be reported, "
+            "and a new one started with another --study"
+        )
+    if trials or attributes or not same:
+        directions = ", ".join(one.name.lower() for one in study.directions)
+        raise InputError(
+            f"{place}: expected a study of this program that is to {direction}, found one that another has made ({directions}, "
+            f"{trials} trials); give another --study"
+        )
+    return False
 
 
 def quiet() -> None:

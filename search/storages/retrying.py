@@ -1,187 +1,220 @@
-"""What is common to the study's storages: each may go away for a while, and its calls are then repeated until it is back."""
+"""A storage that may go away: its calls are repeated until it is back."""
 
 from __future__ import annotations
 
-import abc
 import contextlib
 import logging
-import random
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from typing import Any
 
 import optuna
+import tenacity
+from optuna.distributions import BaseDistribution
 from optuna.storages import BaseStorage
-from optuna.trial import TrialState
+from optuna.study import StudyDirection
+from optuna.trial import FrozenTrial, TrialState
 
 from ferplus_data.errors import InputError
 
-PATIENCE_SECONDS = 150.0
+RETRY_SECONDS = 150.0
 """How long a storage that has gone away is tried again: a restart of a database server, with some to spare."""
-LONGEST_WAIT = 10.0
+LONGEST_WAIT = 5.0
 """Seconds between two attempts at most."""
-Parameter = tuple[str, float, optuna.distributions.BaseDistribution]
-"""Name, value as Optuna stores it, distribution."""
 _FIRST_WAIT = 0.25
 
 
 class StorageLost(InputError):
-    """The storage stayed away for longer than there is patience. Nothing that was finished is lost."""
+    """The storage stayed away for longer than it is tried again. Nothing that was finished is lost."""
 
 
-class Patience(BaseStorage):
-    """Repeats every call of the storage class that follows it among the bases, with growing pauses, while that is not reached.
+class RetryingStorage(BaseStorage):
+    """Repeats every call of another storage, with growing pauses, while that is not reached.
 
-    A call may have taken effect although its connection broke, so each is made safe to repeat. Optuna's calls write with upserts,
-    except three: deleting a study, which is taken for done; ending a trial, which is taken for done if the trial is found ended
-    that way; and asking for one, which can leave a running trial that no worker has claimed. Such a trial is found, as one whose
-    worker has died is, when its grace is over.
+    A call may have taken effect although its connection broke. Optuna's calls write the same again, except four, of which the
+    repetition first looks what the call before has left: deleting a study, ending a trial, making one, having one.
 
     Args:
-        shown_url: How messages name the storage.
+        storage: The one that may go away.
+        shown_url: How messages name it.
+        is_outage: Whether an error says that it was not reached, or could not answer now.
         grace: Seconds without a heartbeat after which a running trial's worker is taken for dead.
         retries: How many deaths of its workers a trial survives.
+
+    Attributes:
+        retry_seconds: How long a call is repeated.
+        recovered: When the storage last answered after it had not, by `time.monotonic`; None: it never was away.
     """
 
-    def __init__(self, *, shown_url: str, grace: float, retries: int) -> None:
-        self.shown_url, self.retries = shown_url, retries
-        # Optuna asks for whole seconds.
-        self.grace = max(1, int(grace))
-        self.interval = max(1, int(min(10, grace / 4)))
-        self.patience = PATIENCE_SECONDS
-        self._trouble_since: float | None = None
-        self._well_since = time.monotonic()
-
-    @abc.abstractmethod
-    def _is_trouble(self, error: Exception) -> bool:
-        """Whether `error` says that the storage was not reached, or could not answer now."""
-
-    @abc.abstractmethod
-    def _change(self, trial_id: int, state: TrialState, values: Sequence[float] | None) -> bool:
-        """Change a trial's state: to RUNNING from WAITING, to another from RUNNING. Return whether it was in that one."""
-
-    @abc.abstractmethod
-    def _stale(self, study_id: int) -> list[int]:
-        """Return the running trials that have not been beaten for within the grace period, or never."""
-
-    @abc.abstractmethod
-    def write_trial(
+    def __init__(
         self,
-        trial_id: int,
-        attributes: Mapping[str, Any],
-        parameters: Sequence[Parameter] = (),
-        beat: bool = False,
+        storage: BaseStorage,
+        *,
+        shown_url: str,
+        is_outage: Callable[[Exception], bool],
+        grace: float,
+        retries: int,
     ) -> None:
-        """Write parameters, user `attributes` and a heartbeat of a running trial.
+        self.storage, self.shown_url, self._is_outage = storage, shown_url, is_outage
+        self.grace, self.retries = grace, retries
+        self.retry_seconds = RETRY_SECONDS
+        self.recovered: float | None = None
+
+    def call(self, function: Callable[[], Any], again: Callable[[], Any] | None = None) -> Any:
+        """Return what `function` returns, or, at repetitions, `again`.
 
         Raises:
-            UpdateFinishedTrialError: The trial is not running any more.
+            StorageLost: The storage has not been reached for `retry_seconds`.
         """
+        try:
+            return function()
+        except Exception as error:
+            if not self._is_outage(error):
+                raise
+        retrying = tenacity.Retrying(
+            retry=tenacity.retry_if_exception(self._is_outage),  # type: ignore[arg-type]
+            wait=tenacity.wait_random_exponential(multiplier=_FIRST_WAIT, max=LONGEST_WAIT),
+            stop=lambda attempt: (attempt.seconds_since_start or 0) > self.retry_seconds,
+            before_sleep=self._warn,
+        )
+        try:
+            result = retrying(again or function)
+        except tenacity.RetryError as error:
+            raise StorageLost(
+                f"storage {self.shown_url}: expected an answer, found none for {self.retry_seconds:.0f} s; nothing that was "
+                "finished is lost: when it is back, the same command continues"
+            ) from error
+        self.recovered = time.monotonic()
+        return result
 
-    @abc.abstractmethod
-    def states(self, study_id: int, trial_ids: Collection[int], after: int) -> dict[int, TrialState]:
-        """Return the states of the trials with the ids `trial_ids`, and of all with an id greater than `after`."""
+    @contextlib.contextmanager
+    def lock(self, name: str) -> Iterator[bool]:
+        """Let one process at a time into the block for the study `name`, where the storage can; the value tells whether it
+        did."""
+        yield False
 
-    def repeatedly(self, call: Callable[[], Any], on_repetition: Callable[[], Any] | None = None) -> Any:
-        """Return what `call` returns, or, at repetitions, `on_repetition`.
+    def report(self, trial_id: int, step: int, value: float, owner: Mapping[str, Any]) -> bool:
+        """Write an intermediate value, if the trial runs and its user attributes still have what is in `owner`; return
+        whether."""
+        trial = self.get_trial(trial_id)
+        if trial.state != TrialState.RUNNING or not owner.items() <= trial.user_attrs.items():
+            return False
+        try:
+            self.set_trial_intermediate_value(trial_id, step, value)
+        except optuna.exceptions.UpdateFinishedTrialError:
+            return False
+        return True
 
-        Raises:
-            StorageLost: The storage has not been reached for `patience` seconds.
-        """
-        wait = _FIRST_WAIT
-        while True:
-            try:
-                result = call()
-            except Exception as error:
-                if not self._is_trouble(error):
-                    raise
-                now = time.monotonic()
-                if self._trouble_since is None:
-                    self._trouble_since = now
-                elif wait == 2 * _FIRST_WAIT:  # not of a single broken connection
-                    logging.getLogger(__name__).warning(
-                        "storage %s does not answer; trying again for %.0f s", self.shown_url, self.patience
-                    )
-                if now - self._trouble_since > self.patience:
-                    raise StorageLost(
-                        f"storage {self.shown_url}: expected an answer, found none for {self.patience:.0f} s; nothing that was "
-                        "finished is lost: when it is back, the same command continues"
-                    ) from error
-            else:
-                if self._trouble_since is not None:
-                    self._trouble_since, self._well_since = None, time.monotonic()
-                return result
-            time.sleep(wait * random.uniform(0.5, 1))  # not all workers at once
-            wait = min(2 * wait, LONGEST_WAIT)
-            call = on_repetition or call
+    def _warn(self, attempt: tenacity.RetryCallState) -> None:
+        if attempt.attempt_number == 2:  # not of a single broken connection
+            logging.getLogger(__name__).warning(
+                "storage %s does not answer; trying again for %.0f s", self.shown_url, self.retry_seconds
+            )
+
+    # Calls whose repetition needs care ------------------------------------------------------------------------------
 
     def delete_study(self, study_id: int) -> None:
-        delete = super().delete_study  # type: ignore[safe-super]
-
         def again() -> None:
             with contextlib.suppress(KeyError):
-                delete(study_id)
+                self.storage.delete_study(study_id)
 
-        self.repeatedly(lambda: delete(study_id), again)
+        self.call(lambda: self.storage.delete_study(study_id), again)
+
+    def create_new_trial(self, study_id: int, template_trial: FrozenTrial | None = None) -> int:
+        def again() -> int:
+            # The storage numbers trials in the order of their creation, so one that was made is among the last.
+            for trial in reversed(self.storage.get_all_trials(study_id, deepcopy=False)):
+                if template_trial is not None and _is_made_of(trial, template_trial):
+                    return self.storage.get_trial_id_from_study_id_trial_number(study_id, trial.number)
+            return self.storage.create_new_trial(study_id, template_trial)
+
+        return self.call(lambda: self.storage.create_new_trial(study_id, template_trial), again)
 
     def set_trial_state_values(
         self, trial_id: int, state: TrialState, values: Sequence[float] | None = None
     ) -> bool:
-        """Change a trial's state, for exactly one of those who try.
-
-        Returns:
-            Whether a waiting trial is now running, and this process's; True for other states.
-
-        Raises:
-            UpdateFinishedTrialError: The trial that is to end is not running any more.
-        """
-
         def change() -> bool:
-            return self._change(trial_id, state, values)
+            return self.storage.set_trial_state_values(trial_id, state, values)
 
-        if not state.is_finished():
-            return self.repeatedly(change)
-        if not self.repeatedly(change, lambda: change() or self.get_trial(trial_id).state == state):
-            raise optuna.exceptions.UpdateFinishedTrialError(f"trial {trial_id} is not running any more")
-        return True
+        def again() -> bool:
+            try:
+                return change()
+            except optuna.exceptions.UpdateFinishedTrialError:
+                if self.storage.get_trial(trial_id).state == state:
+                    return True
+                raise
 
-    def get_heartbeat_interval(self) -> int:
-        return self.interval
+        return self.call(change, again if state.is_finished() else None)
 
-    def _get_stale_trial_ids(self, study_id: int) -> list[int]:
-        stale = self.repeatedly(lambda: self._stale(study_id))
-        # While the storage was away nobody could beat, and a process that has just come does not know whether it was.
-        return stale if time.monotonic() - self._well_since > self.grace else []
+    # Calls that are repeated as they are ------------------------------------------------------------------------------
+
+    def create_new_study(self, directions: Sequence[StudyDirection], study_name: str | None = None) -> int:
+        return self.call(lambda: self.storage.create_new_study(directions, study_name))
+
+    def set_study_user_attr(self, study_id: int, key: str, value: Any) -> None:
+        self.call(lambda: self.storage.set_study_user_attr(study_id, key, value))
+
+    def set_study_system_attr(self, study_id: int, key: str, value: Any) -> None:
+        self.call(lambda: self.storage.set_study_system_attr(study_id, key, value))
+
+    def get_study_id_from_name(self, study_name: str) -> int:
+        return self.call(lambda: self.storage.get_study_id_from_name(study_name))
+
+    def get_study_name_from_id(self, study_id: int) -> str:
+        return self.call(lambda: self.storage.get_study_name_from_id(study_id))
+
+    def get_study_directions(self, study_id: int) -> list[StudyDirection]:
+        return self.call(lambda: self.storage.get_study_directions(study_id))
+
+    def get_study_user_attrs(self, study_id: int) -> dict[str, Any]:
+        return self.call(lambda: self.storage.get_study_user_attrs(study_id))
+
+    def get_study_system_attrs(self, study_id: int) -> dict[str, Any]:
+        return self.call(lambda: self.storage.get_study_system_attrs(study_id))
+
+    def get_all_studies(self) -> list[Any]:
+        return self.call(self.storage.get_all_studies)
+
+    def set_trial_param(
+        self, trial_id: int, param_name: str, param_value_internal: float, distribution: BaseDistribution
+    ) -> None:
+        self.call(
+            lambda: self.storage.set_trial_param(trial_id, param_name, param_value_internal, distribution)
+        )
+
+    def set_trial_intermediate_value(self, trial_id: int, step: int, intermediate_value: float) -> None:
+        self.call(lambda: self.storage.set_trial_intermediate_value(trial_id, step, intermediate_value))
+
+    def set_trial_user_attr(self, trial_id: int, key: str, value: Any) -> None:
+        self.call(lambda: self.storage.set_trial_user_attr(trial_id, key, value))
+
+    def set_trial_system_attr(self, trial_id: int, key: str, value: Any) -> None:
+        self.call(lambda: self.storage.set_trial_system_attr(trial_id, key, value))
+
+    def get_trial_id_from_study_id_trial_number(self, study_id: int, trial_number: int) -> int:
+        return self.call(lambda: self.storage.get_trial_id_from_study_id_trial_number(study_id, trial_number))
+
+    def get_trial_user_attrs(self, trial_id: int) -> dict[str, Any]:
+        return self.call(lambda: self.storage.get_trial_user_attrs(trial_id))
+
+    def get_trial(self, trial_id: int) -> FrozenTrial:
+        return self.call(lambda: self.storage.get_trial(trial_id))
+
+    def get_all_trials(
+        self, study_id: int, deepcopy: bool = True, states: Container[TrialState] | None = None
+    ) -> list[FrozenTrial]:
+        return self.call(lambda: self.storage.get_all_trials(study_id, deepcopy, states))
+
+    def get_best_trial(self, study_id: int) -> FrozenTrial:
+        return self.call(lambda: self.storage.get_best_trial(study_id))
+
+    def remove_session(self) -> None:
+        self.storage.remove_session()
 
 
-def _repeated(name: str) -> Callable[..., Any]:
-    def method(self: Patience, *arguments: Any, **options: Any) -> Any:
-        plain = getattr(super(Patience, self), name)
-        return self.repeatedly(lambda: plain(*arguments, **options))
-
-    method.__name__ = name
-    return method
-
-
-for _name in (
-    "create_new_study",
-    "set_study_user_attr",
-    "set_study_system_attr",
-    "get_study_id_from_name",
-    "get_study_name_from_id",
-    "get_study_directions",
-    "get_study_user_attrs",
-    "get_study_system_attrs",
-    "get_all_studies",
-    "_create_new_trial",
-    "_set_trial_param",
-    "set_trial_intermediate_value",
-    "set_trial_user_attr",
-    "set_trial_system_attr",
-    "get_trial_id_from_study_id_trial_number",
-    "get_trial",
-    "_get_trials",
-    "_get_best_trial_id",
-    "record_heartbeat",
-):
-    setattr(Patience, _name, _repeated(_name))
+def _is_made_of(trial: FrozenTrial, template: FrozenTrial) -> bool:
+    return (
+        trial.datetime_start == template.datetime_start
+        and trial.params == template.params
+        and trial.user_attrs == template.user_attrs
+    )

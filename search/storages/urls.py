@@ -14,13 +14,12 @@ SERVED = "sqlite:///FILE, postgresql+psycopg://USER@HOST/DATABASE or grpc://HOST
 _BACKENDS = ("sqlite", "postgresql")
 
 
-def check_url(url: str, shown: str, *, alone: bool = False) -> None:
+def check_url(url: str, shown: str) -> None:
     """Raise InputError if no study can be stored at `url`, without connecting to it or creating anything.
 
     Args:
         url: As for `search.storages.registry.open_storage`.
         shown: What messages show of it, without its password.
-        alone: Whether a database in memory will do.
     """
     if url.startswith("grpc://"):
         _check_proxy(url, shown)
@@ -45,7 +44,7 @@ def check_url(url: str, shown: str, *, alone: bool = False) -> None:
             "the URL"
         )
     if made.get_backend_name() == "sqlite":
-        _check_file(made, shown, alone)
+        _check_file(made, shown)
 
 
 def _check_proxy(url: str, shown: str) -> None:
@@ -58,7 +57,7 @@ def _check_proxy(url: str, shown: str) -> None:
         raise InputError(f"storage {shown}: expected grpc://HOST:PORT")
 
 
-def _check_file(url: sqlalchemy.URL, shown: str, alone: bool) -> None:
+def _check_file(url: sqlalchemy.URL, shown: str) -> None:
     """Raise InputError unless the SQLite database is a file that can be written, or one that can be made."""
     name, settings = url.database or "", {key: str(value) for key, value in url.query.items()}
     if name.startswith("file:"):
@@ -71,8 +70,6 @@ def _check_file(url: sqlalchemy.URL, shown: str, alone: bool) -> None:
         or settings.get("mode") == "memory"
         or settings.get("vfs") == "memdb"
     ):
-        if alone:
-            return
         raise InputError(
             f"storage {shown}: expected a database that every process and connection shares, found one in the memory of one "
             "connection; give sqlite:///FILE"

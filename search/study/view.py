@@ -10,22 +10,15 @@ from typing import Any
 
 import optuna
 import pandas as pd
-from optuna.trial import FrozenTrial, TrialState
+from optuna.trial import FrozenTrial
 
 from ferplus_data.errors import InputError
 from search.results.predictions import Predictions, read_predictions
-from search.storages.attempts import lineages
 from search.storages.redaction import redact
 from search.storages.registry import open_storage, quiet, storage_url
 from search.study.run_directory import RunDirectory, read_json
-
-_STATES = {
-    TrialState.COMPLETE: "complete",
-    TrialState.PRUNED: "pruned",
-    TrialState.FAIL: "failed",
-    TrialState.RUNNING: "running",
-    TrialState.WAITING: "waiting",
-}
+from search.study.trial_life import State, state_of, trials_of
+from search.study.version_one import is_version_one, trials_of_version_one
 
 MAX_FAILURES = 3
 """Failed trials in a row after which a search stops, as in `search.oracles.optuna_oracle`, which is slow to import."""
@@ -36,6 +29,7 @@ class TrialRecord:
     """One trial of a study, under the names and values the user knows.
 
     Attributes:
+        state: A word of `search.study.trial_life.State`.
         score: Best validation accuracy of an epoch, 0 to 1.
         values: Epoch, from 1, -> validation accuracy.
         worker: host:pid:token of the process that ran it.
@@ -87,7 +81,7 @@ class StudyView:
     @property
     def finished(self) -> bool:
         """Whether nothing is left to do: retrained, or ended without a trial to retrain."""
-        if self.running or any(trial.state == "waiting" for trial in self.trials):
+        if self.running or any(trial.state in ("queued", "released") for trial in self.trials):
             return False
         planned = self.config.get("arguments", {}).get("trials", 0)
         failed = bool(self.trials) and all(trial.state == "failed" for trial in self.trials)
@@ -124,7 +118,7 @@ def read_study(run: RunDirectory, storage: str | None = None) -> StudyView:
         name=run.study,
         directory=run.path,
         config=read_json(run.config),
-        trials=[_record(run, number, trial) for number, trial in lineages(study)],
+        trials=_records(run, study),
         metrics=metrics,
         histories={path.parent.name.replace("-", " "): pd.read_csv(path) for path in seeds},
         study=study,
@@ -152,17 +146,24 @@ def best_trial(trials: Sequence[TrialRecord]) -> TrialRecord | None:
     return max(complete or scored, key=lambda trial: (trial.score or 0.0, -trial.number), default=None)
 
 
-def _record(run: RunDirectory, number: int, trial: FrozenTrial) -> TrialRecord:
+def _records(run: RunDirectory, study: optuna.Study) -> list[TrialRecord]:
+    if is_version_one(study):
+        return [_record(run, *one) for one in trials_of_version_one(study)]
+    return [_record(run, trial.number, trial, trial.params) for trial in trials_of(study)]
+
+
+def _record(run: RunDirectory, number: int, trial: FrozenTrial, values: dict[str, Any]) -> TrialRecord:
+    state = state_of(trial)
     return TrialRecord(
         number=number,
-        state=_STATES[trial.state],
-        hyperparameters=dict(trial.user_attrs.get("hyperparameters", {})),
+        state=state.value,
+        hyperparameters=dict(values),
         score=max(trial.intermediate_values.values(), default=None),
         values=dict(trial.intermediate_values),
         started=trial.datetime_start,
         ended=trial.datetime_complete,
         worker=trial.user_attrs.get("worker"),
-        error=trial.user_attrs.get("error", "its worker died" if trial.state == TrialState.FAIL else None),
+        error=trial.user_attrs.get("error", "its worker died" if state == State.FAILED else None),
         directory=run.trial(number),
         times=dict(trial.user_attrs.get("times", {})),
         prefix_cache=trial.user_attrs.get("prefix_cache"),

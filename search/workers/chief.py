@@ -1,7 +1,7 @@
 """What Keras Tuner's chief and its workers lack: signs of life.
 
 A worker that dies keeps its trial for ever, and the chief then never ends. So each worker beats from a thread, with an
-`update_trial` without metrics, and the chief hands back the trials of those it has not heard for the grace period.
+`update_trial` without metrics, and the chief releases the trials of those it has not heard for the grace period.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from typing import Any
 
 import grpc
 import keras_tuner
-import optuna
 from keras_tuner.engine.trial import Trial, TrialStatus
 from keras_tuner.src.distribute.oracle_client import OracleClient
 
 from search.oracles.optuna_oracle import OptunaOracle, number_in
-from search.storages.attempts import hand_back_stale
-from search.storages.staleness import Silence
+from search.storages.staleness import Staleness
+from search.storages.trial_store import Claim
+from search.workers.heartbeat import interval
 
 _LOST = TrialStatus.INVALID
 """Status of a trial in the answer to a worker that has it no more."""
@@ -31,10 +31,15 @@ class ChiefOracle(OptunaOracle):
     """The oracle of the chief, which is asked by workers and notices when one of them is gone. Its arguments are those of
     `OptunaOracle`."""
 
-    def __init__(self, study: optuna.Study, **options: Any) -> None:
-        super().__init__(study, **options)
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
         self._beats: Counter[str] = Counter()  # tuner id -> how often it was heard
-        self._silence = Silence(study._storage.backend.grace)  # type: ignore[attr-defined]
+        self._staleness = Staleness(self.store.storage.grace)
+
+    def trial_id(self, claim: Claim) -> str:
+        """As in `OptunaOracle`, another at each attempt: so the chief knows which of its workers speaks of a trial."""
+        first = super().trial_id(claim)
+        return first if claim.attempt == 1 else f"{first}.{claim.attempt}"
 
     # Keras Tuner's lock is never released after an exception, so none may leave these methods for a trial that is not known.
 
@@ -61,26 +66,32 @@ class ChiefOracle(OptunaOracle):
             return
         if trial.status == TrialStatus.STOPPED:
             self.tuner_ids.discard(tuner_id)  # the chief does not wait for it
-            self.hand_back(trial)
-        else:
+            self.release(trial)
+            return
+        try:
             super().end_trial(trial)
+        except (
+            keras_tuner.errors.FatalRuntimeError
+        ):  # whoever asks for the next trial learns that there is none
+            logging.getLogger(__name__).warning("%s", self.stopped_because)
 
-    def running(self) -> list[int]:
-        """Optuna's ids of the trials of those workers that are still heard; the others' are handed back."""
-        if silent := self._forget_silent():
-            hand_back_stale(self.study, silent)
-        return super().running()
+    def claims(self) -> list[Claim]:
+        """The trials of those workers that are still heard; the others' are released."""
+        for claim in self._forget_silent():
+            self.store.release_lost(self.store.get(claim.number))
+        return super().claims()
 
     @keras_tuner.synchronized
-    def _forget_silent(self) -> list[int]:
-        """Forget the workers that have gone silent; return Optuna's ids of their trials."""
+    def _forget_silent(self) -> list[Claim]:
+        """Forget the workers that are not heard any more; return their trials."""
         found = []
-        for tuner_id in self._silence.look({tuner_id: self._beats[tuner_id] for tuner_id in self.tuner_ids}):
-            logging.getLogger(__name__).warning("worker %s has gone silent and is given up", tuner_id)
+        beats = {tuner_id: self._beats[tuner_id] for tuner_id in self.tuner_ids}
+        for tuner_id in self._staleness.look(beats):
+            logging.getLogger(__name__).warning("worker %s is not heard any more and is given up", tuner_id)
             self.tuner_ids.discard(tuner_id)
             trial = self.ongoing_trials.pop(tuner_id, None)
             if trial is not None and trial.trial_id in self._running:
-                found.append(self._running.pop(trial.trial_id)._trial_id)
+                found.append(self._running.pop(trial.trial_id).claim)
         return found
 
     def _tuner_of(self, trial_id: str) -> str | None:
@@ -100,13 +111,22 @@ class ChiefClient(OracleClient):
         super().__init__(oracle)
         self.ongoing_trials: dict[str, Trial] = {}
         self._lost: set[str] = set()
-        if isinstance(oracle, OptunaOracle):  # Keras Tuner's own know no beat
-            threading.Thread(target=self._beat, args=(oracle.study,), name="heartbeat", daemon=True).start()
+        self._stopped: set[str] = set()
+        self._reported: dict[str, int] = {}
+        if isinstance(oracle, OptunaOracle):  # Keras Tuner's own know no heartbeat
+            grace = oracle.store.storage.grace
+            threading.Thread(target=self._beat, args=(grace,), name="heartbeat", daemon=True).start()
 
     def create_trial(self, tuner_id: str) -> Trial:
         trial = super().create_trial(tuner_id)
         if trial.status == TrialStatus.RUNNING:
             self.ongoing_trials[tuner_id] = trial
+            steps = [
+                observation.step
+                for history in trial.metrics.metrics.values()
+                for observation in history.get_history()
+            ]
+            self._reported[trial.trial_id] = max(steps, default=0)
         return trial
 
     def update_trial(self, trial_id: str, metrics: Mapping[str, float], step: int = 0) -> Trial:
@@ -114,13 +134,15 @@ class ChiefClient(OracleClient):
         if trial.status == _LOST:
             self._lost.add(trial_id)
             trial.status = TrialStatus.STOPPED
+        elif trial.status == TrialStatus.STOPPED:
+            self._stopped.add(trial_id)
         return trial
 
     def end_trial(self, trial: Trial) -> None:
         self.ongoing_trials.clear()
         super().end_trial(trial)
 
-    def hand_back(self, trial: Trial) -> None:
+    def release(self, trial: Trial) -> None:
         """Give up the running trial so that it is continued by another worker, and leave."""
         trial.status = TrialStatus.STOPPED
         self.end_trial(trial)
@@ -132,13 +154,21 @@ class ChiefClient(OracleClient):
         """The number, to the user, of a running trial."""
         return number_in(trial_id)
 
+    def epochs(self, trial_id: str) -> int:
+        """The last epoch that a running trial had reported when it came here; 0 if none."""
+        return self._reported.get(trial_id, 0)
+
     def is_lost(self, trial_id: str) -> bool:
         """Whether the trial is in other hands: this process had been held up for longer than the grace period."""
         return trial_id in self._lost
 
-    def _beat(self, study: optuna.Study) -> None:
+    def is_resting(self, trial_id: str) -> bool:
+        """Whether the checkpoint of a trial that was told to end has to stay; the protocol does not tell which of them rest."""
+        return trial_id in self._stopped
+
+    def _beat(self, grace: float) -> None:
         while True:
-            time.sleep(study._storage.get_heartbeat_interval())  # type: ignore[attr-defined]
+            time.sleep(interval(grace))
             for trial in list(self.ongoing_trials.values()):
                 try:
                     self.update_trial(trial.trial_id, {})

@@ -10,80 +10,92 @@ import threading
 from collections.abc import Callable
 from types import TracebackType
 
-import optuna
 from optuna.trial import TrialState
 
-from search.storages.attempts import hand_back_stale
-from search.storages.cached import held
+from search.storages.staleness import Staleness
+from search.storages.trial_store import HEARTBEAT, Claim, TrialStore
 
 MANY = 32
 """Running trials for each of which Heartbeat lets one more of its beats pass before it looks for dead workers again."""
 _TOKEN = secrets.token_hex(4)  # a container that starts again may have the same host name and process id
 
 
-def worker_name() -> str:
-    """What stands in a trial's `worker` attribute: host:pid:token."""
-    return f"{socket.gethostname()}:{os.getpid()}:{_TOKEN}"
+class ThisProcess:
+    """This process, as a worker that others can tell from theirs."""
 
+    @property
+    def name(self) -> str:
+        """What stands in a trial's `worker` attribute: host:pid:token."""
+        return f"{socket.gethostname()}:{os.getpid()}:{_TOKEN}"
 
-def claim(study: optuna.Study, asked: optuna.Trial) -> None:
-    """Put this process's name and first heartbeat to a trial it has just been given."""
-    study._storage.backend.write_trial(asked._trial_id, {"worker": worker_name()}, beat=True)  # type: ignore[attr-defined]
-
-
-def hand_back_orphans(study: optuna.Study) -> int:
-    """Queue again the trials of workers that are gone: at once those of dead processes of this machine, and after the
-    grace period those whose heartbeat has stopped. Return how many run."""
-    stale = study._storage._get_stale_trial_ids(study._study_id)  # type: ignore[attr-defined]
-    with held(study):
-        hand_back_stale(study, stale)
-        return hand_back_dead(study)
-
-
-def hand_back_dead(study: optuna.Study) -> int:
-    """Queue again, in a study that is held, the trials of dead processes of this machine, and what a dying one left failed.
-    Return how many of the others run."""
-    running = study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
-    dead = [trial._trial_id for trial in running if _is_dead(trial.user_attrs.get("worker"))]
-    hand_back_stale(study, dead)
-    return len(running) - len(dead)
-
-
-def _is_dead(worker: str | None) -> bool:
-    """Whether the worker was a process of this machine and is no more."""
-    if worker is None or worker == worker_name():
+    def is_dead(self, worker: str | None) -> bool:
+        """Whether the worker of that name was a process of this machine and is no more."""
+        if worker is None or worker == self.name or worker.count(":") < 2:
+            return False
+        host, pid, _ = worker.rsplit(":", 2)
+        if host != socket.gethostname():
+            return False
+        if int(pid) == os.getpid():  # with another token: an earlier life
+            return True
+        if os.name == "nt":  # where signal 0 is Ctrl-C; what has died there is found by its heartbeat
+            return False
+        try:
+            os.kill(int(pid), 0)
+        except ProcessLookupError:
+            return True
+        except PermissionError:
+            return False
         return False
-    host, pid, _ = worker.rsplit(":", 2)
-    if host != socket.gethostname():
-        return False
-    if int(pid) == os.getpid():  # with another token: an earlier life
-        return True
-    if os.name == "nt":  # where signal 0 is Ctrl-C; what has died there is found by its heartbeat
-        return False
-    try:
-        os.kill(int(pid), 0)
-    except ProcessLookupError:
-        return True
-    except PermissionError:
-        return False
-    return False
+
+
+class Watchman:
+    """Finds the running trials of workers that are gone: at once those of dead processes of this machine, and after the grace
+    period those whose heartbeat does not change any more.
+
+    Args:
+        store: The trials.
+    """
+
+    def __init__(self, store: TrialStore) -> None:
+        self._store, self._worker = store, ThisProcess()
+        self._staleness = Staleness(store.storage.grace)
+        self._recovered = store.storage.recovered
+
+    def release_lost(self) -> int:
+        """Release them; return how many other trials run."""
+        running = [trial for trial in self._store.read() if trial.state == TrialState.RUNNING]
+        if self._store.storage.recovered != self._recovered:  # while the storage was away nobody could beat
+            self._recovered = self._store.storage.recovered
+            self._staleness.forget()
+        beats = {
+            trial.number: (trial.user_attrs.get("attempt"), trial.system_attrs.get(HEARTBEAT))
+            for trial in running
+        }
+        stale = self._staleness.look(beats)
+        lost = [
+            trial
+            for trial in running
+            if trial.number in stale or self._worker.is_dead(trial.user_attrs.get("worker"))
+        ]
+        for trial in lost:
+            self._store.release_lost(trial)
+        return len(running) - len(lost)
 
 
 class Heartbeat:
-    """A thread that beats for the trials of this process and looks for those of dead ones, while the `with` block runs. Optuna
-    itself beats only inside `study.optimize`.
+    """A thread that beats for the trials of this process and looks for those of dead ones, while the `with` block runs.
 
     Args:
-        study: Its storage says how often.
-        running: Returns Optuna's ids of the trials that this process runs.
-        lost: Told the id of one that was taken away: the process had been held up for longer than the grace.
+        store: The trials.
+        claims: Returns those that this process runs.
+        lose: Told of one that was taken away: the process had been held up for longer than the grace.
     """
 
     def __init__(
-        self, study: optuna.Study, running: Callable[[], list[int]], lost: Callable[[int], None]
+        self, store: TrialStore, claims: Callable[[], list[Claim]], lose: Callable[[Claim], None]
     ) -> None:
-        self._study, self._running, self._lost = study, running, lost
-        self._interval = study._storage.get_heartbeat_interval()  # type: ignore[attr-defined]
+        self._store, self._claims, self._lose = store, claims, lose
+        self._watchman = Watchman(store)
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._beat, name="heartbeat", daemon=True)
 
@@ -99,18 +111,21 @@ class Heartbeat:
         self._thread.join(timeout=1)
 
     def _beat(self) -> None:
-        storage = self._study._storage
         pass_over = 0
-        while not self._stop.wait(self._interval):
+        while not self._stop.wait(interval(self._store.storage.grace)):
             try:
-                for trial_id in self._running():
-                    storage.record_heartbeat(trial_id)  # type: ignore[attr-defined]
-                    if storage.get_trial(trial_id).state == TrialState.FAIL and trial_id in self._running():
-                        self._lost(trial_id)
+                for claim in self._claims():
+                    if not self._store.beat(claim) and claim in self._claims():
+                        self._lose(claim)
                 # Each looks at all: where there are many, the less often.
                 if pass_over == 0:
-                    pass_over = 1 + hand_back_orphans(self._study) // MANY
+                    pass_over = 1 + self._watchman.release_lost() // MANY
                 pass_over -= 1
             except Exception as error:
                 # The trial goes on: a missed beat matters only if the storage stays away, and then reporting will say so.
                 logging.getLogger(__name__).warning("heartbeat not recorded: %s", error)
+
+
+def interval(grace: float) -> float:
+    """Seconds between two heartbeats."""
+    return min(10.0, grace / 4)

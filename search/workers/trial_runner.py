@@ -20,21 +20,24 @@ from models.training.checkpoints import Checkpoints, Epoch, read_history
 from models.training.loop import train
 from models.training.settings import Listener, Settings
 from search.console.progress import Progress
-from search.oracles.optuna_oracle import OBJECTIVE, OptunaOracle
+from search.oracles.optuna_oracle import OptunaOracle
+from search.oracles.protocol import TrialOracle
 from search.oracles.search_space import SpaceModel
+from search.storages.registry import OBJECTIVE
 from search.storages.retrying import StorageLost
+from search.storages.trial_store import TrialStore
 from search.study.run_directory import RunDirectory
 from search.workers import preemption
 from search.workers.checkpoint_store import Artifacts
 from search.workers.time_budget import Clock
 
 _IDLE_SECONDS = 1.0
-_HURRIED_SECONDS = 4.0
+_HURRY_SECONDS = 4.0
 """How long an interrupted process tries to reach its storage. If it cannot, its trial is found by its missing heartbeat."""
 
 
 class TimeIsUp(keras_tuner.errors.FatalError):
-    """The time for the search is over; the trial under way has been handed back."""
+    """The time for the search is over; the trial under way has been released."""
 
 
 class _Away(keras_tuner.errors.FatalError):
@@ -49,7 +52,7 @@ class FERPlusTuner(BaseTuner):
     """Runs the trials that an oracle hands out: hyperparameters -> recipe -> training, in `runs/STUDY/trials/NNNN`.
 
     Args:
-        oracle: An `OptunaOracle` or one of Keras Tuner's, mirrored.
+        oracle: An `OptunaOracle` or one of Keras Tuner's, recorded in the study.
         model: The space.
         dataset: Its validation split scores the trials; its test split is not touched.
         train_split: The rows that trials train on.
@@ -85,6 +88,8 @@ class FERPlusTuner(BaseTuner):
     ) -> None:
         super().__init__(oracle, model, directory=run.path, project_name="keras_tuner")
         self._replicas, self._artifacts = replicas, artifacts
+        self.oracle: TrialOracle
+        self._store: TrialStore | None = getattr(oracle, "store", None)
         if not self._has_study():
             from search.workers.chief import ChiefClient
 
@@ -101,32 +106,32 @@ class FERPlusTuner(BaseTuner):
         """Run trials until the oracle has no more, or time is up.
 
         Raises:
-            KeyboardInterrupt: Interrupted; the trial under way has been handed back.
+            KeyboardInterrupt: Interrupted; the trial under way has been released.
             Preempted: SIGTERM has come; the same.
             StorageLost: The storage has gone.
         """
         try:
-            with preemption.at_last(self._hand_back):
+            with preemption.at_last(self._release):
                 super().search(*fit_args, **fit_kwargs)
         except TimeIsUp:
-            self._hand_back()
+            self._release()
         except _Away as error:
             assert error.__cause__ is not None
             raise error.__cause__ from None
         except keras_tuner.errors.FatalError:
-            self._hand_back()
+            self._release()
             if self.oracle.stopped_because is None:
                 raise
         except BaseException:
-            self._hand_back()
+            self._release()
             raise
 
-    def _hand_back(self) -> None:
-        if self._has_study():
-            self.oracle.study._storage.backend.patience = _HURRIED_SECONDS
+    def _release(self) -> None:
+        if self._store is not None:
+            self._store.storage.retry_seconds = _HURRY_SECONDS
         with contextlib.suppress(StorageLost):
             for trial in list(self.oracle.ongoing_trials.values()):
-                self.oracle.hand_back(trial)
+                self.oracle.release(trial)
 
     def on_search_begin(self) -> None:
         self.save()  # so that Keras Tuner's own oracles find, after an interruption in the first trial, what they had begun
@@ -205,8 +210,6 @@ class FERPlusTuner(BaseTuner):
 
     def _restore(self, trial: Trial, number: int) -> int:
         """Fetch the checkpoint of a trial that was begun elsewhere; return its last epoch that is known."""
-        if not isinstance(self.oracle, OptunaOracle):
-            return 0
         known = self.oracle.epochs(trial.trial_id)
         directory = self._run.trial(number)
         if self._artifacts is not None and len(read_history(directory / "history.csv")) < known:
@@ -224,11 +227,13 @@ class FERPlusTuner(BaseTuner):
         number = self.oracle.number(trial.trial_id)
         if self.oracle.is_lost(trial.trial_id):
             # Its files are another's now.
-            self.oracle.hand_back(trial)
+            self.oracle.release(trial)
             self._progress.say(f"trial {number:>3} was held up too long and has gone to another worker")
             return
         if trial.status != TrialStatus.COMPLETED and trial.message:
             write_text(self._run.trial(number) / "error.txt", trial.message)
+        rests = self.oracle.is_resting(trial.trial_id)
         super().on_trial_end(trial)
-        Checkpoints(self._run.trial(number)).finish()
+        if not rests:
+            Checkpoints(self._run.trial(number)).finish()
         self._progress.trial_ends(number)

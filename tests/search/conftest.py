@@ -11,13 +11,16 @@ from pathlib import Path
 from typing import Any
 
 import keras_tuner
-import optuna
 import pytest
 from keras_tuner.engine.trial import TrialStatus
+from optuna.trial import FrozenTrial
 
 from search.oracles.registry import Search, make_oracle
 from search.oracles.search_space import SpaceModel, declared
 from search.storages.registry import open_storage, open_study
+from search.storages.trial_store import TrialStore
+from search.study.trial_life import trials_of
+from search.workers.heartbeat import ThisProcess
 from spaces.space import Space
 
 
@@ -42,8 +45,11 @@ class Driver:
     def __init__(self, path: Path) -> None:
         self.storage = open_storage(f"sqlite:///{path}", grace=60)
 
-    def attach(self, **options: Any) -> optuna.Study:
-        return open_study(self.storage, "toy", **options)
+    def store(self) -> TrialStore:
+        return open_study(self.storage, "toy")
+
+    def trials(self) -> list[FrozenTrial]:
+        return trials_of(self.store().study)
 
     def oracle(
         self,
@@ -56,10 +62,12 @@ class Driver:
         pins: dict | None = None,
         pruner: str = "none",
         directory: Path | None = None,
+        seed: int = 1,
+        **options: Any,
     ) -> Any:
         model = SpaceModel(Space(space), pins or {})
-        search = Search(model, declared(model), recipes or [], trials, epochs, seed=1, pruner=pruner)
-        oracle = make_oracle(name, search, self.attach)
+        search = Search(model, declared(model), recipes or [], trials, epochs, seed, pruner)
+        oracle = make_oracle(name, search, self.store(), ThisProcess(), **options)
         if directory is not None:
             oracle._set_project_dir(str(directory), "keras_tuner")
             if (directory / "keras_tuner" / "oracle.json").exists():

@@ -13,8 +13,8 @@ from typing import Any
 
 from optuna.trial import FrozenTrial, TrialState
 
-from search.storages.attempts import lineages
 from search.storages.registry import open_storage, open_study
+from search.study.trial_life import trials_of as trials_of_study
 
 ROOT = Path(__file__).parents[2]
 SIMULATED = Path(__file__).with_name("simulated.py")
@@ -52,7 +52,7 @@ def until(condition: Callable[[], Any], seconds: float = 120, every: float = 0.3
 
 
 def trials_of(url: str, study: str) -> dict[int, FrozenTrial]:
-    return dict(lineages(open_study(open_storage(url), study)))
+    return {trial.number: trial for trial in trials_of_study(open_study(open_storage(url), study).study)}
 
 
 def pid_of(trial: FrozenTrial) -> int:
@@ -100,7 +100,7 @@ def assert_nothing_lost_or_repeated(run: Path, url: str, trials: int, epochs: in
     """Assert that `trials` different trials ran each epoch once; return which processes worked on each."""
     stored = trials_of(url, run.name)
     assert [t.state for t in stored.values()] == [TrialState.COMPLETE] * trials
-    assert len({str(t.user_attrs["hyperparameters"]) for t in stored.values()}) == trials
+    assert len({str(t.params) for t in stored.values()}) == trials
     runs = executed(run)
     assert runs.keys() == stored.keys()
     for number, done in runs.items():

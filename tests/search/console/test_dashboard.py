@@ -28,7 +28,7 @@ def run(tmp_path: Path) -> RunDirectory:
     found = RunDirectory(tmp_path / "runs" / "faces")
     found.create()
     write_json(found.config, {"study": "faces", "arguments": {"trials": 3}})
-    open_study(open_storage(storage_url(found, None)), "faces").enqueue_trial({"dropout": 0.3})
+    open_study(open_storage(storage_url(found, None)), "faces").study.enqueue_trial({"dropout": 0.3})
     return found
 
 

@@ -13,7 +13,6 @@ from optuna.trial import TrialState
 from ferplus_data.errors import InputError
 from search.oracles.pruners import PRUNERS
 from search.oracles.registry import ORACLES
-from search.storages.attempts import lineages
 
 
 def available(name: str) -> str:
@@ -26,17 +25,14 @@ def available(name: str) -> str:
 def test_an_oracle_runs_its_trials_and_the_study_has_them(name: str, driver: Any, tmp_path: Path) -> None:
     oracle = driver.oracle(available(name), trials=8, directory=tmp_path)
     played = driver.run(oracle, most=60)
-    trials = [trial for _, trial in lineages(driver.attach())]
+    trials = driver.trials()
     assert len(trials) == len(played) >= 6
     if name != "kt-hyperband":  # its brackets set the number
         assert len(played) == 8
         assert len({tuple(sorted(values.items())) for values in played}) == 8, "a configuration was run twice"
     assert {t.state for t in trials} <= {TrialState.COMPLETE, TrialState.PRUNED}
     for trial, values in zip(trials, played, strict=True):
-        recorded = {
-            k: v for k, v in trial.user_attrs["hyperparameters"].items() if not k.startswith("tuner/")
-        }
-        assert recorded == values
+        assert trial.params == values
         assert ("momentum" in values) == (values["optimizer"] == "sgd")
         assert ("learning_rate@sgd" in values) == (values["optimizer"] == "sgd")
     assert oracle.stopped_because
@@ -49,7 +45,7 @@ def test_an_interrupted_search_continues_with_its_trial(name: str, driver: Any, 
     trial = oracle.create_trial("tuner0")
     oracle.update_trial(trial.trial_id, {"val_accuracy": 0.5}, step=1)
     number = oracle.number(trial.trial_id)
-    oracle.hand_back(trial)
+    oracle.release(trial)
 
     again = driver.oracle(available(name), trials=5, directory=tmp_path)
     resumed = again.create_trial("tuner0")
@@ -59,7 +55,7 @@ def test_an_interrupted_search_continues_with_its_trial(name: str, driver: Any, 
     resumed.status = TrialStatus.COMPLETED
     again.end_trial(resumed)
     driver.run(again)
-    trials = dict(lineages(driver.attach()))
+    trials = driver.trials()
     assert len(trials) == 5
     assert set(trials[2].intermediate_values) == {1, 3} and trials[2].value == 0.6
 
@@ -88,7 +84,7 @@ def test_known_recipes_come_first(name: str, driver: Any, tmp_path: Path) -> Non
 def test_pruned_trials_stop_within_their_epoch(pruner: str, driver: Any) -> None:
     oracle = driver.oracle("random", trials=20, epochs=9, pruner=pruner)
     driver.run(oracle, epochs=9)
-    trials = [trial for _, trial in lineages(driver.attach())]
+    trials = driver.trials()
     assert len(trials) == 20
     for trial in trials:
         if trial.state == TrialState.COMPLETE:
@@ -101,12 +97,10 @@ def test_pruned_trials_stop_within_their_epoch(pruner: str, driver: Any) -> None
 
 def test_a_failed_trial_is_recorded_and_the_search_goes_on(driver: Any) -> None:
     oracle = driver.oracle("random", trials=8)
-    driver.run(
-        oracle, fail=lambda values: values["batch_size"] == 16 and len(lineages(oracle.study)) % 2 == 0
-    )
-    failed = [t for _, t in lineages(driver.attach()) if t.state == TrialState.FAIL]
+    driver.run(oracle, fail=lambda values: values["batch_size"] == 16 and len(driver.trials()) % 2 == 0)
+    failed = [t for t in driver.trials() if t.state == TrialState.FAIL]
     assert failed and all(t.user_attrs["error"] == "MemoryError: too big" for t in failed)
-    assert len(lineages(driver.attach())) == 8
+    assert len(driver.trials()) == 8
 
 
 @pytest.mark.parametrize("name", ["random", "kt-random"])
@@ -116,7 +110,7 @@ def test_three_failures_in_a_row_stop_the_search(name: str, driver: Any, tmp_pat
         played = driver.run(oracle, fail=lambda values: True)
     except keras_tuner.errors.FatalError:
         played = [None] * 3
-    assert len(played) == 3 and len(lineages(driver.attach())) == 3
+    assert len(played) == 3 and len(driver.trials()) == 3
     assert "MemoryError: too big" in oracle.stopped_because
 
 
@@ -143,7 +137,7 @@ def test_a_space_that_raises_for_some_values_fails_those_trials(driver: Any) -> 
         oracle.update_trial(trial.trial_id, {"val_accuracy": 0.5}, step=1)
         trial.status = TrialStatus.COMPLETED
         oracle.end_trial(trial)
-    trials = [trial for _, trial in lineages(driver.attach())]
+    trials = driver.trials()
     failed = [t for t in trials if t.state == TrialState.FAIL]
     assert len(trials) == 12 and 0 < len(failed) < 12
     assert all("ValueError: too much" in t.user_attrs["error"] for t in failed)
@@ -173,7 +167,7 @@ def test_two_oracles_share_one_budget(driver: Any) -> None:
     second_trial.status = TrialStatus.COMPLETED
     second.end_trial(second_trial)
     assert first.create_trial("tuner0").status == TrialStatus.STOPPED
-    assert len(lineages(driver.attach())) == 7
+    assert len(driver.trials()) == 7
 
 
 def test_an_unknown_oracle_is_named(driver: Any) -> None:

@@ -7,20 +7,15 @@ import time
 from pathlib import Path
 from typing import Any
 
-import optuna
 import pytest
-from optuna.trial import TrialState
 
 from ferplus_data.errors import InputError
-from search.storages.attempts import lineages
 from search.storages.registry import open_storage, open_study
 from search.storages.retrying import StorageLost
-from search.workers.heartbeat import claim, hand_back_orphans
+from search.study.trial_life import State, state_of
+from search.workers.heartbeat import Watchman
 from tests.search import processes as p
 from tests.search.processes import EPOCHS, search
-
-# Processes are started, killed and waited for, on a machine that may be busy: what fails twice is broken.
-pytestmark = pytest.mark.flaky(reruns=1)
 
 
 def test_a_worker_is_killed_and_the_proxy_is_away_for_a_while(tmp_path: Path, proxy: Any) -> None:
@@ -43,50 +38,48 @@ def test_a_worker_is_killed_and_the_proxy_is_away_for_a_while(tmp_path: Path, pr
     assert sum(deaths) == 1, "a live worker was taken for dead"
 
 
-def test_a_trial_that_is_not_beaten_for_is_found_by_the_observers_clock(proxy: Any) -> None:
-    worker, observer = (open_study(open_storage(proxy.url, grace=1), "silent") for _ in range(2))
-    alive, dead, unclaimed = (worker.ask() for _ in range(3))
-    for trial in (alive, dead):
-        claim(worker, trial)
-        trial.set_user_attr("worker", "elsewhere:1:token")
+@pytest.mark.parametrize("server", ["proxy", "postgres"])
+def test_a_trial_without_a_heartbeat_is_found_by_the_observers_clock(
+    server: str, request: pytest.FixtureRequest
+) -> None:
+    url = request.getfixturevalue(server).url
+    worker, observer = (open_study(open_storage(url, grace=1), f"silent-{server}") for _ in range(2))
+    alive, dead = (worker.create(State.RUNNING, {}, {}, worker="elsewhere:1:token") for _ in range(2))
+    watchman = Watchman(observer)
 
-    def states() -> list[TrialState]:
-        worker._storage.record_heartbeat(alive._trial_id)  # type: ignore[attr-defined]
-        hand_back_orphans(observer)
-        return [trial.state for _, trial in lineages(observer)]
+    def states() -> list[State]:
+        assert worker.beat(alive)
+        watchman.release_lost()
+        return [state_of(trial) for trial in observer.read()]
 
     begun = time.monotonic()
-    expected = [TrialState.RUNNING, TrialState.WAITING, TrialState.WAITING]
-    p.until(lambda: states() == expected, seconds=15, every=0.2)
+    p.until(lambda: states() == [State.RUNNING, State.RELEASED], seconds=15, every=0.2)
     assert time.monotonic() - begun > 1
-    worker._storage.record_heartbeat(dead._trial_id)  # type: ignore[attr-defined]  # too late, and no error
-    with pytest.raises(optuna.exceptions.UpdateFinishedTrialError):
-        dead.report(0.5, 1)
+    assert not worker.beat(dead) and not worker.report(dead, 1, 0.5)
 
 
-def test_two_that_pop_the_same_waiting_trial(proxy: Any) -> None:
-    one, other = (open_study(open_storage(proxy.url), "popped") for _ in range(2))
-    one.enqueue_trial({"x": 0.5})
-    (waiting,) = other.get_trials()
-    took = [
-        study._storage.set_trial_state_values(waiting._trial_id, TrialState.RUNNING) for study in (one, other)
-    ]
-    assert took == [True, False]
+@pytest.mark.parametrize("server", ["proxy", "postgres"])
+def test_two_that_claim_the_same_waiting_trial(server: str, request: pytest.FixtureRequest) -> None:
+    one, other = (open_study(open_storage(request.getfixturevalue(server).url), "claimed") for _ in range(2))
+    one.create(State.QUEUED, {}, {})
+    (waiting,) = other.read()
+    assert one.claim(waiting, "one") is not None and other.claim(waiting, "other") is None
 
 
 @pytest.mark.parametrize("away", ["proxy", "postgres"])
 def test_a_proxy_that_stays_away_is_named(away: str, proxy: Any, request: pytest.FixtureRequest) -> None:
     """Or the database behind it."""
     storage, server = open_storage(proxy.url), request.getfixturevalue(away)
-    trial = open_study(storage, f"away-{away}").ask()
+    store = open_study(storage, f"away-{away}")
+    claim = store.create(State.RUNNING, {}, {}, worker="one")
     server.stop()
-    storage.backend.patience = 1
+    storage.retry_seconds = 1
     with pytest.raises(StorageLost, match="nothing that was finished is lost"):
-        trial.report(0.5, 1)
+        store.report(claim, 1, 0.5)
     server.start()
-    storage.backend.patience = 60
-    trial.report(0.5, 1)
-    assert storage.get_trial(trial._trial_id).intermediate_values == {1: 0.5}
+    storage.retry_seconds = 60
+    assert store.report(claim, 1, 0.5)
+    assert store.read()[0].intermediate_values == {1: 0.5}
 
 
 def test_what_has_to_be_installed_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

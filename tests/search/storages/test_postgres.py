@@ -11,16 +11,14 @@ import grpc
 import optuna
 import pytest
 import sqlalchemy
+from optuna.distributions import FloatDistribution
 from optuna.trial import TrialState
 
-from search.storages.attempts import lineages
 from search.storages.registry import open_storage, open_study
 from search.storages.retrying import StorageLost
+from search.study.trial_life import State, state_of
 from tests.search import processes as p
 from tests.search.processes import EPOCHS, search
-
-# Processes are started, killed and waited for, on a machine that may be busy: what fails twice is broken.
-pytestmark = pytest.mark.flaky(reruns=1)
 
 
 def test_the_server_is_away_for_twenty_seconds(tmp_path: Path, postgres: Any) -> None:
@@ -74,18 +72,19 @@ def test_a_worker_elsewhere_continues_a_trial_from_the_artifact_store(tmp_path: 
 
 def test_a_server_that_stays_away_is_named_and_the_study_goes_on_later(postgres: Any) -> None:
     storage = open_storage(postgres.url)
-    study = open_study(storage, "away")
-    trial = study.ask()
-    trial.report(0.5, 1)
+    store = open_study(storage, "away")
+    claim = store.create(State.RUNNING, {}, {}, worker="one")
+    assert store.report(claim, 1, 0.5)
     postgres.stop()
-    storage.backend.patience = 1.5
+    storage.retry_seconds = 1.5
     started = time.monotonic()
     with pytest.raises(StorageLost, match="nothing that was finished is lost") as lost:
-        trial.report(0.6, 2)
+        store.report(claim, 2, 0.6)
     assert time.monotonic() - started > 1.5 and "open-sesame" not in str(lost.value)
     postgres.start()
-    trial.report(0.6, 2)
-    assert study.trials[0].intermediate_values == {1: 0.5, 2: 0.6}
+    storage.retry_seconds = 60
+    assert store.report(claim, 2, 0.6)
+    assert store.read()[0].intermediate_values == {1: 0.5, 2: 0.6}
 
 
 def connection_of_a_database() -> Exception:
@@ -107,16 +106,16 @@ def test_calls_that_took_effect_before_their_connection_broke_are_not_done_twice
     server: str, breaking_of: Any, request: pytest.FixtureRequest
 ) -> None:
     """Each call is made, its connection then breaks, and it is made again."""
-    storage = open_storage(request.getfixturevalue(server).url, grace=1)
-    study = open_study(storage, f"twice-{server}")
+    storage = open_storage(request.getfixturevalue(server).url)
+    store = open_study(storage, f"twice-{server}")
     broken = breaking_of()
-    plain = storage.backend.repeatedly
+    plain = storage.call
 
-    def twice(call: Any, on_repetition: Any = None) -> Any:
+    def twice(function: Any, again: Any = None) -> Any:
         calls = []
 
         def breaking() -> Any:
-            result = (call if not calls else on_repetition or call)()
+            result = (function if not calls else again or function)()
             calls.append(result)
             if len(calls) == 1:
                 raise broken
@@ -124,26 +123,20 @@ def test_calls_that_took_effect_before_their_connection_broke_are_not_done_twice
 
         return plain(breaking)
 
-    storage.backend.repeatedly = twice  # type: ignore[method-assign]
-    asked = study.ask()
-    asked.suggest_float("x", 0, 1)
-    asked.set_user_attr("hyperparameters", {"x": asked.params["x"]})
-    asked.report(0.7, 1)
-    assert storage.set_trial_state_values(asked._trial_id, TrialState.COMPLETE, [0.7])
+    storage.call = twice  # type: ignore[method-assign]
+    queued = store.create(State.QUEUED, {"x": 0.5}, {"x": FloatDistribution(0, 1)})
+    claim = store.create(State.RUNNING, {"x": 0.7}, {"x": FloatDistribution(0, 1)}, worker="one")
+    assert store.report(claim, 1, 0.7) and store.beat(claim)
+    assert store.leave(claim, State.COMPLETE, value=0.7)
     other = open_study(storage, f"deleted-{server}")
-    optuna.delete_study(study_name=other.study_name, storage=storage)
-    storage.backend.repeatedly = plain  # type: ignore[method-assign]
-    assert other.study_name not in optuna.get_all_study_names(storage)
-    # Asking twice has left a running trial without a worker; it is found and given to someone else.
-    from search.workers.heartbeat import hand_back_orphans
-
-    orphan, complete = (dict(lineages(study))[n] for n in (0, 1))
-    assert (orphan.state, complete.state) == (TrialState.RUNNING, TrialState.COMPLETE)
-    assert complete.values == [0.7] and complete.intermediate_values == {1: 0.7}
-
-    def found() -> bool:
-        hand_back_orphans(study)
-        return dict(lineages(study))[0].state == TrialState.WAITING
-
-    p.until(found, seconds=15)
-    assert len(lineages(study)) == 2
+    optuna.delete_study(study_name=other.name, storage=storage)
+    storage.call = plain  # type: ignore[method-assign]
+    assert other.name not in optuna.get_all_study_names(storage)
+    assert (queued.number, claim.number) == (0, 1)
+    waiting, complete = store.read()
+    assert (state_of(waiting), state_of(complete)) == (State.QUEUED, State.COMPLETE)
+    assert (
+        complete.params == {"x": 0.7}
+        and complete.values == [0.7]
+        and complete.intermediate_values == {1: 0.7}
+    )

@@ -8,14 +8,14 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import optuna
 import pytest
-from optuna.trial import TrialState
+from optuna.distributions import FloatDistribution
 
 from ferplus_data.errors import InputError
-from search.storages.attempts import hand_back, lineages
-from search.storages.cached import held
 from search.storages.registry import RETRIES, open_storage, open_study
-from search.workers.heartbeat import claim, hand_back_orphans, worker_name
+from search.study.trial_life import State, state_of
+from search.workers.heartbeat import ThisProcess, Watchman
 
 
 def dead_process() -> str:
@@ -29,57 +29,87 @@ def test_a_storage_that_cannot_be_had_is_named(url: str) -> None:
         open_storage(url)
 
 
-def test_a_trial_handed_back_keeps_its_number_values_and_epochs(driver: Any) -> None:
-    study = driver.attach()
-    trial = study.ask()
-    trial.suggest_float("x", 0, 1)
-    trial.report(0.5, 1)
-    hand_back(study, trial._trial_id)
-    ((number, waiting),) = lineages(study)
-    assert number == trial.number == 0 and waiting.state == TrialState.WAITING
-    assert waiting.params == trial.params and waiting.intermediate_values == {1: 0.5}
-    again = study.ask()
-    assert again.suggest_float("x", 0, 1) == trial.params["x"]
-    hand_back(study, trial._trial_id)  # too late: nothing happens
-    assert len(lineages(study)) == 1
+def test_a_released_trial_keeps_its_row_values_and_epochs(driver: Any) -> None:
+    store = driver.store()
+    claim = store.create(State.RUNNING, {"x": 0.5}, {"x": FloatDistribution(0, 1)}, worker="one")
+    assert store.report(claim, 1, 0.5)
+    assert store.leave(claim, State.RELEASED)
+    (waiting,) = store.read()
+    assert state_of(waiting) == State.RELEASED and waiting.user_attrs["worker"] is None
+    again = store.claim(waiting, "two")
+    (trial,) = store.read()
+    assert again is not None and (again.number, again.attempt) == (0, 2)
+    assert (
+        state_of(trial) == State.RUNNING
+        and trial.params == {"x": 0.5}
+        and trial.intermediate_values == {1: 0.5}
+    )
+    assert store.claim(waiting, "three") is None
+
+
+@pytest.mark.parametrize(
+    "late",
+    [
+        lambda store, claim: store.report(claim, 2, 0.9),
+        lambda store, claim: store.report(claim, 2, float("nan")),
+        lambda store, claim: store.leave(claim, State.COMPLETE, value=0.9),
+        lambda store, claim: store.leave(claim, State.RELEASED),
+        lambda store, claim: store.beat(claim),
+        lambda store, claim: store.annotate(claim, {"error": "late"}) or False,
+    ],
+)
+@pytest.mark.parametrize("taken", [False, True])
+def test_a_worker_that_was_held_up_writes_nothing_to_a_trial_that_it_has_lost(
+    late: Any, taken: bool, driver: Any
+) -> None:
+    store = driver.store()
+    claim = store.create(State.RUNNING, {"x": 0.5}, {"x": FloatDistribution(0, 1)}, worker="same name")
+    assert store.report(claim, 1, 0.5) and store.release_lost(store.read()[0])
+    if taken:
+        store.claim(store.read()[0], "same name")
+    before = store.read()[0]
+    assert not late(store, claim)
+    assert store.read()[0] == before
+
+
+def test_a_transition_that_the_table_has_not_is_refused(driver: Any) -> None:
+    store = driver.store()
+    claim = store.create(State.RUNNING, {}, {}, worker="one")
+    assert store.leave(claim, State.COMPLETE, value=0.5)
+    with pytest.raises(ValueError, match="can become running, found it complete"):
+        store.claim(store.read()[0], "two")
 
 
 def test_the_end_of_a_trial_is_the_time_it_was(driver: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as elsewhere:
         elsewhere.setenv("TZ", "Asia/Tokyo")
         time.tzset()
-        study = driver.attach()
-        study.tell(study.ask(), 0.5)
-        (trial,) = study.trials
+        store = driver.store()
+        store.leave(store.create(State.RUNNING, {}, {}, worker="one"), State.COMPLETE, value=0.5)
+        (trial,) = store.read()
         assert abs((datetime.now() - trial.datetime_complete).total_seconds()) < 60
     time.tzset()
 
 
-def test_only_trials_of_dead_processes_are_orphans(driver: Any) -> None:
-    study = driver.attach()
-    mine, orphan, far = study.ask(), study.ask(), study.ask()
-    host = worker_name().rsplit(":", 2)[0]
-    for trial, worker in (
-        (mine, worker_name()),
-        (orphan, f"{host}:{dead_process()}:token"),
-        (far, "elsewhere:1:token"),
-    ):
-        trial.set_user_attr("worker", worker)
-    hand_back_orphans(study)
-    states = {number: trial.state for number, trial in lineages(study)}
-    assert states == {0: TrialState.RUNNING, 1: TrialState.WAITING, 2: TrialState.RUNNING}
+def test_only_trials_of_dead_processes_are_released(driver: Any) -> None:
+    store, me = driver.store(), ThisProcess()
+    host = me.name.rsplit(":", 2)[0]
+    for worker in (me.name, f"{host}:{dead_process()}:token", "elsewhere:1:token"):
+        store.create(State.RUNNING, {}, {}, worker=worker)
+    assert Watchman(store).release_lost() == 2
+    assert [state_of(trial) for trial in store.read()] == [State.RUNNING, State.RELEASED, State.RUNNING]
 
 
 def test_a_trial_that_kills_its_workers_is_given_up(driver: Any) -> None:
-    study = driver.attach()
-    host = worker_name().rsplit(":", 2)[0]
+    store, host = driver.store(), ThisProcess().name.rsplit(":", 2)[0]
+    store.create(State.QUEUED, {}, {})
     for _ in range(RETRIES + 1):
-        trial = study.ask()
-        trial.suggest_float("x", 0, 1)
-        trial.set_user_attr("worker", f"{host}:{dead_process()}:token")
-        hand_back_orphans(study)
-    ((number, last),) = lineages(study)
-    assert number == 0 and last.state == TrialState.FAIL and last.user_attrs["deaths"] == RETRIES
+        assert not state_of(store.read()[0]).ended
+        store.claim(store.read()[0], f"{host}:{dead_process()}:token")
+        Watchman(store).release_lost()
+    (last,) = store.read()
+    assert state_of(last) == State.FAILED and last.user_attrs["deaths"] == RETRIES + 1
+    assert last.user_attrs["error"] == f"its workers died {RETRIES + 1} times"
 
 
 def test_many_that_open_a_new_database_at_once_all_get_it(tmp_path: Path) -> None:
@@ -92,7 +122,7 @@ def test_many_that_open_a_new_database_at_once_all_get_it(tmp_path: Path) -> Non
             opened: list = opened,
         ) -> None:
             gate.wait()
-            opened.append(open_study(open_storage(url), "same").study_name)
+            opened.append(open_study(open_storage(url), "same").study.study_name)
 
         threads = [threading.Thread(target=work) for _ in range(6)]
         for thread in threads:
@@ -102,37 +132,42 @@ def test_many_that_open_a_new_database_at_once_all_get_it(tmp_path: Path) -> Non
         assert opened == ["same"] * 6
 
 
-def test_who_hands_out_trials_fetches_only_what_has_changed(tmp_path: Path) -> None:
-    """Another process begins three trials and ends the second: a held study shows each as it is, and fetches it once."""
-    mine, theirs = (open_study(open_storage(f"sqlite:///{tmp_path}/study.db"), "same") for _ in range(2))
-    fetched: list[set[int]] = []
-    backend = mine._storage.backend  # type: ignore[attr-defined]
-    plain = backend._get_trials
-    backend._get_trials = lambda study, states, ids, after: (
-        fetched.append(ids) or plain(study, states, ids, after)
-    )
+def test_one_process_at_a_time_is_in_the_lock(tmp_path: Path) -> None:
+    url, inside, most = f"sqlite:///{tmp_path}/study.db", [0], []
 
-    def seen() -> list[tuple]:
-        fetched.clear()
-        with held(mine):
-            return [(t.state, t.params, t.values) for t in mine.get_trials(deepcopy=False)]
+    def work() -> None:
+        store = open_study(open_storage(url), "same")
+        for _ in range(5):
+            with store.lock() as locked, store.lock():
+                assert locked
+                inside[0] += 1
+                most.append(inside[0])
+                time.sleep(0.005)
+                inside[0] -= 1
 
-    trials = [theirs.ask() for _ in range(3)]
-    assert [state for state, *_ in seen()] == [TrialState.RUNNING] * 3
-    for trial in trials:
-        claim(theirs, trial)
-        trial.suggest_float("x", 0, 1)
-        trial.set_user_attr("hyperparameters", trial.params)
-    assert [params for _, params, _ in seen()] == [trial.params for trial in trials]
-    trials[0].report(0.1, 1)
-    assert seen()[0][0] == TrialState.RUNNING and fetched == []
-    theirs.tell(trials[1], 0.5)
-    assert [values for *_, values in seen()] == [None, [0.5], None]
-    assert fetched == [{trials[1]._trial_id}]
-    hand_back(theirs, trials[2]._trial_id)  # fails it and queues it again
-    hand_back(theirs, trials[0]._trial_id)
-    assert [state for state, *_ in seen()] == [
-        TrialState.FAIL, TrialState.COMPLETE, TrialState.FAIL, TrialState.WAITING, TrialState.WAITING
-    ]  # fmt: skip
-    backend._get_trials = plain
-    assert mine.get_trials()[0].intermediate_values == {1: 0.1}
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert most == [1] * 20
+
+
+def test_a_study_of_another_program_is_refused_in_one_line(tmp_path: Path) -> None:
+    storage = open_storage(f"sqlite:///{tmp_path}/study.db")
+    for name, direction in (("theirs", "maximize"), ("other way", "minimize")):
+        theirs = optuna.create_study(storage=storage, study_name=name, direction=direction)
+        theirs.add_trial(optuna.create_trial(value=0.5))
+        with pytest.raises(
+            InputError, match=rf"found one that another has made \({direction}, 1 trials\)"
+        ) as refusal:
+            open_study(storage, name)
+        assert "\n" not in str(refusal.value) and "made_by" not in theirs.user_attrs
+
+
+def test_a_study_of_the_version_before_is_not_continued(tmp_path: Path) -> None:
+    storage = open_storage(f"sqlite:///{tmp_path}/study.db")
+    before = optuna.create_study(storage=storage, study_name="before", direction="maximize")
+    before.set_user_attr("config", {"version": 1})
+    with pytest.raises(InputError, match="begun by an earlier version of this program.*it can be reported"):
+        open_study(storage, "before")

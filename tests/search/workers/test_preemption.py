@@ -7,12 +7,7 @@ import signal
 import time
 from pathlib import Path
 
-import pytest
-
 from tests.search import processes as p
-
-# Processes are started, killed and waited for, on a machine that may be busy: what fails twice is broken.
-pytestmark = pytest.mark.flaky(reruns=1)
 
 
 def test_sigterm_hands_back_and_a_killed_training_continues_from_its_checkpoint(tmp_path: Path) -> None:

@@ -15,9 +15,6 @@ from tests.search import processes as p
 
 EPOCHS = 4
 
-# Processes are started, killed and waited for, on a machine that may be busy: what fails twice is broken.
-pytestmark = pytest.mark.flaky(reruns=1)
-
 
 def test_a_node_is_lost(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Three actors on two nodes; the node of some is removed in mid-search, Ray starts them again on the other."""

@@ -11,9 +11,6 @@ import pytest
 from tests.search import processes as p
 from tests.search.processes import EPOCHS, search
 
-# Processes are started, killed and waited for, on a machine that may be busy: what fails twice is broken.
-pytestmark = pytest.mark.flaky(reruns=1)
-
 
 def test_killed_worker_killed_parent_and_everything_killed(tmp_path: Path) -> None:
     run = tmp_path / "three"

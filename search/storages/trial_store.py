@@ -1,0 +1,230 @@
+"""The trials of one study in its storage, each a row from its beginning to its end, and who has them."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import optuna
+from optuna.distributions import BaseDistribution
+from optuna.exceptions import UpdateFinishedTrialError
+from optuna.trial import FrozenTrial, TrialState
+
+from search.storages.retrying import RetryingStorage
+from search.study.trial_life import STATE, TRANSITIONS, State, state_of
+
+HEARTBEAT = "heartbeat"
+"""The trial's system attribute that changes while its worker lives."""
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A trial that a worker has.
+
+    Args:
+        number: The trial's.
+        worker: The name of the worker.
+        attempt: How many workers the trial has had, this one included.
+    """
+
+    number: int
+    worker: str
+    attempt: int
+
+    @property
+    def attributes(self) -> dict[str, Any]:
+        """The user attributes by which the trial is known to be this worker's."""
+        return {"worker": self.worker, "attempt": self.attempt}
+
+
+class TrialStore:
+    """The trials of the study `name` in `storage`. Several threads may use one.
+
+    Attributes:
+        study: The study, as Optuna's users know it.
+    """
+
+    def __init__(self, storage: RetryingStorage, name: str) -> None:
+        self.storage, self.name = storage, name
+        self.study = optuna.load_study(study_name=name, storage=storage)
+        self._study_id = storage.get_study_id_from_name(name)
+        self._ids: dict[int, int] = {}
+        self._thread = threading.local()
+
+    def read(self) -> list[FrozenTrial]:
+        """Return all rows, in the order of their numbers."""
+        return self.study.get_trials(deepcopy=False)
+
+    def get(self, number: int) -> FrozenTrial:
+        """Return the trial as it is now."""
+        return self.storage.get_trial(self._id(number))
+
+    @contextlib.contextmanager
+    def lock(self) -> Iterator[bool]:
+        """Let one process at a time into the block; the value is False where the storage has no such lock."""
+        if hasattr(self._thread, "locked"):  # by this thread already
+            yield self._thread.locked
+            return
+        with self.storage.lock(self.name) as self._thread.locked:
+            try:
+                yield self._thread.locked
+            finally:
+                del self._thread.locked
+
+    # The beginning of a trial -----------------------------------------------------------------------------------------
+
+    def create(
+        self,
+        state: State,
+        params: Mapping[str, Any],
+        distributions: Mapping[str, BaseDistribution],
+        *,
+        attributes: Mapping[str, Any] | None = None,
+        system_attributes: Mapping[str, Any] | None = None,
+        worker: str | None = None,
+    ) -> Claim:
+        """Create a trial, whole, in one step: running by `worker`, queued, or failed."""
+        now = datetime.datetime.now()
+        user_attributes = {STATE: state.value, **(attributes or {})}
+        if state == State.RUNNING:
+            user_attributes |= {"worker": worker, "attempt": 1}
+        template = FrozenTrial(
+            number=-1,
+            trial_id=-1,
+            state=state.stored,
+            value=None,
+            datetime_start=None if state == State.QUEUED else now,
+            datetime_complete=now if state.ended else None,
+            params=dict(params),
+            distributions=dict(distributions),
+            user_attrs=user_attributes,
+            system_attrs=dict(system_attributes or {}),
+            intermediate_values={},
+        )
+        trial_id = self.storage.create_new_trial(self._study_id, template)
+        number = self.storage.get_trial_number_from_id(trial_id)
+        self._ids[number] = trial_id
+        return Claim(number, worker or "", 1)
+
+    def claim(self, trial: FrozenTrial, worker: str) -> Claim | None:
+        """Have a trial that waits, for `worker`; None if another has it."""
+        self._check(trial, State.RUNNING)
+        trial_id = self._id(trial.number)
+        try:
+            if not self.storage.set_trial_state_values(trial_id, TrialState.RUNNING):
+                return None
+        except UpdateFinishedTrialError:
+            return None
+        claim = Claim(trial.number, worker, trial.user_attrs.get("attempt", 0) + 1)
+        self._write(trial_id, {**claim.attributes, STATE: State.RUNNING.value})
+        return claim
+
+    def complete_parameters(
+        self, claim: Claim, params: Mapping[str, Any], distributions: Mapping[str, BaseDistribution]
+    ) -> None:
+        """Add parameters that a running trial lacks."""
+        known = self.get(claim.number).params
+        for name, value in params.items():
+            if name not in known:
+                distribution = distributions[name]
+                self.storage.set_trial_param(
+                    self._id(claim.number), name, distribution.to_internal_repr(value), distribution
+                )
+
+    # While it runs ----------------------------------------------------------------------------------------------------
+
+    def owns(self, claim: Claim) -> bool:
+        """Whether the trial runs and is still the worker's: one that was held up may have lost it."""
+        trial = self.get(claim.number)
+        return trial.state == TrialState.RUNNING and claim.attributes.items() <= trial.user_attrs.items()
+
+    def report(self, claim: Claim, epoch: int, value: float) -> bool:
+        """Write the objective after `epoch`; return False, having written nothing, if the trial is the worker's no more."""
+        return self.storage.report(self._id(claim.number), epoch, value, claim.attributes)
+
+    def annotate(self, claim: Claim, attributes: Mapping[str, Any]) -> None:
+        """Keep user attributes with the trial, if it is still the worker's."""
+        with contextlib.suppress(UpdateFinishedTrialError):
+            if self.owns(claim):
+                self._write(self._id(claim.number), attributes)
+
+    def beat(self, claim: Claim) -> bool:
+        """Give a sign of life; return False if the trial is the worker's no more."""
+        if not self.owns(claim):
+            return False
+        with contextlib.suppress(UpdateFinishedTrialError):
+            self.storage.set_trial_system_attr(self._id(claim.number), HEARTBEAT, time.time())
+        return True
+
+    # Its worker leaves it ---------------------------------------------------------------------------------------------
+
+    def leave(
+        self,
+        claim: Claim,
+        state: State,
+        *,
+        value: float | None = None,
+        attributes: Mapping[str, Any] | None = None,
+        system_attributes: Mapping[str, Any] | None = None,
+    ) -> bool:
+        """Bring a running trial to `state`, with more attributes; return False, having written nothing, if the trial is the
+        worker's no more."""
+        with self.lock():
+            trial = self.get(claim.number)
+            if trial.state != TrialState.RUNNING or not claim.attributes.items() <= trial.user_attrs.items():
+                return False
+            return self._change(trial, state, value, attributes or {}, system_attributes or {})
+
+    def release_lost(self, trial: FrozenTrial) -> bool:
+        """Release a running trial, read a moment ago, whose worker has died; one of which more workers have died than the
+        storage's `retries` fails. Return whether it still was as it was read."""
+        deaths = trial.user_attrs.get("deaths", 0) + 1
+        with self.lock():
+            now = self.get(trial.number)
+            seen, known = ((t.user_attrs.get("worker"), t.user_attrs.get("attempt")) for t in (now, trial))
+            if now.state != TrialState.RUNNING or seen != known:
+                return False
+            if deaths > self.storage.retries:
+                error = f"its workers died {deaths} times"
+                return self._change(now, State.FAILED, None, {"deaths": deaths, "error": error}, {})
+            return self._change(now, State.RELEASED, None, {"deaths": deaths}, {})
+
+    def _change(
+        self,
+        trial: FrozenTrial,
+        state: State,
+        value: float | None,
+        attributes: Mapping[str, Any],
+        system_attributes: Mapping[str, Any],
+    ) -> bool:
+        self._check(trial, state)
+        trial_id = self._id(trial.number)
+        # A trial that waits has no worker: whoever takes it is not to be taken for the one that has died.
+        unclaimed = {} if state.ended else {"worker": None}
+        try:
+            self._write(trial_id, {**attributes, **unclaimed, STATE: state.value})
+            for key, attribute in system_attributes.items():
+                self.storage.set_trial_system_attr(trial_id, key, attribute)
+            self.storage.set_trial_state_values(trial_id, state.stored, None if value is None else [value])
+        except UpdateFinishedTrialError:
+            return False
+        return True
+
+    def _check(self, trial: FrozenTrial, state: State) -> None:
+        before = state_of(trial)
+        if state not in TRANSITIONS[before]:
+            raise ValueError(f"trial {trial.number}: expected one that can become {state}, found it {before}")
+
+    def _write(self, trial_id: int, attributes: Mapping[str, Any]) -> None:
+        for key, value in attributes.items():
+            self.storage.set_trial_user_attr(trial_id, key, value)
+
+    def _id(self, number: int) -> int:
+        if number not in self._ids:
+            self._ids[number] = self.storage.get_trial_id_from_study_id_trial_number(self._study_id, number)
+        return self._ids[number]

@@ -1,0 +1,98 @@
+"""The life of a trial: its states, how they are stored, and which may follow which.
+
+A trial is one row of its Optuna study from its first worker to its end. Its state is Optuna's own together with the user
+attribute `state`, which tells apart what Optuna calls by one name:
+
+    state        Optuna's    what it means
+    queued       WAITING     known before it has a worker, such as a published recipe
+    running      RUNNING     a worker has it (attributes `worker` and `attempt`)
+    resting      WAITING     stopped at a rung with its checkpoint, until its pruner promotes it
+    released     WAITING     its worker gave it up or died; the next one continues it after its last epoch
+    failed       FAIL        it raised, or its workers died too often (attribute `error`)
+    pruned       PRUNED      stopped early for good
+    complete     COMPLETE    it had all its epochs
+    superseded   FAIL        no trial of the study: two processes created it at the same moment, where no lock could prevent it
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Iterable
+
+import optuna
+from optuna.trial import FrozenTrial, TrialState
+
+STATE = "state"
+"""The user attribute."""
+
+
+class State(enum.StrEnum):
+    """The state of a trial; the module's table says what each means."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    RESTING = "resting"
+    RELEASED = "released"
+    FAILED = "failed"
+    PRUNED = "pruned"
+    COMPLETE = "complete"
+    SUPERSEDED = "superseded"
+
+    @property
+    def stored(self) -> TrialState:
+        """Optuna's state of such a trial."""
+        return _STORED[self]
+
+    @property
+    def ended(self) -> bool:
+        """Whether no other state follows."""
+        return not TRANSITIONS[self]
+
+
+_STORED: dict[str, TrialState] = {
+    State.QUEUED: TrialState.WAITING,
+    State.RUNNING: TrialState.RUNNING,
+    State.RESTING: TrialState.WAITING,
+    State.RELEASED: TrialState.WAITING,
+    State.FAILED: TrialState.FAIL,
+    State.PRUNED: TrialState.PRUNED,
+    State.COMPLETE: TrialState.COMPLETE,
+    State.SUPERSEDED: TrialState.FAIL,
+}
+TRANSITIONS: dict[State, frozenset[State]] = {
+    State.QUEUED: frozenset({State.RUNNING}),
+    State.RUNNING: frozenset(
+        {State.RESTING, State.RELEASED, State.FAILED, State.PRUNED, State.COMPLETE, State.SUPERSEDED}
+    ),
+    State.RESTING: frozenset({State.RUNNING}),
+    State.RELEASED: frozenset({State.RUNNING}),
+    State.FAILED: frozenset(),
+    State.PRUNED: frozenset(),
+    State.COMPLETE: frozenset(),
+    State.SUPERSEDED: frozenset(),
+}
+"""State -> those that may follow. A trial begins as queued, running, or, where its space refuses what was drawn, failed."""
+_UNMARKED = {
+    TrialState.WAITING: State.QUEUED,  # by `study.enqueue_trial`
+    TrialState.RUNNING: State.RUNNING,
+    TrialState.FAIL: State.FAILED,
+    TrialState.PRUNED: State.PRUNED,
+    TrialState.COMPLETE: State.COMPLETE,
+}
+
+
+def state_of(trial: FrozenTrial) -> State:
+    """Return the state of a stored trial. The attribute is written before Optuna's state where a trial leaves its worker and
+    after it where one takes it, and counts only if it fits: so a process may die between the two."""
+    marked: str = trial.user_attrs.get(STATE, "")
+    return State(marked) if _STORED.get(marked) == trial.state else _UNMARKED[trial.state]
+
+
+def counted(trials: Iterable[FrozenTrial]) -> list[FrozenTrial]:
+    """Return those of a study's `trials` that are trials of it: all but the superseded ones."""
+    return [trial for trial in trials if state_of(trial) != State.SUPERSEDED]
+
+
+def trials_of(study: optuna.Study) -> list[FrozenTrial]:
+    """Return the trials of `study`, in the order of their numbers."""
+    return counted(study.get_trials(deepcopy=False))
