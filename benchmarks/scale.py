@@ -49,20 +49,16 @@ def ten(hp: Any) -> None:
 
 
 def make(url: str, study: str, space: str, trials: int, seed: int) -> tuple[Any, Any]:
-    """Return (study, OptunaOracle) on connections of their own."""
+    """Return (the study's trials, OptunaOracle) on connections of their own."""
     from search.oracles.registry import Search, make_oracle
     from search.oracles.search_space import SpaceModel, declared
     from search.storages.registry import open_storage, open_study
-    from search.study.space import load_space
+    from search.workers.heartbeat import ThisProcess
 
     model = SpaceModel(load_space(space if space != "ten" else f"{__file__}:ten"), {})
-    storage = open_storage(url)
-
-    def attach(**options: Any) -> Any:
-        return open_study(storage, study, **options)
-
+    store = open_study(open_storage(url), study)
     search = Search(model, declared(model), [], trials, EPOCHS, seed, "none")
-    return attach(), make_oracle("tpe", search, attach)
+    return store, make_oracle("tpe", search, store, ThisProcess())
 
 
 def score(values: dict[str, Any], epoch: int) -> float:
@@ -84,8 +80,8 @@ def work(url: str, study: str, trials: int, first: int, threads: int, results: A
     oracle_seconds: list[float] = []
 
     def worker(index: int) -> None:
-        studied, oracle = make(url, study, "ten", trials, first + index)
-        with Heartbeat(studied, oracle.running, oracle.lose):
+        store, oracle = make(url, study, "ten", trials, first + index)
+        with Heartbeat(store, oracle.claims, oracle.lose):
             while True:
                 spent = -time.perf_counter()
                 trial = oracle.create_trial("worker")
@@ -122,11 +118,10 @@ def work(url: str, study: str, trials: int, first: int, threads: int, results: A
 
 
 def waves(url: str, workers: int, processes: int, trials: int) -> dict[str, Any]:
-    from optuna.trial import TrialState
-    from search.storages.attempts import lineages
+    from search.study.trial_life import State, state_of, trials_of
 
     name = f"waves-{time.time_ns()}"
-    study, _ = make(url, name, "ten", trials, 0)
+    store, _ = make(url, name, "ten", trials, 0)
     context = multiprocessing.get_context("spawn")
     results: Any = context.Queue()
     share = workers // processes
@@ -152,15 +147,14 @@ def waves(url: str, workers: int, processes: int, trials: int) -> dict[str, Any]
         for span in spans
         for b, e in span
     )
-    counted = lineages(study)
-    complete = [t for _, t in counted if t.state == TrialState.COMPLETE]
+    complete = [trial for trial in trials_of(store.study) if state_of(trial) == State.COMPLETE]
     return {
         "workers": len(spans),
         "trials_asked": trials,
         "trials_complete": len(complete),
         "trials_lost": trials - len(complete),
         "configurations_run_twice": len(complete)
-        - len({str(sorted(t.user_attrs["hyperparameters"].items())) for t in complete}),
+        - len({str(sorted(trial.params.items())) for trial in complete}),
         "epochs_missing_or_repeated": sum(
             sorted(t.intermediate_values) != list(range(1, EPOCHS + 1)) for t in complete
         ),
@@ -174,74 +168,80 @@ def waves(url: str, workers: int, processes: int, trials: int) -> dict[str, Any]
 # Oracle ---------------------------------------------------------------------------------------------------------------
 
 
-def fill(study: Any, oracle: Any, stored: int) -> None:
+def fill(store: Any, space: str, stored: int) -> None:
     """Add complete trials, drawn at random, until there are `stored`, in one transaction."""
     import datetime
 
-    import optuna
     import sqlalchemy
-    from optuna.storages._rdb import models
-    from optuna.storages._rdb.storage import _create_scoped_session
-    from optuna.trial import TrialState
 
-    have = len(study.get_trials(deepcopy=False))
-    draws = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=have))
+    from search.oracles.optuna_oracle import OptunaOracle
+    from search.oracles.registry import Search, make_oracle
+    from search.oracles.search_space import SpaceModel, declared, load_space
+    from search.storages.registry import memory, open_study
+
+    have = len(store.read())
+    model = SpaceModel(load_space(space if space != "ten" else f"{__file__}:ten"), {})
+    search = Search(model, declared(model), [], stored - have, EPOCHS, have, "none")
+    drawn = open_study(memory(), "drawn")
+    oracle = make_oracle("random", search, drawn)
+    assert isinstance(oracle, OptunaOracle)
+    for index in range(stored - have):
+        oracle.create_trial(f"worker {index}")
+    engine = store.storage.database.engine
+    metadata = sqlalchemy.MetaData()
+    metadata.reflect(engine)
+    tables = metadata.tables
     now = datetime.datetime.now() - datetime.timedelta(days=1)
-    finite = models.TrialValueModel.TrialValueType.FINITE
-    finite_step = models.TrialIntermediateValueModel.TrialIntermediateValueType.FINITE
-    with _create_scoped_session(study._storage.backend.scoped_session) as session:
-        new = {
-            "study_id": study._study_id,
-            "state": TrialState.COMPLETE,
-            "datetime_start": now,
-            "datetime_complete": now,
-        }
-        table = models.TrialModel.__table__
-        session.execute(sqlalchemy.insert(table), [{**new, "number": n} for n in range(have, stored)])
-        ids = session.execute(
-            sqlalchemy.select(table.c.trial_id)
-            .where(table.c.study_id == study._study_id, table.c.number >= have)
-            .order_by(table.c.number)
+    study_id = store.storage.get_study_id_from_name(store.name)
+    ended = {"study_id": study_id, "state": "COMPLETE", "datetime_start": now, "datetime_complete": now}
+    rows: dict[str, list[dict[str, Any]]] = {
+        name: []
+        for name in ("trial_values", "trial_user_attributes", "trial_params", "trial_intermediate_values")
+    }
+    with engine.begin() as connection:
+        connection.execute(
+            sqlalchemy.insert(tables["trials"]), [{**ended, "number": n} for n in range(have, stored)]
+        )
+        ids = connection.execute(
+            sqlalchemy.select(tables["trials"].c.trial_id)
+            .where(tables["trials"].c.study_id == study_id, tables["trials"].c.number >= have)
+            .order_by(tables["trials"].c.number)
         ).scalars()
-        rows: dict[Any, list[dict[str, Any]]] = {
-            model: []
-            for model in (
-                models.TrialValueModel,
-                models.TrialUserAttributeModel,
-                models.TrialParamModel,
-                models.TrialIntermediateValueModel,
-            )
-        }
-        for trial_id in ids:
-            asked = draws.ask()
-            values = oracle._suggest(asked)
-            rows[models.TrialValueModel].append(
-                {"trial_id": trial_id, "objective": 0, "value": score(values, EPOCHS), "value_type": finite}
-            )
-            rows[models.TrialUserAttributeModel].append(
-                {"trial_id": trial_id, "key": "hyperparameters", "value_json": json.dumps(values)}
-            )
-            for name, value in asked.params.items():
-                drawn_from = asked.distributions[name]
-                rows[models.TrialParamModel].append(
-                    {
-                        "trial_id": trial_id,
-                        "param_name": name,
-                        "param_value": drawn_from.to_internal_repr(value),
-                        "distribution_json": optuna.distributions.distribution_to_json(drawn_from),
-                    }
-                )
-            for epoch in range(1, EPOCHS + 1):
-                rows[models.TrialIntermediateValueModel].append(
-                    {
-                        "trial_id": trial_id,
-                        "step": epoch,
-                        "intermediate_value": score(values, epoch),
-                        "intermediate_value_type": finite_step,
-                    }
-                )
-        for model, new_rows in rows.items():
-            session.execute(sqlalchemy.insert(model.__table__), new_rows)
+        for trial_id, trial in zip(ids, drawn.read(), strict=True):
+            _describe(rows, trial_id, trial)
+        for name, new in rows.items():
+            connection.execute(sqlalchemy.insert(tables[name]), new)
+
+
+def _describe(rows: dict[str, list[dict[str, Any]]], trial_id: int, trial: Any) -> None:
+    """Add what makes the complete trial `trial_id` like the running `trial`."""
+    import optuna
+
+    finite = {"objective": 0, "value": score(trial.params, EPOCHS), "value_type": "FINITE"}
+    rows["trial_values"].append({"trial_id": trial_id, **finite})
+    for key, value in {**trial.user_attrs, "state": "complete"}.items():
+        rows["trial_user_attributes"].append(
+            {"trial_id": trial_id, "key": key, "value_json": json.dumps(value)}
+        )
+    for name, value in trial.params.items():
+        drawn_from = trial.distributions[name]
+        rows["trial_params"].append(
+            {
+                "trial_id": trial_id,
+                "param_name": name,
+                "param_value": drawn_from.to_internal_repr(value),
+                "distribution_json": optuna.distributions.distribution_to_json(drawn_from),
+            }
+        )
+    for epoch in range(1, EPOCHS + 1):
+        rows["trial_intermediate_values"].append(
+            {
+                "trial_id": trial_id,
+                "step": epoch,
+                "intermediate_value": score(trial.params, epoch),
+                "intermediate_value_type": "FINITE",
+            }
+        )
 
 
 def oracle_time(url: str, space: str, stored: int, reports: int, rounds: int) -> dict[str, float]:
@@ -250,10 +250,10 @@ def oracle_time(url: str, space: str, stored: int, reports: int, rounds: int) ->
 
     from keras_tuner.engine.trial import TrialStatus
 
-    study, oracle = make(url, f"oracle-{space}", space, 10**6, 1)
-    fill(study, oracle, stored)
+    store, oracle = make(url, f"oracle-{space}", space, 10**6, 1)
+    fill(store, space, stored)
     waited = [0.0]
-    engine = study._storage.backend.engine
+    engine = store.storage.database.engine
 
     def timed(call: Callable[..., Any]) -> Callable[..., Any]:
         def wrapper(*arguments: Any) -> Any:
