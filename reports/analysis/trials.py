@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from search.study.view import TrialRecord
 
-STATES = ("complete", "pruned", "failed", "running", "waiting")
+STATES = ("complete", "pruned", "failed", "running", "resting", "released", "queued")
 """Every state a trial can have, in the order in which reports list them."""
 
 

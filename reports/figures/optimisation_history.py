@@ -16,7 +16,9 @@ _SYMBOLS = {
     "pruned": "diamond-open",
     "failed": "x",
     "running": "circle-open",
-    "waiting": "triangle-up-open",
+    "resting": "square-open",
+    "released": "triangle-down-open",
+    "queued": "triangle-up-open",
 }
 _EDGE = 0.02
 FEW = 150

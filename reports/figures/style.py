@@ -19,7 +19,9 @@ STATE_COLOURS = {
     "pruned": NEUTRAL,
     "failed": "#d1495b",
     "running": "#2f9470",
-    "waiting": "#9a7fc0",
+    "resting": "#7f8fc0",
+    "released": "#b49fd0",
+    "queued": "#9a7fc0",
 }
 SERIES = ("#3f7fc4", "#c9610f", "#2f9470", "#9a6fc0", "#d1495b", "#8a7a2c")
 CLASS_COLOURS = (*SERIES, "#5b9bb0", "#b0578d")

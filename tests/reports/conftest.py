@@ -80,7 +80,7 @@ def _quality(chosen: dict[str, Any]) -> float:
 def make_trial(number: int, state: str, rng: random.Random, directory: Path, epochs: int = 12) -> TrialRecord:
     chosen = sample_hyperparameters(rng)
     ran = {"complete": epochs, "pruned": rng.randint(1, epochs - 1), "failed": rng.choice([0, 2])}
-    ran |= {"running": 3, "waiting": 0}
+    ran |= {"running": 3, "queued": 0}
     top = max(0.3, _quality(chosen))
     values = {e: top - 0.4 * math.exp(-e / 2.5) + rng.gauss(0, 0.006) for e in range(1, ran[state] + 1)}
     started = START + timedelta(minutes=7 * number)
@@ -100,9 +100,9 @@ def make_trial(number: int, state: str, rng: random.Random, directory: Path, epo
         hyperparameters=chosen,
         score=max(values.values(), default=None),
         values=values,
-        started=None if state == "waiting" else started,
+        started=None if state == "queued" else started,
         ended=ended,
-        worker=None if state == "waiting" else f"worker-{number % 4}",
+        worker=None if state == "queued" else f"worker-{number % 4}",
         error=error,
         directory=directory / "trials" / f"{number:04}",
         times={"build": 2.0, "training": 30.0 * ran[state], "validation": 6.0 * ran[state], "oracle": 0.2},
@@ -139,11 +139,11 @@ def make_states(kind: str, trials: int, rng: random.Random) -> list[str]:
     if kind == "only failures":
         return ["failed"] * min(trials, 4)
     if kind == "none finished":
-        return ["running", "running", "waiting"]
+        return ["running", "running", "queued"]
     states = rng.choices(["complete", "pruned", "failed"], weights=[55, 38, 7], k=trials)
     states[:3] = ["complete", "pruned", "failed"]
     if kind == "running":
-        states[-3:] = ["running", "running", "waiting"]
+        states[-3:] = ["running", "running", "queued"]
     return states
 
 

@@ -35,7 +35,7 @@ DRAWN = {
     "only failures": STARTED,
     "no trials": DATA,
 }
-STATES = ("complete", "pruned", "failed", "running", "waiting")
+STATES = ("complete", "pruned", "failed", "running", "resting", "released", "queued")
 
 
 @pytest.mark.parametrize("kind", DRAWN)

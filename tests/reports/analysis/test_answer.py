@@ -149,7 +149,7 @@ def test_a_pruned_trial_is_never_the_best(study_of):
     assert best_trial(trials) == best_trial(view.trials)
 
 
-@pytest.mark.parametrize("states", [("waiting",), ("pruned",), ("pruned", "waiting"), ("running", "pruned")])
+@pytest.mark.parametrize("states", [("queued",), ("pruned",), ("pruned", "queued"), ("running", "pruned")])
 def test_without_a_complete_trial_page_retraining_and_status_mean_the_same_best(states, study_of):
     view = study_of("full")
     scores = [0.3, 0.5]

@@ -123,14 +123,23 @@ def recorded(tmp_path_factory: pytest.TempPathFactory, study_of: Callable[..., S
     for seed, history in synthetic.histories.items():
         run.retraining(int(seed.split()[1])).mkdir(parents=True)
         history.to_csv(run.retraining(int(seed.split()[1])) / "history.csv", index=False)
-    study = open_study(open_storage(storage_url(run, None)), run.study)
+    study = open_study(open_storage(storage_url(run, None)), run.study).study
+    taken: dict[str, list] = {}
+    for trial in synthetic.trials:
+        for name, value in trial.hyperparameters.items():
+            taken[name] = [*dict.fromkeys([*taken.get(name, []), value])]
     states = {"complete": "COMPLETE", "pruned": "PRUNED", "failed": "FAIL"}
     for trial in synthetic.trials:
-        attributes = {"hyperparameters": trial.hyperparameters, "worker": trial.worker, "times": trial.times}
+        attributes = {"worker": trial.worker, "times": trial.times}
         recorded = optuna.trial.create_trial(
             state=getattr(optuna.trial.TrialState, states[trial.state]),
             value=trial.score if trial.state == "complete" else None,
             intermediate_values=trial.values,
+            params=trial.hyperparameters,
+            distributions={
+                name: optuna.distributions.CategoricalDistribution(taken[name])
+                for name in trial.hyperparameters
+            },
             user_attrs={**attributes, "prefix_cache": trial.prefix_cache}
             | ({"error": trial.error} if trial.error else {}),
         )
