@@ -9,9 +9,10 @@ from __future__ import annotations
 import heapq
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import optuna
-from optuna.distributions import CategoricalDistribution
+from optuna.distributions import BaseDistribution, CategoricalDistribution
 from optuna.samplers import BaseSampler
 from optuna.trial import FrozenTrial, TrialState
 
@@ -42,19 +43,40 @@ class SamplerSettings:
     maximize: bool = True
 
 
-class _BoundedTPESampler(optuna.samplers.TPESampler):
-    """TPE whose time for a trial does not grow with the study."""
+class BoundedTPESampler(optuna.samplers.TPESampler):
+    """TPE whose time for a trial does not grow with the study.
 
-    def __init__(self, settings: SamplerSettings) -> None:
+    Args:
+        settings: What a sampler is made from.
+        startup: Random trials before it models the space.
+    """
+
+    def __init__(self, settings: SamplerSettings, startup: int = _STARTUP_TRIALS) -> None:
         # group: conditional parameters are modelled together with those they appear with.
         super().__init__(
             seed=settings.seed,
             multivariate=True,
             group=True,
             constant_liar=True,
-            n_startup_trials=_STARTUP_TRIALS,
+            n_startup_trials=startup,
         )
+        self._inferred_for: int | None = None
         self._best_of = heapq.nlargest if settings.maximize else heapq.nsmallest
+
+    def infer_relative_search_space(
+        self, study: optuna.Study, trial: FrozenTrial
+    ) -> dict[str, BaseDistribution]:
+        """Return the part of the space that is drawn together."""
+        self._inferred_for = trial.number
+        return super().infer_relative_search_space(study, trial)
+
+    def sample_relative(
+        self, study: optuna.Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
+    ) -> dict[str, Any]:
+        """Draw that part, whether or not it has been inferred for this trial."""
+        if self._inferred_for != trial.number:  # Optuna's own takes it for granted
+            self.infer_relative_search_space(study, trial)
+        return super().sample_relative(study, trial, search_space)
 
     def visible(self, trials: Sequence[FrozenTrial]) -> list[FrozenTrial]:
         """Return the best and the latest of the trials that it can use, and those under way."""
@@ -92,7 +114,7 @@ def _gp(settings: SamplerSettings) -> BaseSampler:
 
 
 SAMPLERS: dict[str, Callable[[SamplerSettings], BaseSampler]] = {
-    "tpe": _BoundedTPESampler,
+    "tpe": BoundedTPESampler,
     "random": _random,
     "grid": _grid,
     "cmaes": _cmaes,

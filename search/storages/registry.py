@@ -141,10 +141,14 @@ def memory() -> RetryingStorage:
     return RetryingStorage(
         optuna.storages.InMemoryStorage(),
         shown_url="in memory",
-        is_outage=lambda error: False,
+        is_outage=_never,
         grace=GRACE_SECONDS,
         retries=RETRIES,
     )
+
+
+def _never(error: Exception) -> bool:
+    return False
 
 
 def _is_ours(study: optuna.Study, storage: RetryingStorage, direction: str) -> bool:
