@@ -53,6 +53,7 @@ def make(url: str, study: str, space: str, trials: int, seed: int) -> tuple[Any,
     from search.oracles.registry import Search, make_oracle
     from search.oracles.search_space import SpaceModel, declared
     from search.storages.registry import open_storage, open_study
+    from search.study.space import load_space
     from search.workers.heartbeat import ThisProcess
 
     model = SpaceModel(load_space(space if space != "ten" else f"{__file__}:ten"), {})
@@ -176,8 +177,9 @@ def fill(store: Any, space: str, stored: int) -> None:
 
     from search.oracles.optuna_oracle import OptunaOracle
     from search.oracles.registry import Search, make_oracle
-    from search.oracles.search_space import SpaceModel, declared, load_space
+    from search.oracles.search_space import SpaceModel, declared
     from search.storages.registry import memory, open_study
+    from search.study.space import load_space
 
     have = len(store.read())
     model = SpaceModel(load_space(space if space != "ten" else f"{__file__}:ten"), {})

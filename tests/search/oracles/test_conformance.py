@@ -38,7 +38,7 @@ class TestCmaEs(BasicSamplerTestCase, SingleOnlySamplerTestCase):
 @pytest.mark.parametrize("name", PRUNERS)
 @pytest.mark.parametrize("direction", ["maximize", "minimize"])
 def test_a_pruner_stops_the_worse_and_never_the_best(name: str, direction: str) -> None:
-    """Twelve trials of nine epochs, each one after the other; the last is the best at every epoch, the one before it the worst."""
+    """Twelve trials of nine epochs, one after the other: the last is the best at every epoch, the one before it the worst."""
     study = optuna.create_study(direction=direction, study_name="pruned", pruner=PRUNERS[name](9))
     sign = 1 if direction == "maximize" else -1
     for level in [*range(1, 11), 0, 11]:
