@@ -162,7 +162,9 @@ class Sampling:
         before = set(trial.system_attrs)
         # At its last point a grid asks the study to stop, which only `Study.optimize` can; the oracle sees the end by itself.
         with contextlib.suppress(RuntimeError):
-            self._study_of(sampler).tell(trial.number, value, state=state)
+            # The value of a trial that was stopped is its last intermediate one, which Optuna finds itself.
+            told = value if state == TrialState.COMPLETE else None
+            self._study_of(sampler).tell(trial.number, told, state=state)
         noted = self._history.get_trial_system_attrs(trial.number)
         return {k: v for k, v in noted.items() if k not in before and not k.startswith(_NOT_STORED)}
 

@@ -82,7 +82,7 @@ def test_known_recipes_come_first(name: str, driver: Any, tmp_path: Path) -> Non
 
 @pytest.mark.parametrize("pruner", PRUNERS)
 def test_pruned_trials_stop_within_their_epoch(pruner: str, driver: Any) -> None:
-    oracle = driver.oracle("random", trials=20, epochs=9, pruner=pruner)
+    oracle = driver.oracle("tpe", trials=20, epochs=9, pruner=pruner)
     driver.run(oracle, epochs=9)
     trials = driver.trials()
     assert len(trials) == 20
