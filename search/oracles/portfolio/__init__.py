@@ -1,0 +1,1 @@
+"""The portfolio of suggestions: the default oracle."""

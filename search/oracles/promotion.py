@@ -1,0 +1,67 @@
+"""Resting and promotion: asynchronous successive halving for trials that can be continued (Li et al. 2020, ASHA).
+
+A trial rests at every rung, with its checkpoint, and goes on to the next when it is among the best third of all that have reached it. So none
+has all its epochs only because it came first, and none is lost because it came too early to be compared.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import optuna
+from optuna.study import StudyDirection
+from optuna.trial import FrozenTrial, TrialState
+
+from search.oracles.pruners import Decision, RestingPruner
+
+
+class PromotionPruner(RestingPruner):
+    """Lets trials rest at the rungs `first`, `first` x `factor`, ... below `epochs`, and promotes the best of each.
+
+    Args:
+        epochs: Of a full training.
+        first: Epoch of the first rung.
+        factor: One of so many trials goes on to so many times the epochs: the paper's 3.
+    """
+
+    def __init__(self, epochs: int, *, first: int = 1, factor: int = 3) -> None:
+        self._factor = factor
+        self._rungs = [first * factor**k for k in range(epochs.bit_length()) if first * factor**k < epochs]
+
+    def decide(self, study: optuna.Study, trial: FrozenTrial) -> Decision:
+        # One that is among the best is asked for at once, before a new one is begun.
+        return Decision.REST if trial.last_step in self._rungs else Decision.CONTINUE
+
+    def promote(self, study: optuna.Study, resting: Sequence[FrozenTrial], room: bool) -> int | None:
+        if not resting:
+            return None
+        trials, sign = study.get_trials(deepcopy=False), _sign(study)
+        at = {trial.number: trial.last_step for trial in resting}
+        for rung in reversed(self._rungs):
+            if rung in at.values():
+                for trial in self._best(trials, rung, sign):
+                    if at.get(trial.number) == rung:
+                        return trial.number
+        if room or any(t.state in (TrialState.COMPLETE, TrialState.RUNNING) for t in trials):
+            return None
+        # Nothing else will come, and something has to be trained in full.
+        furthest = max(at.values(), key=lambda step: step or 0)
+        last = [trial for trial in resting if at[trial.number] == furthest]
+        return max(last, key=lambda trial: _best_until(trial, furthest or 0, sign)).number
+
+    def _best(self, trials: Sequence[FrozenTrial], rung: int, sign: int) -> list[FrozenTrial]:
+        """The best third of the trials that have reached `rung`, the best first."""
+        there = [t for t in trials if t.state != TrialState.FAIL and (t.last_step or 0) >= rung]
+        ranked = sorted(there, key=lambda trial: -_best_until(trial, rung, sign))
+        return ranked[: len(there) // self._factor]
+
+
+def _sign(study: optuna.Study) -> int:
+    return 1 if study.direction == StudyDirection.MAXIMIZE else -1
+
+
+def _best_until(trial: FrozenTrial, rung: int, sign: int) -> float:
+    """The trial's best value up to epoch `rung`, higher is better."""
+    values = (sign * value for epoch, value in trial.intermediate_values.items() if epoch <= rung)
+    return max((value for value in values if not math.isnan(value)), default=-math.inf)
