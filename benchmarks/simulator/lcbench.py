@@ -3,6 +3,7 @@ YAHPO Gym, Pfisterer et al. 2022). Smooth and without noise."""
 
 from __future__ import annotations
 
+import functools
 import json
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,8 @@ _INPUTS = (
 )
 _VAL_ACCURACY = 1
 """Column of the outputs: time, val_accuracy (percent), and four that are not used."""
-_CHUNK = 20_000
+_CHUNK = 4_000
+"""Rows that are asked for at once, so that what is between the layers stays small."""
 
 
 def names(folder: Path) -> list[str]:
@@ -87,11 +89,13 @@ def _space(path: Path) -> dict[str, Any]:
         ) from error
 
 
+@functools.cache
 def _session(path: Path) -> Any:
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
+    options.enable_cpu_mem_arena = False
     try:
         return onnxruntime.InferenceSession(
             str(path / "model.onnx"), options, providers=["CPUExecutionProvider"]

@@ -18,7 +18,7 @@ from search.oracles.search_space import SpaceModel
 from search.storages.registry import memory, open_study
 from spaces.space import Space
 
-DEFAULT = ("tpe", "halving")
+DEFAULT = ("portfolio", "promotion")
 """Oracle and pruner of a search that names neither."""
 _UNLIMITED = 10**6
 Make = Callable[[Told, int, int, Path], Any]
@@ -68,6 +68,7 @@ def _optuna(told: Told, seed: int, trials: int, folder: Path) -> Any:
 
 NAMED: dict[str, Make] = {
     "default": lambda *study: _ours(*study, oracle=DEFAULT[0], pruner=DEFAULT[1]),
+    "asha": lambda *study: _ours(*study, oracle="random", pruner="promotion"),
     "optuna": _optuna,
 }
 

@@ -15,8 +15,8 @@ from optuna.samplers import BaseSampler
 from optuna.trial import FrozenTrial
 
 from search.oracles.drawing import describe
+from search.oracles.promotion import Decision, RestingPruner
 from search.oracles.protocol import OneProcess, Worker
-from search.oracles.pruners import Decision, RestingPruner
 from search.oracles.sampling import Declare, Sampling
 from search.oracles.trial_queue import Taken, TrialQueue
 from search.storages.registry import OBJECTIVE, memory, open_study

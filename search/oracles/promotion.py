@@ -1,19 +1,50 @@
 """Resting and promotion: asynchronous successive halving for trials that can be continued (Li et al. 2020, ASHA).
 
-A trial rests at every rung, with its checkpoint, and goes on to the next when it is among the best third of all that have reached it. So none
-has all its epochs only because it came first, and none is lost because it came too early to be compared.
+A trial rests at every rung, with its checkpoint, and goes on to the next when it is among the best third of all that have
+reached it. So none has all its epochs only because it came first, and none is lost because it came too early to be compared.
 """
 
 from __future__ import annotations
 
+import abc
+import enum
 import math
 from collections.abc import Sequence
 
 import optuna
+from optuna.pruners import BasePruner
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
-from search.oracles.pruners import Decision, RestingPruner
+
+class Decision(enum.Enum):
+    """What becomes of a trial after an epoch."""
+
+    CONTINUE = "continue"
+    STOP = "stop"
+    REST = "rest"
+
+
+class RestingPruner(BasePruner, abc.ABC):
+    """A pruner that lets trials rest at a rung and promotes them."""
+
+    @abc.abstractmethod
+    def decide(self, study: optuna.Study, trial: FrozenTrial) -> Decision:
+        """Return what becomes of the running `trial`, whose last intermediate value is new. Not asked after the last epoch."""
+
+    @abc.abstractmethod
+    def promote(self, study: optuna.Study, resting: Sequence[FrozenTrial], room: bool) -> int | None:
+        """Return the number of the resting trial that goes on, before a new one is begun; None: none does.
+
+        Args:
+            study: All that is known.
+            resting: The trials at a rung, by their numbers: each rests at its last intermediate value.
+            room: Whether a new trial could be begun instead; not so once the budget of trials is used up.
+        """
+
+    def prune(self, study: optuna.Study, trial: FrozenTrial) -> bool:
+        """Whether the trial ends here, as far as Optuna's own loop can tell."""
+        return self.decide(study, trial) != Decision.CONTINUE
 
 
 class PromotionPruner(RestingPruner):

@@ -6,43 +6,12 @@ A pruner sees the objective after each epoch and the epochs a trial may have. An
 
 from __future__ import annotations
 
-import abc
-import enum
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import optuna
 from optuna.pruners import BasePruner
-from optuna.trial import FrozenTrial
 
-
-class Decision(enum.Enum):
-    """What becomes of a trial after an epoch."""
-
-    CONTINUE = "continue"
-    STOP = "stop"
-    REST = "rest"
-
-
-class RestingPruner(BasePruner, abc.ABC):
-    """A pruner that lets trials rest at a rung and promotes them."""
-
-    @abc.abstractmethod
-    def decide(self, study: optuna.Study, trial: FrozenTrial) -> Decision:
-        """Return what becomes of the running `trial`, whose last intermediate value is new. Not asked after the last epoch."""
-
-    @abc.abstractmethod
-    def promote(self, study: optuna.Study, resting: Sequence[FrozenTrial], room: bool) -> int | None:
-        """Return the number of the resting trial that goes on, before a new one is begun; None: none does.
-
-        Args:
-            study: All that is known.
-            resting: The trials at a rung, by their numbers: each rests at its last intermediate value.
-            room: Whether a new trial could be begun instead; not so once the budget of trials is used up.
-        """
-
-    def prune(self, study: optuna.Study, trial: FrozenTrial) -> bool:
-        """Whether the trial ends here, as far as Optuna's own loop can tell."""
-        return self.decide(study, trial) != Decision.CONTINUE
+from search.oracles.promotion import PromotionPruner
 
 
 def _none(epochs: int) -> BasePruner:
@@ -63,7 +32,12 @@ def _hyperband(epochs: int) -> BasePruner:
     return optuna.pruners.HyperbandPruner(min_resource=1, max_resource=epochs, reduction_factor=3)
 
 
+def _promotion(epochs: int) -> BasePruner:
+    return PromotionPruner(epochs)
+
+
 PRUNERS: dict[str, Callable[[int], BasePruner]] = {
+    "promotion": _promotion,
     "none": _none,
     "median": _median,
     "halving": _halving,

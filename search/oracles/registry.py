@@ -47,7 +47,7 @@ def _optuna(
     space = [describe(hp) for hp in search.hyperparameters.space]
 
     def make_sampler(seed: int) -> Any:
-        return SAMPLERS[sampler](SamplerSettings(seed, space, search.epochs))
+        return SAMPLERS[sampler](SamplerSettings(seed, space, search.epochs, trials=search.trials))
 
     make_sampler(0)  # what it needs is missing now, not at the first trial
     oracle = kind(
@@ -105,6 +105,7 @@ class _GridSearchOracle(keras_tuner.oracles.GridSearchOracle):
 
 
 ORACLES: dict[str, tuple[Callable[..., keras_tuner.Oracle], dict[str, Any]]] = {
+    "portfolio": (_optuna, {"sampler": "portfolio"}),
     "tpe": (_optuna, {"sampler": "tpe"}),
     "random": (_optuna, {"sampler": "random"}),
     "grid": (_optuna, {"sampler": "grid"}),

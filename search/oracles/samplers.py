@@ -18,6 +18,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from ferplus_data.errors import InputError
 from search.oracles.hyperparameters import Hyperparameter
+from search.oracles.portfolio.sampler import PortfolioSampler, startup_of
 
 _STARTUP_TRIALS = 10
 """Random trials before a model of the space is worth asking: Optuna's own default for TPE."""
@@ -35,12 +36,14 @@ class SamplerSettings:
         space: What the space declares.
         epochs: Most epochs of a trial.
         maximize: Whether a higher value is better.
+        trials: Most trials of the search; None: it is not known.
     """
 
     seed: int
     space: Sequence[Hyperparameter] = ()
     epochs: int = 1
     maximize: bool = True
+    trials: int | None = None
 
 
 class BoundedTPESampler(optuna.samplers.TPESampler):
@@ -113,7 +116,18 @@ def _gp(settings: SamplerSettings) -> BaseSampler:
     return optuna.samplers.GPSampler(seed=settings.seed, n_startup_trials=_STARTUP_TRIALS)
 
 
+def _portfolio(settings: SamplerSettings) -> BaseSampler:
+    return PortfolioSampler(
+        seed=settings.seed,
+        space=settings.space,
+        epochs=settings.epochs,
+        startup=startup_of(settings.trials),
+        maximize=settings.maximize,
+    )
+
+
 SAMPLERS: dict[str, Callable[[SamplerSettings], BaseSampler]] = {
+    "portfolio": _portfolio,
     "tpe": BoundedTPESampler,
     "random": _random,
     "grid": _grid,

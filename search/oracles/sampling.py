@@ -39,13 +39,15 @@ class Draw:
     """A configuration: its values, as the user knows them, with the distributions that they are stored with.
 
     Args:
-        system_attributes: What the sampler has noted of it.
+        system_attributes: What the sampler has noted of it for itself.
+        user_attributes: What it tells of it, such as what suggested it.
         error: Why the space refused it; then the values are those drawn until then.
     """
 
     values: dict[str, Any] = field(default_factory=dict)
     distributions: dict[str, BaseDistribution] = field(default_factory=dict)
     system_attributes: dict[str, Any] = field(default_factory=dict)
+    user_attributes: dict[str, Any] = field(default_factory=dict)
     error: str | None = None
 
 
@@ -121,6 +123,7 @@ class Sampling:
         drawn = self._declared(draw)
         noted = self._history.get_trial_system_attrs(number)
         drawn.system_attributes = {k: v for k, v in noted.items() if not k.startswith(_NOT_STORED)}
+        drawn.user_attributes = dict(self._history.get_trial(number).user_attrs)
         return drawn
 
     def untried(self, tried: Container[Any], number: int) -> Draw | None:

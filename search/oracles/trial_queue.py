@@ -13,8 +13,8 @@ import keras_tuner
 from optuna.pruners import BasePruner
 from optuna.trial import FrozenTrial
 
+from search.oracles.promotion import RestingPruner
 from search.oracles.protocol import Worker
-from search.oracles.pruners import RestingPruner
 from search.oracles.sampling import Draw, Sampling, key
 from search.storages.trial_store import Claim, TrialStore
 from search.study.trial_life import State, counted, state_of
@@ -165,7 +165,7 @@ class TrialQueue:
                 State.RUNNING if drawn.error is None else State.FAILED,
                 drawn.values,
                 drawn.distributions,
-                attributes={} if drawn.error is None else {"error": drawn.error},
+                attributes=drawn.user_attributes | ({} if drawn.error is None else {"error": drawn.error}),
                 system_attributes=drawn.system_attributes,
                 worker=self._worker.name,
             )

@@ -99,8 +99,8 @@ class Axis:
 
 
 def axes_of(space: Sequence[Hyperparameter]) -> list[Axis]:
-    """Return the axes of a declared space. Hyperparameters of one recipe's field and kind share a coordinate; one with a single value
-    has none."""
+    """Return the axes of a declared space. Hyperparameters of one recipe's field and kind share a coordinate; one with a single
+    value has none."""
     free = [one for one in space if not one.sampled().single()]
     fields: dict[tuple[str, str], list[Hyperparameter]] = {}
     for one in free:
@@ -116,19 +116,20 @@ def axes_of(space: Sequence[Hyperparameter]) -> list[Axis]:
 
 def axes_of_distributions(distributions: Mapping[str, BaseDistribution]) -> list[Axis]:
     """Return an axis for each parameter that has more than one value. A category whose choices are numbers has their order."""
-    axes = []
+    axes: list[Axis] = []
     for name, drawn_from in distributions.items():
         if drawn_from.single():
             continue
-        if isinstance(drawn_from, CategoricalDistribution):
-            numbers = all(isinstance(c, int | float) and not isinstance(c, bool) for c in drawn_from.choices)
-            points, categories = _ranks(drawn_from.choices, sorted(set(drawn_from.choices))) if numbers else None, 0  # type: ignore[type-var]
-            if points is None:
-                points, categories = np.arange(len(drawn_from.choices), dtype=float), len(drawn_from.choices)
-            axes.append(Axis(name, len(axes), drawn_from, points, categories=categories))
-        else:
+        coordinate = len(axes)
+        if not isinstance(drawn_from, CategoricalDistribution):
             start, end = _ends(drawn_from)
-            axes.append(Axis(name, len(axes), drawn_from, start=start, span=end - start))
+            axes.append(Axis(name, coordinate, drawn_from, start=start, span=end - start))
+        elif all(isinstance(c, int | float) and not isinstance(c, bool) for c in drawn_from.choices):
+            points = _ranks(drawn_from.choices, sorted(set(drawn_from.choices), key=float))
+            axes.append(Axis(name, coordinate, drawn_from, points))
+        else:
+            count = len(drawn_from.choices)
+            axes.append(Axis(name, coordinate, drawn_from, np.arange(count, dtype=float), categories=count))
     return axes
 
 
@@ -143,7 +144,9 @@ def _together(members: Sequence[Hyperparameter], coordinate: int, family: str) -
             return [Axis(n, coordinate, d, points[n], categories=len(values)) for n, d in sampled.items()]
         if len(members) > 1:
             values.sort()
-        return [Axis(one.name, coordinate, sampled[one.name], _ranks(one.values or (), values)) for one in members]
+        return [
+            Axis(one.name, coordinate, sampled[one.name], _ranks(one.values or (), values)) for one in members
+        ]
     ends = {name: _ends(drawn_from) for name, drawn_from in sampled.items()}
     start, stop = min(low for low, _ in ends.values()), max(high for _, high in ends.values())
     span = stop - start

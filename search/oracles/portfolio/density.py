@@ -1,7 +1,7 @@
 """A source of suggestions: where good configurations lie more densely than others, on the highest rung.
 
-A tree-structured Parzen estimator of all hyperparameters at once (Bergstra et al. 2011; Falkner et al. 2018, BOHB). It looks at the highest rung
-that enough trials have reached, so that complete trials are not taken for better than those that were stopped.
+A tree-structured Parzen estimator of all hyperparameters at once (Bergstra et al. 2011; Falkner et al. 2018, BOHB). It looks at
+the highest rung that enough trials have reached, so that complete trials are not taken for better than those that were stopped.
 """
 
 from __future__ import annotations
@@ -56,8 +56,8 @@ def _bandwidth(rows: np.ndarray) -> float:
 
 
 def _log_density(at: np.ndarray, rows: np.ndarray, cube: UnitCube) -> np.ndarray:
-    """The logarithm of a mixture of kernels around `rows` and of the uniform prior, at `at`, (n,). A coordinate that is not used in either
-    place says nothing."""
+    """The logarithm of a mixture of kernels around `rows` and of the uniform prior, at `at`, (n,). A coordinate that is not
+    used in either place says nothing."""
     width = _bandwidth(rows)
     z = at[:, None, :] - rows[None]
     # What a kernel has outside of the range is missing inside.

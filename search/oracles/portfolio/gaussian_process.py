@@ -1,9 +1,9 @@
 """A Gaussian process over configurations and epochs: which configuration will be best after a full training.
 
 Two values covary by k(x, x') (a + b D(t, t')) + c D(t, t'), and those of one trial by d more. k is a Matern 5/2 kernel with a
-lengthscale for each coordinate, in which two categories are one step apart or none, and D(t, t') = 2 / (t + t' + 2) is the kernel of curves that
-decay towards a limit (Swersky et al. 2014, Freeze-thaw Bayesian optimization). Values are replaced by normal scores of their ranks, so that
-neither divergence nor a needle bends the scale.
+lengthscale for each coordinate, in which two categories are one step apart or none, and D(t, t') = 2 / (t + t' + 2) is the
+kernel of curves that decay towards a limit (Swersky et al. 2014, Freeze-thaw Bayesian optimization). Values are replaced by
+normal scores of their ranks, so that neither divergence nor a needle bends the scale.
 """
 
 from __future__ import annotations

@@ -20,7 +20,9 @@ _WIDTHS = (0.1, 0.05, 0.02)
 
 def used(observations: Sequence[Observation]) -> list[Observation]:
     """Return the trials that the process learns from, those under way last."""
-    seen = [one for one in observations if one.last and one.best[-1] > -np.inf or one.last and not one.running]
+    seen = [
+        one for one in observations if one.last and one.best[-1] > -np.inf or one.last and not one.running
+    ]
     if len(seen) > MOST_TRIALS:
         ranked = sorted(seen, key=lambda one: -one.best[-1])
         best = ranked[: MOST_TRIALS // 2]
@@ -91,8 +93,8 @@ class Improvement:
 
 
 def _believed(data: Data, observations: Sequence[Observation], theta: np.ndarray, last: int) -> Data:
-    """Return `data` with the trials that have just begun, which are believed to reach what is expected of them, so that many workers
-    are not sent to one place."""
+    """Return `data` with the trials that have just begun, which are believed to reach what is expected of them, so that many
+    workers are not sent to one place."""
     begun = np.array([one.row for one in observations if one.running and not one.last])
     if not len(begun):
         return data

@@ -33,8 +33,9 @@ RANDOM, DENSITY, PROCESS = "random", "density", "process"
 class PortfolioSampler(BaseSampler):
     """Uniform random draws, a density estimate on the highest rung, and a Gaussian process over hyperparameters and epochs.
 
-    Neither model is best on every task, and each gets stuck on some; Thompson sampling gives the trials to whichever finds better ones.
-    What a trial draws depends on the seed, its number and the trials that are known, and on nothing that the sampler remembers.
+    Neither model is best on every task, and each gets stuck on some; Thompson sampling gives the trials to whichever finds
+    better ones. What a trial draws depends on the seed, its number and the trials that are known, and on nothing that the
+    sampler remembers.
 
     Args:
         seed: Of all random numbers.
@@ -69,7 +70,7 @@ class PortfolioSampler(BaseSampler):
         if len(trials) <= _BEST + _LATEST:
             return list(trials)
         sign = 1 if self._maximize else -1
-        earlier = trials[: -_LATEST]
+        earlier = trials[:-_LATEST]
         best = heapq.nlargest(_BEST, earlier, key=lambda trial: _best_value(trial, sign))
         fitted = [trial.number for trial in earlier if "kernel" in trial.user_attrs]
         chosen = {trial.number for trial in best} | set(fitted[-1:])
@@ -96,7 +97,9 @@ class PortfolioSampler(BaseSampler):
         observations = observe(trials, cube, maximize=maximize, sources=self._sources)
         epochs = self._epochs or max((one.last for one in observations), default=1) or 1
         rng = np.random.default_rng([self._seed, trial.number])
-        kernels = self._kernels | {t.number: t.user_attrs["kernel"] for t in trials if "kernel" in t.user_attrs}
+        kernels = self._kernels | {
+            t.number: t.user_attrs["kernel"] for t in trials if "kernel" in t.user_attrs
+        }
         source, rows = self._suggest(trial, cube, observations, epochs, kernels, rng)
         self._sources[trial.number] = source
         trial.set_user_attr("source", source)
@@ -138,7 +141,7 @@ class PortfolioSampler(BaseSampler):
         ladder: list[int],
         kernels: dict[int, list[float]],
     ) -> Improvement:
-        """Return the process, with the parameters of the last fit that a trial has kept, or with new ones that this trial keeps."""
+        """Return the process with the parameters of the last fit that a trial has kept, or new ones that this one keeps."""
         length = len(start(cube.dimensions))
         known = {number: np.array(kept) for number, kept in kernels.items() if len(kept) == length}
         latest = max(known, default=None)
@@ -163,6 +166,11 @@ class PortfolioSampler(BaseSampler):
         return cube.params(cube.draw(1, np.random.default_rng(words))[0])[param_name]
 
 
+def startup_of(trials: int | None) -> int:
+    """Return how many trials of a search of `trials` are drawn at random before the first model."""
+    return STARTUP_TRIALS if trials is None else min(STARTUP_TRIALS, max(trials // 4, 2))
+
+
 def _best_value(trial: FrozenTrial, sign: int) -> float:
     values = trial.intermediate_values.values() or trial.values or []
     return max((sign * value for value in values if not math.isnan(value)), default=-math.inf)
@@ -178,4 +186,6 @@ def _new(rows: np.ndarray, observations: list[Observation]) -> np.ndarray:
 
 def _check(study: Study) -> None:
     if len(study.directions) > 1:
-        raise ValueError(f"PortfolioSampler: expected a study of one objective, found {len(study.directions)}")
+        raise ValueError(
+            f"PortfolioSampler: expected a study of one objective, found {len(study.directions)}"
+        )

@@ -14,10 +14,10 @@ def choose(
 ) -> str:
     """Return one of `names`, drawn by how likely it is the one whose trials find something better.
 
-    A trial that beat all before it is a success of its source; another is a failure by the share of a full training, of `epochs`, that it
-    spent. Each source's rate is drawn from its Beta distribution (Thompson 1933); the highest wins.
+    A trial that beat all before it is a success of its source; another is a failure by the share of a full training, of
+    `epochs`, that it spent. Each source's rate is drawn from its Beta distribution (Thompson 1933); the highest wins.
     """
-    counts = {name: [1.0, 1.0] for name in names}
+    counts = {name: [1.0, 1.0] for name in names}  # of successes and failures, none known
     best = -np.inf
     for one in observations:
         if one.last == 0:
@@ -29,5 +29,5 @@ def choose(
             else:
                 counts[one.source][1] += min(one.last / epochs, 1.0)
         best = max(best, value)
-    rates = [rng.beta(*counts[name]) for name in names]
+    rates = [rng.beta(successes, failures) for successes, failures in counts.values()]
     return names[int(np.argmax(rates))]

@@ -1,8 +1,9 @@
 """A conditional search space as a cube: what the models of the portfolio compute with.
 
-A configuration is a row of coordinates. Numbers, and ordered choices by the rank of their value, are positions from 0 to 1; a category
-is its index. Marked copies of one hyperparameter (learning_rate@adamw, learning_rate@sgd) share a coordinate, by value over the union
-of their ranges, so that what is learned of one tells of the other. A coordinate that no active hyperparameter uses is at `IDLE`.
+A configuration is a row of coordinates. Numbers, and ordered choices by the rank of their value, are positions from 0 to 1; a
+category is its index. Marked copies of one hyperparameter (learning_rate@adamw, learning_rate@sgd) share a coordinate, by value
+over the union of their ranges, so that what is learned of one tells of the other. A coordinate that no active hyperparameter
+uses is at `IDLE`.
 """
 
 from __future__ import annotations
@@ -13,8 +14,8 @@ from typing import Any
 import numpy as np
 from optuna.distributions import BaseDistribution
 
-from search.oracles.portfolio.axes import Axis, axes_of, axes_of_distributions
 from search.oracles.hyperparameters import Hyperparameter
+from search.oracles.portfolio.axes import Axis, axes_of, axes_of_distributions
 
 IDLE = 0.5
 """The middle of a range is as far from all values as can be."""

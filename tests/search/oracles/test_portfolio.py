@@ -1,4 +1,4 @@
-"""The portfolio sampler: Optuna's own conformance cases, the cube of a conditional space, and the models against known answers."""
+"""The portfolio sampler: Optuna's conformance cases, the cube of a conditional space, the models against known answers."""
 
 from __future__ import annotations
 
@@ -57,8 +57,21 @@ def test_marked_copies_share_a_coordinate_by_value_over_the_union_of_their_range
     assert cube.dimensions == 6 and sorted(cube.categories) == [0, 0, 0, 0, 2, 3]
     adamw, sgd = cube.rows(
         [
-            {"optimizer": "adamw", "learning_rate@adamw": 1e-3, "batch_size": 1, "augmentation": "light", "layers": 3},
-            {"optimizer": "sgd", "learning_rate@sgd": 0.1, "momentum": 1, "batch_size": 2, "augmentation": "none", "layers": 5},
+            {
+                "optimizer": "adamw",
+                "learning_rate@adamw": 1e-3,
+                "batch_size": 1,
+                "augmentation": "light",
+                "layers": 3,
+            },
+            {
+                "optimizer": "sgd",
+                "learning_rate@sgd": 0.1,
+                "momentum": 1,
+                "batch_size": 2,
+                "augmentation": "none",
+                "layers": 5,
+            },
         ]
     )
     # optimizer, learning rate (1e-4 to 1), momentum (idle in the middle), batch size by rank, augmentation, layers
@@ -89,7 +102,9 @@ def test_draws_and_steps_stay_in_the_space_and_reach_all_of_it() -> None:
             assert len(shares) == count and shares.min() > 0.6 / count
         assert rows == pytest.approx(cube.rows(drawn))
     # A copy's values are drawn over its own range, not over the union.
-    rates = [p["learning_rate@sgd"] for p in map(cube.params, cube.draw(2000, rng)) if "learning_rate@sgd" in p]
+    rates = [
+        p["learning_rate@sgd"] for p in map(cube.params, cube.draw(2000, rng)) if "learning_rate@sgd" in p
+    ]
     assert np.log10(rates).mean() == pytest.approx(-1, abs=0.05)
 
 
@@ -110,7 +125,9 @@ def test_the_process_has_the_likelihood_and_the_gradient_of_its_kernel() -> None
         r = math.sqrt(5 * sum(x / length**2 for x, length in zip(apart, lengths, strict=True)))
         k = (1 + r + r**2 / 3) * math.exp(-r)
         decay = 2 / (known.epochs[i] + known.epochs[j] + 2)
-        return k * (a + b * decay) + c * decay + d * (known.trial[i] == known.trial[j]) + (e + 1e-6) * (i == j)
+        return (
+            k * (a + b * decay) + c * decay + d * (known.trial[i] == known.trial[j]) + (e + 1e-6) * (i == j)
+        )
 
     matrix = np.array([[covariance(i, j) for j in range(8)] for i in range(8)])
     process = gaussian_process._Covariance(known)
@@ -139,7 +156,9 @@ def test_the_process_predicts_as_the_conditional_normal_distribution_does() -> N
     assert deviation[0] ** 2 == pytest.approx(matrix[8, 8] - noise - solved @ matrix[:8, 8])
 
 
-def seen(count: int, score: Callable[[np.ndarray], float], cube: UnitCube, last: int = 26) -> list[Observation]:
+def seen(
+    count: int, score: Callable[[np.ndarray], float], cube: UnitCube, last: int = 26
+) -> list[Observation]:
     rows = cube.draw(count, np.random.default_rng(3))
     return [
         Observation(n, row, np.array([1, last]), np.array([score(row) - 1, score(row)]), False, "random")
@@ -148,7 +167,9 @@ def seen(count: int, score: Callable[[np.ndarray], float], cube: UnitCube, last:
 
 
 def test_both_models_suggest_where_the_optimum_is() -> None:
-    cube = UnitCube.of_space([number("x", 0, 1), number("idle", 0, 1), choice("c", ("a", "b"), ordered=False)])
+    cube = UnitCube.of_space(
+        [number("x", 0, 1), number("idle", 0, 1), choice("c", ("a", "b"), ordered=False)]
+    )
 
     def score(row: np.ndarray) -> float:
         return -((row[0] - 0.8) ** 2) - 0.3 * (row[2] == 0)
@@ -218,7 +239,7 @@ def test_what_a_trial_draws_depends_on_the_seed_its_number_and_what_is_known_alo
     def play(studies: int, seed: int) -> list[dict[str, float]]:
         """30 trials, with a new sampler and a copy of the study after each part."""
         trials: list[optuna.trial.FrozenTrial] = []
-        for part in range(studies):
+        for _ in range(studies):
             study = optuna.create_study(sampler=PortfolioSampler(seed=seed, epochs=9), direction="maximize")
             study.add_trials(trials)
             for _ in range(30 // studies):
@@ -238,7 +259,9 @@ def test_nan_pruned_running_and_failed_trials_are_taken_for_what_they_are() -> N
     cube = UnitCube.of_space([number("x", 0, 1)])
     params = {"params": {"x": 0.5}, "distributions": {"x": optuna.distributions.FloatDistribution(0, 1)}}
     trials = [
-        optuna.create_trial(state=TrialState.PRUNED, intermediate_values={1: 0.2, 2: math.nan, 3: 0.1}, **params),
+        optuna.create_trial(
+            state=TrialState.PRUNED, intermediate_values={1: 0.2, 2: math.nan, 3: 0.1}, **params
+        ),
         optuna.create_trial(state=TrialState.RUNNING, **params),
         optuna.create_trial(state=TrialState.FAIL, intermediate_values={1: 0.9}, **params),
         optuna.create_trial(state=TrialState.COMPLETE, value=0.4, **params),

@@ -8,8 +8,7 @@ import optuna
 import pytest
 from optuna.trial import FrozenTrial, TrialState
 
-from search.oracles.promotion import PromotionPruner
-from search.oracles.pruners import Decision
+from search.oracles.promotion import Decision, PromotionPruner
 
 
 def trial(*values: float, state: TrialState = TrialState.WAITING) -> FrozenTrial:
@@ -30,7 +29,11 @@ def test_a_trial_rests_at_the_rungs_alone() -> None:
     pruner = PromotionPruner(26)
     rests = [e for e in range(1, 26) if pruner.decide(study, trial(*[0.1] * e)) == Decision.REST]
     assert rests == [1, 3, 9]
-    assert [e for e in range(1, 9) if PromotionPruner(9, first=2).decide(study, trial(*[0.1] * e)) == Decision.REST] == [2, 6]
+    assert [
+        e
+        for e in range(1, 9)
+        if PromotionPruner(9, first=2).decide(study, trial(*[0.1] * e)) == Decision.REST
+    ] == [2, 6]
     assert PromotionPruner(1).decide(study, trial(0.1)) == Decision.CONTINUE
 
 
@@ -49,9 +52,7 @@ def test_the_best_third_of_those_that_reached_a_rung_goes_on_the_best_first(dire
 
 def test_what_has_gone_on_counts_among_those_that_reached_the_rung() -> None:
     # Of six at epoch 1 the best two may go on: one has, and one that is better than it rests there.
-    study, resting = study_of(
-        trial(0.5, 0.55, 0.6), trial(0.8), *[trial(0.1 * n) for n in range(4)]
-    )
+    study, resting = study_of(trial(0.5, 0.55, 0.6), trial(0.8), *[trial(0.1 * n) for n in range(4)])
     assert PromotionPruner(9).promote(study, resting, room=True) == 1
     # The higher rung comes first, once it has three.
     more = [trial(0.3, 0.3, 0.5 + n / 10, state=TrialState.PRUNED) for n in range(-2, 0)]
