@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import optuna
@@ -18,6 +19,10 @@ from optuna.trial import TrialState
 from scipy.optimize import check_grad
 from scipy.stats import multivariate_normal
 
+from benchmarks.simulator.methods import method
+from benchmarks.simulator.study import run_study
+from benchmarks.simulator.tasks import Range, Task
+from benchmarks.simulator.tellings import tell
 from search.oracles.hyperparameters import Hyperparameter
 from search.oracles.portfolio import density, gaussian_process, sources
 from search.oracles.portfolio.improvement import Improvement
@@ -277,6 +282,22 @@ def test_nan_pruned_running_and_failed_trials_are_taken_for_what_they_are() -> N
     assert found[3].best.tolist() == [-math.inf]
     turned = observe(trials, cube, maximize=False, sources={})
     assert turned[0].best.tolist() == [-0.2, -0.2, -0.1]
+
+
+def test_the_oracle_keeps_what_suggested_each_trial() -> None:
+    def curves(rows: list) -> np.ndarray:
+        return np.array([[-((row[0] - 0.7) ** 2) - 0.1 / epoch for epoch in range(1, 10)] for row in rows])
+
+    told = tell(
+        Task("tiny", 9, curves, 0, -0.2, [Range("x", 0, 1), Range("y", 1e-3, 1, log=True)]), "conditional"
+    )
+    oracle = method("default")(told, 1, 40, Path("."))
+    run_study(oracle, told, workers=2, budget=100)
+    trials = oracle.store.study.get_trials()
+    assert len(trials) == 40
+    suggested = [trial.user_attrs["source"] for trial in trials]
+    assert set(suggested[:10]) == {"random"}, "a quarter of the trials is drawn before the first model"
+    assert "process" in suggested[10:] and any("kernel" in trial.user_attrs for trial in trials)
 
 
 def test_10000_trials_make_no_longer_suggestions_than_what_is_shown_of_them() -> None:

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 
+import numpy as np
 import optuna
 import pytest
 from optuna.trial import FrozenTrial, TrialState
 
+from benchmarks.simulator.methods import method
+from benchmarks.simulator.study import run_study
+from benchmarks.simulator.tasks import Range, Task
+from benchmarks.simulator.tellings import tell
 from search.oracles.promotion import Decision, PromotionPruner
 
 
@@ -62,6 +68,27 @@ def test_what_has_gone_on_counts_among_those_that_reached_the_rung() -> None:
     gone = trial(0.2, state=TrialState.FAIL)
     study, resting = study_of(trial(0.5), trial(0.4), gone)
     assert PromotionPruner(9).promote(study, resting, room=True) is None
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+def test_a_promoted_trial_goes_on_after_its_last_epoch(workers: int) -> None:
+    """Through the real oracle: the first hyperparameter is the score, so the best third is known."""
+    curves = np.outer(np.arange(12), np.ones(9)) / 12
+    task = Task(
+        "tiny", 9, lambda rows: curves[[int(row[0]) for row in rows]], 1, 0, [Range("x", 0, 11, integer=True)]
+    )
+    told = tell(task, "plain")
+    oracle = method("asha")(told, 3, 12, Path("."))
+    spent = run_study(oracle, told, workers=workers, budget=100)
+    trials = oracle.store.study.get_trials()
+    assert len(trials) == 12, "each of the twelve configurations is one trial"
+    epochs = {trial.params["x"]: sorted(trial.intermediate_values) for trial in trials}
+    assert all(steps == list(range(1, len(steps) + 1)) for steps in epochs.values())
+    assert len(spent) == sum(map(len, epochs.values())), "no epoch was trained twice"
+    assert {len(steps) for steps in epochs.values()} == {1, 3, 9}
+    # Four of twelve reach epoch 3 and one of those the end; who came early may have gone on before its betters came.
+    assert 4 <= sum(len(steps) >= 3 for steps in epochs.values()) <= 8
+    assert len(epochs[11]) == 9
 
 
 def test_one_trial_is_trained_in_full_when_there_is_no_room_for_another() -> None:
