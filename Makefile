@@ -4,7 +4,7 @@ VENV ?= .venv
 ARGS ?=
 PIP = $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-compile
 
-.PHONY: search test lint bench clean
+.PHONY: search test lint bench reference clean
 
 search: $(VENV)/installed
 	$(VENV)/bin/python run_search.py search $(ARGS)
@@ -15,6 +15,9 @@ test: $(VENV)/installed-dev
 bench: $(VENV)/installed
 	$(VENV)/bin/python benchmarks/throughput.py $(ARGS)
 
+reference: $(VENV)/installed
+	$(VENV)/bin/python docs/make_reference.py
+
 lint: $(VENV)/installed-dev
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
@@ -24,8 +27,8 @@ clean:
 	rm -rf $(VENV)
 
 $(VENV)/installed: requirements.txt
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
-		{ echo "expected Python 3.11 or newer, found $$($(PYTHON) --version); set PYTHON=python3.11" >&2; exit 2; }
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' || \
+		{ echo "expected Python 3.11, 3.12 or 3.13, found $$($(PYTHON) --version); set PYTHON=python3.11" >&2; exit 2; }
 	@echo "installing requirements.txt into $(VENV) (a few minutes, once)"
 	$(PYTHON) -m venv $(VENV)
 	$(PIP) -r requirements.txt

@@ -8,8 +8,6 @@ nothing heavy before it must.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
-from typing import Any
 
 from search import __version__
 from search.console import command_line
@@ -26,30 +24,25 @@ from search.console.commands import (
     status,
     worker,
 )
-from search.console.study_options import StorageOptions
+from search.console.study_options import Reports, StorageOptions
 
 ABOUT = """Hyperparameter search for facial-expression models on FER+.
 
 Without a command: search. Without any argument: a search on generated faces, in a few minutes on two CPU cores."""
 
 
-def reporting(run: Callable[..., int]) -> Callable[[Any], int]:
-    """Return the command `run` with what writes reports, which takes seconds to import."""
+def reports() -> Reports:
+    """Return what writes reports. They are above the search, which therefore is handed them, and take seconds to import."""
+    from reports.reporting import StudyReports
 
-    def with_reports(options: Any) -> int:
-        from reports.reporting import Reports
-
-        return run(options, Reports())
-
-    with_reports.__doc__ = run.__doc__
-    return with_reports
+    return StudyReports()
 
 
 COMMANDS = {
-    "search": Command(search.SearchOptions, reporting(search.run), search.EXAMPLES),
+    "search": Command(search.SearchOptions, search.run, search.EXAMPLES, reports),
     "worker": Command(worker.WorkerOptions, worker.run, worker.EXAMPLES),
-    "retrain": Command(retrain.RetrainOptions, reporting(retrain.run), retrain.EXAMPLES),
-    "report": Command(report.ReportOptions, reporting(report.run), report.EXAMPLES),
+    "retrain": Command(retrain.RetrainOptions, retrain.run, retrain.EXAMPLES, reports),
+    "report": Command(report.ReportOptions, report.run, report.EXAMPLES, reports),
     "export": Command(export.ExportOptions, export.run, export.EXAMPLES),
     "evaluate": Command(evaluate.EvaluateOptions, evaluate.run, evaluate.EXAMPLES),
     "predict": Command(predict.PredictOptions, predict.run, predict.EXAMPLES),

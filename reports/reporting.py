@@ -15,7 +15,7 @@ from search.study.run_directory import RunDirectory
 from search.study.view import read_study
 
 
-class Reports:
+class StudyReports:
     """What `search.console.study_options.Reports` asks for."""
 
     @contextlib.contextmanager

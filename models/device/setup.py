@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from ferplus_data.errors import InputError
+from models.device.keras_settings import apply_keras_settings, check_keras_settings
 
 # What the C++ libraries say on standard error at their start, whatever the log level.
 _START_UP_NOISE = (
@@ -27,13 +28,19 @@ _START_UP_NOISE = (
 
 def prepare_device() -> None:
     """Start Keras's backend. TensorFlow takes GPU memory as it needs it, so that several processes can share a machine; on a
-    CPU it computes with oneDNN and keeps freed memory for the next step. To be called before Keras is imported elsewhere."""
+    CPU it computes with oneDNN and keeps freed memory for the next step. To be called before Keras is imported elsewhere.
+
+    Raises:
+        InputError: KERAS_BACKEND or keras.json keep Keras from starting.
+    """
+    check_keras_settings()
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     # oneDNN's convolutions are faster also on the CPUs for which TensorFlow does not choose them by itself.
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
     with _without_start_up_noise():
         import keras
 
+        apply_keras_settings()
         if keras.backend.backend() != "tensorflow":
             return
         import tensorflow as tf

@@ -14,6 +14,7 @@ from typing import Any, NoReturn
 import attrs
 
 from ferplus_data.errors import InputError
+from models.device.keras_settings import check_keras_settings
 from search.console.streams import abandon_output, repair_streams
 from search.storages.redaction import redact
 from search.study.options import GROUPS, Option, flag_of, options_of
@@ -38,11 +39,13 @@ class Command:
         options: The class of its options.
         run: Does it and returns an exit code, None for 0. Its docstring's first paragraph is the help.
         examples: Command lines, without the program's name.
+        given: What `run` is handed beside the options, None for nothing.
     """
 
     options: type
-    run: Callable[[Any], int | None]
+    run: Callable[..., int | None]
     examples: tuple[str, ...] = ()
+    given: Any = None
 
     @property
     def help(self) -> str:
@@ -91,7 +94,10 @@ def _run(commands: Mapping[str, Command], about: str, version: str, words: list[
     if any(word in ("-h", "--help") for word in words[1 : words.index("--") if "--" in words else None]):
         print(parser_of(name, command).format_help(), end="")
         return DONE
-    return command.run(parse(name, command, words[1:])) or DONE
+    options = parse(name, command, words[1:])
+    check_keras_settings()
+    handed = () if command.given is None else (command.given,)
+    return command.run(options, *handed) or DONE
 
 
 def parse(name: str, command: Command, words: Sequence[str]) -> Any:

@@ -287,11 +287,11 @@ def _finite(given: Any) -> float:
 
 def _bounded(value: Any, least: float, most: float, above: float = -math.inf) -> Any:
     if value < least:
-        raise InputError(f"expected {least:,} or more, found {value}")
+        raise InputError(f"expected {least:,} or more, found {_brief(value)}")
     if value <= above:
-        raise InputError(f"expected more than {above:,}, found {value}")
+        raise InputError(f"expected more than {above:,}, found {_brief(value)}")
     if value > most:
-        raise InputError(f"expected up to {most:,}, found {value}")
+        raise InputError(f"expected up to {most:,}, found {_brief(value)}")
     return value
 
 

@@ -68,12 +68,12 @@ def install() -> None:
     import search.launch as launch
     import search.workers.engines.team as team
     import search.workers.trial_runner as tuner
-    from reports.reporting import Reports
+    from reports.reporting import StudyReports
 
     setattr(tuner, "train", train)  # noqa: B010
     setattr(team, "PROGRAM", Path(__file__).resolve())  # noqa: B010
     setattr(launch, "retrain_best", lambda *_, because, **__: {"because": because})  # noqa: B010
-    setattr(Reports, "write", lambda *_: None)  # noqa: B010
+    setattr(StudyReports, "write", lambda *_: None)  # noqa: B010
     setattr(  # noqa: B010
         command, "report_result", lambda *given: print("retrained:", given[-1]["because"], flush=True)
     )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import attrs
 
 from ferplus_data.errors import InputError
@@ -32,16 +34,16 @@ class ReportOptions(StorageOptions):
             raise InputError(f"--watch: expected --format html, found {self.format}")
 
 
-def run(options: ReportOptions, reports: Reports) -> int:
+def run(options: ReportOptions, reports: Callable[[], Reports]) -> int:
     """Write the report of a finished or running study."""
     directory = options.run
     if not options.watch:
-        print(reports.write(directory, options.storage, options.format))
+        print(reports().write(directory, options.storage, options.format))
         return 0
     with Interruptible() as interruptible:
         print(
             f"{directory.report} is written every {options.every:g} s until the study is finished; Ctrl-C ends it",
             flush=True,
         )
-        print(reports.watch(directory, options.storage, options.every))
+        print(reports().watch(directory, options.storage, options.every))
     return interruptible.code

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import attrs
 
 from search.console.interruption import Interruptible
@@ -31,7 +33,7 @@ class RetrainOptions(StorageOptions):
     )
 
 
-def run(options: RetrainOptions, reports: Reports) -> int:
+def run(options: RetrainOptions, reports: Callable[[], Reports]) -> int:
     """Retrain the best (or a given) trial of a study and replace its checkpoint, metrics and report."""
     directory = options.run
     with Interruptible() as interruptible:
@@ -47,5 +49,5 @@ def run(options: RetrainOptions, reports: Reports) -> int:
                 seeds=options.retrain_seeds,
                 progress=progress,
             )
-        report_result(directory, reports.write(directory, options.storage), metrics)
+        report_result(directory, reports().write(directory, options.storage), metrics)
     return interruptible.code

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import attrs
@@ -51,17 +52,17 @@ class SearchOptions(StorageOptions, SearchArguments):
         return RunDirectory.of(Path(self.runs_dir), self.study)
 
 
-def run(options: SearchOptions, reports: Reports) -> int:
+def run(options: SearchOptions, reports: Callable[[], Reports]) -> int:
     """Search, retrain the best trial, read the test split once, report, save."""
     arguments, directory = options.arguments, options.run
     with Interruptible() as interruptible:
         start(options)
         from search.launch import search
 
-        with progress_of(options) as progress, reports.live(directory, options.storage, progress):
+        with progress_of(options) as progress, reports().live(directory, options.storage, progress):
             metrics = search(
                 arguments, directory, storage=options.storage, fresh=options.fresh, progress=progress
             )
             if metrics is not None:
-                report_result(directory, reports.write(directory, options.storage), metrics)
+                report_result(directory, reports().write(directory, options.storage), metrics)
     return interruptible.code
