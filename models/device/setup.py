@@ -111,7 +111,7 @@ def _keep_freed_memory() -> None:
 def _without_start_up_noise() -> Iterator[None]:
     """Set file descriptor 2 aside while the block runs, then pass on what is not the known noise."""
     sys.stderr.flush()
-    with tempfile.TemporaryFile(mode="w+", errors="replace") as aside:
+    with tempfile.TemporaryFile(mode="w+", encoding="utf-8", errors="replace") as aside:
         standard_error = os.dup(2)
         os.dup2(aside.fileno(), 2)
         try:

@@ -173,7 +173,7 @@ def read_history(path: Path) -> list[Epoch]:
     """Return the epochs recorded in `path`; none when there is no such file."""
     if not path.exists():
         return []
-    with path.open(newline="") as file:
+    with path.open(newline="", encoding="utf-8") as file:
         return [
             Epoch(
                 int(row["epoch"]),

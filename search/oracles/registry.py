@@ -86,7 +86,11 @@ def _keras_tuner(
     if oracle not in (keras_tuner.oracles.HyperbandOracle, _GridSearchOracle):
         options["recipes"] = search.recipes
     return recorded(oracle)(
-        store=store, worker=worker, seed=1 + search.seed % (2**32 - 1), hyperparameters=search.hyperparameters, **options
+        store=store,
+        worker=worker,
+        seed=1 + search.seed % (2**32 - 1),
+        hyperparameters=search.hyperparameters,
+        **options,
     )
 
 

@@ -119,7 +119,8 @@ def _in_a_process_of_its_own(program: str, path: Path, faces: NDArray[np.uint8])
         result = subprocess.run(
             [sys.executable, "-c", program, str(path.resolve()), str(given), str(taken)],
             capture_output=True,
-            text=True,
+            encoding="utf-8",
+            errors="replace",
             cwd=folder,
         )
         if result.returncode:

@@ -54,7 +54,7 @@ def recommended(speeds: Mapping[str, Mapping[str, float]]) -> str:
 def machine() -> dict[str, Any]:
     """Return the processor, its cores that this process may use, and the system."""
     cpuinfo = Path("/proc/cpuinfo")
-    lines = cpuinfo.read_text().splitlines() if cpuinfo.exists() else []
+    lines = cpuinfo.read_text(encoding="utf-8", errors="replace").splitlines() if cpuinfo.exists() else []
     names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
     return {
         "processor": names[0] if names else platform.processor(),
