@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import keras
+import numpy as np
 
 from ferplus_data.errors import InputError
 from ferplus_data.files.owned import OwnFolder, sha256_of
@@ -142,7 +143,7 @@ def _export(
     for name, speed in speeds.items():
         proofs[name]["images_per_second"] = speed
     best = recommended(speeds) if speeds else None
-    record = {**about, "machine": machine(), "recommended_for_cpu": best}
+    record = {**about, "machine": machine(), "recommended_for_cpu": best, "example": _example(expected)}
     _json(work / _PROOF, proofs)
     _json(work / _SIGNATURE, signature(proven, record))
     write_card(work / _CARD, proven, proofs, record, metrics)
@@ -187,6 +188,15 @@ def _sums(source: Path, name: str) -> str:
     paths = sorted(path for path in source.rglob("*") if path.is_file()) if source.is_dir() else [source]
     names = [name if path == source else f"{name}/{path.relative_to(source).as_posix()}" for path in paths]
     return "".join(f"{sha256_of(path)}  {called}\n" for path, called in zip(paths, names, strict=True))
+
+
+def _example(classify: Classifier) -> dict[str, Any]:
+    """What the model says of a face that anyone can make, to check an installation by."""
+    (probabilities,) = classify(np.full((1, 48, 48, 1), 128, np.uint8))
+    return {
+        "faces": "np.full((1, 48, 48, 1), 128, np.uint8)",
+        "probabilities": [round(float(p), 6) for p in probabilities],
+    }
 
 
 def _json(path: Path, value: Any) -> None:

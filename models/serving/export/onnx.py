@@ -48,18 +48,20 @@ def _write(model: keras.Model, folder: Path, conversion: Conversion) -> None:
 
 def _converted(model: keras.Model) -> Any:
     import tf2onnx
-    from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
+    from tf2onnx import tf_loader
 
     for name in ("tensorflow", "tf2onnx"):
         logging.getLogger(name).setLevel(logging.ERROR)
-    # Frozen here and not by tf2onnx, which turns constants that the graph captures (the channel means) into inputs.
-    frozen = convert_variables_to_constants_v2(serving_function(model).get_concrete_function())
+    function = serving_function(model).get_concrete_function()
+    given, taken = f"{INPUT}:0", function.outputs[0].name
+    # Not by tf2onnx.convert.from_function, which turns constants that the graph captures (the channel means) into inputs.
+    frozen = tf_loader.from_function(function, [given], [taken])
     proto, _ = tf2onnx.convert.from_graph_def(
-        frozen.graph.as_graph_def(),
+        frozen,
         name=model.name,
-        input_names=[f"{INPUT}:0"],
-        output_names=[frozen.outputs[0].name],
-        tensors_to_rename={f"{INPUT}:0": INPUT, frozen.outputs[0].name: OUTPUT},
+        input_names=[given],
+        output_names=[taken],
+        tensors_to_rename={given: INPUT, taken: OUTPUT},
         opset=OPSET,
     )
     for value in (*proto.graph.input, *proto.graph.output):

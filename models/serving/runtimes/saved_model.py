@@ -33,6 +33,8 @@ def open_classifier(path: Path) -> Classifier:
     try:
         with readable_by_tensorflow(path) as place:
             loaded = tf.saved_model.load(str(place))
+    except InputError:
+        raise
     except Exception as error:  # whatever TensorFlow makes of a damaged folder
         raise unreadable(path, "SavedModel", error) from error
     serve = loaded.signatures.get("serving_default")

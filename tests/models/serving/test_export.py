@@ -92,6 +92,21 @@ def test_sums_card_and_signature_cover_every_file(exported: Path) -> None:
     for exporter in export.EXPORTERS.values():
         assert exporter.usage.strip() in card and f"`{exporter.files[0]}`" in card
     assert "MIT licence" in card and "Not measured" in card
+    front = card.split("---\n")[1]
+    assert card.startswith("---\n") and "pipeline_tag: image-classification" in front
+    assert f"tags: [facial-expression-recognition, fer-plus, {', '.join(export.EXPORTERS)}]" in front
+    speed = proof_of(exported, "onnx")["images_per_second"]
+    assert f"| onnx | {1000 / speed['1']:.3g} ms | {speed['64']:.0f} faces a second |" in card
+
+
+def test_the_example_of_the_card_is_what_every_format_says(exported: Path) -> None:
+    example = json.loads((exported / "signature.json").read_text())["model"]["example"]
+    faces = eval(example["faces"], {"np": np})
+    for exporter in export.EXPORTERS.values():
+        found = exporter.open(exported / exporter.files[0])(faces)[0]
+        np.testing.assert_allclose(found, example["probabilities"], atol=1e-4)
+    shown = " | ".join(f"{p:.4f}" for p in example["probabilities"])
+    assert f"| {shown} | " in (exported / "README.md").read_text()
 
 
 @pytest.mark.parametrize("name", export.EXPORTERS)
