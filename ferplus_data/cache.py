@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from .errors import InputError
 from .files import flush
+from .files.owned import remove_known
 
 ENV = "FERPLUS_CACHE"
 
@@ -40,12 +41,15 @@ def expanded(path: Path) -> Path:
     return path.expanduser() if str(path).startswith("~") else path
 
 
-def publish(folder: Path, write: Callable[[Path], None], *, whole: Callable[[Path], bool]) -> None:
+def publish(
+    folder: Path, write: Callable[[Path], None], *, names: Iterable[str], whole: Callable[[Path], bool]
+) -> None:
     """Make `folder` by writing a temporary sibling and renaming it, so that no reader ever sees a part of it.
 
     Args:
-        folder: the folder to make. One that stands there and is not `whole` is replaced.
+        folder: the folder to make. One that stands there, is not `whole` and holds nothing but files of these names is replaced.
         write: fills the (existing, empty) folder it is given.
+        names: of the files it writes.
         whole: whether a folder is complete. If another process published a whole one first, that one stays.
 
     Raises:
@@ -57,13 +61,11 @@ def publish(folder: Path, write: Callable[[Path], None], *, whole: Callable[[Pat
     try:
         with _writable(folder.parent):
             write(temporary)
-            _flush(temporary)
             # mkdtemp gives 0700; a cache shared by several users keeps what the umask allows.
             temporary.chmod(0o777 & ~_umask())
             flush(temporary)
             if folder.exists() and not whole(folder):
-                os.replace(folder, temporary / "replaced")
-                shutil.rmtree(temporary / "replaced")
+                remove_known(folder, names)
             try:
                 os.replace(temporary, folder)
             except OSError:
@@ -72,13 +74,6 @@ def publish(folder: Path, write: Callable[[Path], None], *, whole: Callable[[Pat
                     raise
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
-
-
-def _flush(folder: Path) -> None:
-    """Have the disk hold every file of `folder`, so that after a loss of power the renamed folder is whole."""
-    for path in folder.iterdir():
-        with open(path, "rb+") as stream:
-            os.fsync(stream.fileno())
 
 
 @contextmanager

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,12 +15,14 @@ from numpy.typing import NDArray
 
 from .cache import cache_directory, expanded, publish
 from .errors import InputError
+from .files.owned import remove_known
 from .readers import SPLITS, Decoded, Progress, Source, find_source
 
 __all__ = ["SPLITS", "Faces", "open_faces"]
 
 _FORMAT = 1  # of the cached files and of the rows the readers select; part of every key
 _META = "meta.json"
+_FILES = ("images.npy", "votes.npy", "split.npy", _META)
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,11 +71,16 @@ def open_faces(data: str | Path, *, cache_dir: Path | None = None) -> Faces:
     if faces is None:
         with _progress_line(f"decoding {shown}") as progress:
             decoded = source.decode(progress)
-        publish(folder, lambda part: _save(part, decoded), whole=lambda part: _load(part, shown) is not None)
+        publish(
+            folder,
+            lambda part: _save(part, decoded),
+            names=_FILES,
+            whole=lambda part: _load(part, shown) is not None,
+        )
         # Older decodes of the same path can never be asked for again.
         for stale in folder.parent.glob(f"faces-{name}-*"):
             if stale != folder:
-                shutil.rmtree(stale, ignore_errors=True)
+                remove_known(stale, _FILES)
         faces = _load(folder, shown)
         if faces is None:
             raise InputError(
@@ -132,9 +138,10 @@ def _load(folder: Path, source: str) -> Faces | None:
 def _progress_line(text: str) -> Iterator[Progress]:
     """A progress bar on stderr, only on a terminal, gone when the work is done."""
     from rich.console import Console
+    from rich.markup import escape
     from rich.progress import Progress as Bar
 
     console = Console(stderr=True)
     with Bar(console=console, transient=True, disable=not console.is_terminal) as bar:
-        task = bar.add_task(text, total=None)
+        task = bar.add_task(escape(text), total=None)
         yield lambda done, total: bar.update(task, completed=done, total=total)

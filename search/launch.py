@@ -2,40 +2,34 @@
 
 from __future__ import annotations
 
-import contextlib
 import gc
 import os
-import shutil
 import time
-from collections.abc import Iterator
 from typing import Any
 
 import attrs
-import optuna
 
 from ferplus_data.dataset import Dataset
 from ferplus_data.errors import InputError
-from ferplus_data.files import write_json
-from models.recipe import Recipe
-from models.training.checkpoints import read_history
+from ferplus_data.files.locks import locked
+from models.training.history import readable_history
 from search.console.progress import Progress
 from search.console.watch import Watch
 from search.oracles.optuna_oracle import OptunaOracle
 from search.oracles.registry import KERAS_TUNER_ORACLES, make_oracle, remarks
-from search.preflight import check_before, chief_role
+from search.preflight import check_before, check_placement, chief_role
 from search.results.retraining import retrain
 from search.setup import Prepared, caching, load, precision, prepare, weights_for
-from search.storages.redaction import redact
 from search.storages.registry import memory, open_storage, open_study, storage_url
 from search.storages.retrying import RetryingStorage
+from search.study import ownership
 from search.study.config import SearchArguments, check_continuation, read_arguments, write_config
-from search.study.run_directory import RunDirectory, read_json
+from search.study.run_directory import RunDirectory
 from search.study.trial_life import state_of, trials_of
 from search.study.view import best_trial, read_study
 from search.workers import preemption
 from search.workers.checkpoint_store import Artifacts
 from search.workers.engines import ENGINES
-from search.workers.engines.local import visible_gpus
 from search.workers.engines.team import Team
 from search.workers.heartbeat import Heartbeat, ThisProcess
 from search.workers.time_budget import Clock
@@ -64,11 +58,12 @@ def search(
     """
     url = storage_url(run, storage)
     check_before(arguments, run, url, fresh=fresh)
-    _check_placement(arguments)
+    check_placement(arguments)
+    ownership.check_directory(run)
     prepared = prepare(arguments, progress)
     if storage is not None and not has_chief():
         _connect(url, arguments)  # what cannot be connected to is refused before anything is made
-    with _undone_if_refused(run):
+    with ownership.undone_if_refused(run, url):
         return _search(arguments, prepared, run, storage, fresh, progress)
 
 
@@ -82,19 +77,26 @@ def _search(
 ) -> dict[str, Any] | None:
     url = storage_url(run, storage)
     run.create()
-    if fresh and not has_chief():
-        _forget(run, url)
-    if run.config.exists():
+
+    def check() -> None:
         check_continuation(run, arguments, prepared.dataset.fingerprint, prepared.space)
+
+    if not has_chief():
+        ownership.take_over(run, url, fresh, check)
+    if run.config.exists():
+        check()
         progress.say(f"study {run.study} continues")
     clock = _clock(arguments, prepared.dataset, arguments.timeout)
     if has_chief():
         write_config(run, arguments, prepared.dataset, prepared.space)
         progress.say(run_trials(arguments, prepared, run, url, clock, progress))
         return None
+    if not run.config.exists():
+        # Before the database: without it the directory would not be known to be a study's.
+        write_config(run, arguments, prepared.dataset, prepared.space)
     study = open_study(_connect(url, arguments), run.stored_name()).study
     write_config(run, arguments, prepared.dataset, prepared.space)
-    study.set_user_attr("config", read_json(run.config))
+    study.set_user_attr("config", run.read_config())
     study.set_user_attr("deadline", arguments.timeout and time.time() + arguments.timeout)
     stopped_because = _run_all(arguments, prepared, run, storage, clock, progress)
     progress.say(f"the search has ended: {stopped_because}")
@@ -115,17 +117,19 @@ def join(
     """
     url = storage_url(run, storage)
     if storage is not None and not run.config.exists():
-        _fetch_config(run, storage)
+        ownership.fetch_config(run, storage)
     here: dict[str, Any] = {"workers": workers, "engine": "local"} | ({} if data is None else {"data": data})
     arguments = attrs.evolve(read_arguments(run), **here)
-    _check_placement(arguments)
+    check_placement(arguments)
     if arguments.oracle in KERAS_TUNER_ORACLES:
         raise InputError(
             f"study {run.study}: its oracle {arguments.oracle} is Keras Tuner's own and has room for one worker"
         )
     prepared = prepare(arguments, progress)
     check_continuation(run, arguments, prepared.dataset.fingerprint, prepared.space)
-    study = open_study(_connect(url, arguments), run.stored_name()).study
+    study_storage = _connect(url, arguments)
+    ownership.stored_study(run, study_storage, url)
+    study = open_study(study_storage, run.stored_name()).study
     deadline = study.user_attrs.get("deadline")
     clock = _clock(arguments, prepared.dataset, deadline and max(deadline - time.time(), 0.001))
     progress.say(_run_all(arguments, prepared, run, storage, clock, progress))
@@ -183,7 +187,7 @@ def run_trials(
         clock=clock,
         progress=progress,
         replicas=arguments.gpus_per_trial,
-        artifacts=Artifacts(arguments.artifacts, run.stored_name()) if arguments.artifacts else None,
+        artifacts=Artifacts(arguments.artifacts, run.unique_name()) if arguments.artifacts else None,
     )
     if has_chief():
         tuner.search()
@@ -208,6 +212,9 @@ def _run_all(
 ) -> str:
     """Run trials here or in as many workers as the arguments say, until there are no more."""
     url = storage_url(run, storage)
+    if arguments.oracle in KERAS_TUNER_ORACLES:
+        with ownership.alone(run, arguments.oracle):
+            return run_trials(arguments, prepared, run, url, clock, progress)
     if arguments.workers == 1 and arguments.engine == "local":
         return run_trials(arguments, prepared, run, url, clock, progress)
     store = open_study(_connect(url, arguments), run.stored_name())
@@ -226,7 +233,7 @@ def _run_all(
             preemption.wait(0.5)
         watch.update()
     for history in sorted(run.trial(0).parent.glob("*/history.csv")):
-        for epoch in read_history(history):
+        for epoch in readable_history(history):
             clock.epoch_took(epoch.epoch, epoch.seconds, len(prepared.train_split))
     done = sum(state_of(trial).ended for trial in trials_of(store.study))
     return f"{done} of {arguments.trials} trials are done"
@@ -244,53 +251,32 @@ def retrain_best(
     again: bool = False,
     because: str = "",
 ) -> dict[str, Any]:
-    """Retrain the best trial (or number `trial`) as long as the clock allows."""
-    trials = read_study(run, url).trials
-    chosen = best_trial(trials if trial is None else [t for t in trials if t.number == trial])
-    if chosen is None:
-        if trial is not None:
-            raise InputError(
-                f"trial {trial}: expected one that finished an epoch; the study has {[t.number for t in trials]}"
-            )
-        raise NoTrialCompleted(f"no trial finished an epoch: {because}")
-    epochs = clock.retrain_epochs(arguments.retrain_epochs, arguments.retrain_seeds)
-    if epochs < arguments.retrain_epochs:
-        progress.say(f"the time there is allows {epochs} of {arguments.retrain_epochs} epochs of retraining")
-    weights = weights_for(arguments, Recipe.from_hyperparameters(chosen.hyperparameters).backbone)
-    return retrain(
-        chosen, dataset, run, arguments, epochs=epochs, weights=weights, progress=progress, again=again
-    )
-
-
-def _check_placement(arguments: SearchArguments) -> None:
-    if (arguments.workers > 1 or arguments.engine != "local") and arguments.oracle in KERAS_TUNER_ORACLES:
-        raise InputError(f"--oracle {arguments.oracle}: is Keras Tuner's own and has room for one worker")
-    if arguments.artifacts:
-        Artifacts(arguments.artifacts, "")
-    gpus = len(visible_gpus())
-    if arguments.engine == "local" and arguments.gpus_per_trial > max(gpus, 1):
-        raise InputError(
-            f"--gpus-per-trial {arguments.gpus_per_trial}: expected that many GPUs, found {gpus}"
+    """Retrain the best trial (or number `trial`) as long as the clock allows. Of several processes that are to, one does."""
+    with locked(
+        run.path / ".retraining.lock",
+        on_wait=lambda: progress.say("another process retrains this study; waiting for its end"),
+        pause=preemption.wait,
+    ) as waited:
+        trials = read_study(run, url).trials
+        chosen = best_trial(trials if trial is None else [t for t in trials if t.number == trial])
+        if chosen is None:
+            if trial is not None:
+                raise InputError(
+                    f"trial {trial}: expected one that finished an epoch; the study has {[t.number for t in trials]}"
+                )
+            raise NoTrialCompleted(f"no trial finished an epoch: {because}")
+        asked_for = arguments.retrain_epochs
+        epochs = clock.retrain_epochs(asked_for, arguments.retrain_seeds)
+        if epochs < asked_for:
+            progress.say(f"the time there is allows {epochs} of {asked_for} epochs of retraining")
+        return retrain(
+            chosen, dataset, run, arguments, epochs=epochs, progress=progress, again=again and not waited
         )
 
 
 def has_chief() -> bool:
     """Whether this process is to get its trials from a chief of Keras Tuner's."""
     return chief_role() == "worker"
-
-
-@contextlib.contextmanager
-def _undone_if_refused(run: RunDirectory) -> Iterator[None]:
-    """Take back what a study that is refused before its first trial has made, so that the corrected command begins anew."""
-    began = not run.config.exists()
-    try:
-        yield
-    except InputError:
-        if began and not any(run.trial(0).parent.glob("*")):
-            run.config.unlink(missing_ok=True)
-            with contextlib.suppress(OSError):  # it holds something
-                run.path.rmdir()
-        raise
 
 
 def _kind_of_oracle() -> type[OptunaOracle]:
@@ -314,27 +300,3 @@ def _clock(arguments: SearchArguments, dataset: Dataset, timeout: float | None) 
         retrain_rows=len(dataset.train),
         val_rows=len(dataset.val),
     )
-
-
-def _fetch_config(run: RunDirectory, storage: str) -> None:
-    """Write config.json as the storage has it."""
-    studies = {study.study_name: study for study in optuna.get_all_study_summaries(open_storage(storage))}
-    if run.study not in studies or "config" not in studies[run.study].user_attrs:
-        raise InputError(
-            f"study {run.study}: expected it in {redact(storage)}, found {', '.join(sorted(studies)) or 'none'}; "
-            "start it with: run_search.py search"
-        )
-    run.create()
-    write_json(run.config, studies[run.study].user_attrs["config"])
-
-
-def _forget(run: RunDirectory, url: str) -> None:
-    """Remove what the study left: its files, and itself from the storage."""
-    storage = open_storage(url)
-    if run.study in [study.study_name for study in optuna.get_all_study_summaries(storage)]:
-        optuna.delete_study(study_name=run.study, storage=storage)
-    for path in (run.config, run.report):
-        path.unlink(missing_ok=True)
-    made_of_it = (run.path / name for name in ("keras_tuner", "export", "ensemble", "workers"))
-    for path in (run.trial(0).parent, run.metrics.parent, *made_of_it):
-        shutil.rmtree(path, ignore_errors=True)

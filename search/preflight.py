@@ -25,6 +25,23 @@ def check_before(arguments: SearchArguments, run: RunDirectory, url: str, *, fre
         check_continuation(run, arguments)
 
 
+def check_placement(arguments: SearchArguments) -> None:
+    """Raise InputError if the workers, GPUs or store that `arguments` name cannot be had."""
+    from search.oracles.registry import KERAS_TUNER_ORACLES
+    from search.workers.checkpoint_store import Artifacts
+    from search.workers.engines.local import visible_gpus
+
+    if (arguments.workers > 1 or arguments.engine != "local") and arguments.oracle in KERAS_TUNER_ORACLES:
+        raise InputError(f"--oracle {arguments.oracle}: is Keras Tuner's own and has room for one worker")
+    if arguments.artifacts:
+        Artifacts(arguments.artifacts, "")
+    gpus = len(visible_gpus())
+    if arguments.engine == "local" and arguments.gpus_per_trial > max(gpus, 1):
+        raise InputError(
+            f"--gpus-per-trial {arguments.gpus_per_trial}: expected that many GPUs, found {gpus}"
+        )
+
+
 def default_url(run: RunDirectory) -> str:
     """Return the URL of the SQLite file in the run directory."""
     from search.storages.registry import storage_url

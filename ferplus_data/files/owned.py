@@ -252,6 +252,14 @@ def check_owned(path: Path, recognise: Recognise | None = None) -> None:
     OwnFolder(path.parent).check_file(path.name, recognise)
 
 
+def remove_known(folder: Path, names: Iterable[str]) -> None:
+    """Remove the files `names` from `folder`, and the folder unless something else is in it."""
+    for name in names:
+        (folder / name).unlink(missing_ok=True)
+    with contextlib.suppress(OSError):  # not empty
+        folder.rmdir()
+
+
 def sha256_of(path: Path) -> str:
     """The sha256 (hex) of the file `path`."""
     with path.open("rb") as file:

@@ -60,7 +60,7 @@ def find(data: Path, cache_dir: Path) -> KagglePair | None:
     code = b"".join(Path(module).read_bytes() for module in (__file__, demo_faces.__file__))
     folder = cache_dir / f"demo-{hashlib.sha256(code).hexdigest()[:12]}"
     if not _whole(folder):
-        publish(folder, _write_summed, whole=_whole)
+        publish(folder, _write_summed, names=(*_FILES, _SUMS), whole=_whole)
     return KagglePair(folder / PIXEL_FILES[0], folder / VOTES_FILE)
 
 

@@ -10,6 +10,7 @@ import contextlib
 import hashlib
 import json
 import os
+import re
 import shutil
 import time
 import zlib
@@ -24,8 +25,10 @@ from numpy.typing import NDArray
 from ferplus_data.cache import cache_directory, publish
 from ferplus_data.errors import InputError
 from ferplus_data.files.locks import locked
+from ferplus_data.files.owned import remove_known
 
 _FORMAT = 1
+_NAME = re.compile(r"[0-9a-f]{40}")
 _ARRAY, _META = "activations.npy", "meta.json"
 _CHECK_BYTES = 16 * 2**20
 # Where the largest value of the first chunk is below 1 or above this, it is scaled to this: later ones may be 2**9 times greater
@@ -108,6 +111,7 @@ class PrefixCache:
                     publish(
                         folder,
                         lambda temporary: self._write(temporary, identity, rows, compute()),
+                        names=(_ARRAY, _META),
                         whole=lambda path: (path / _META).exists(),
                     )
                     self._checked.add(folder)
@@ -177,7 +181,7 @@ class PrefixCache:
                 self._checked.add(folder)
             os.utime(folder / _META)  # for the eviction
         except (ValueError, KeyError, EOFError) as error:
-            shutil.rmtree(folder, ignore_errors=True)
+            remove_known(folder, (_ARRAY, _META))
             raise CacheError(f"the cached activations in {folder} are damaged ({error})") from error
         return Activations(values, meta["scale"], meta["seconds"])
 
@@ -192,13 +196,15 @@ class PrefixCache:
         for _, size, folder in entries:
             if total + needed <= self.max_bytes:
                 break
-            shutil.rmtree(folder, ignore_errors=True)
+            remove_known(folder, (_ARRAY, _META))
             self._checked.discard(folder)
             total -= size
 
     def _entries(self) -> Iterator[tuple[float, int, Path]]:
         """(last use, bytes, folder) of every entry."""
         for meta in self.directory.glob(f"*/{_META}"):
+            if not _NAME.fullmatch(meta.parent.name):
+                continue
             with contextlib.suppress(FileNotFoundError):  # another process makes room, too
                 yield meta.stat().st_mtime, (meta.parent / _ARRAY).stat().st_size, meta.parent
 

@@ -11,8 +11,9 @@ import numpy as np
 
 from models.metrics.objectives import measure
 from models.recipe import Recipe
-from models.training.checkpoints import Checkpoints, Epoch
+from models.training.checkpoints import Checkpoints
 from models.training.feed import Feed
+from models.training.history import Epoch
 from models.training.lr_policies import LR_POLICIES
 from models.training.settings import OnBatch, OnEpoch
 from models.training.times import Times

@@ -3,14 +3,12 @@ always of one moment."""
 
 from __future__ import annotations
 
-import csv
-import io
+import contextlib
 import json
 import os
 import re
 import shutil
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -19,38 +17,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ferplus_data.dataset import Split
+from ferplus_data.errors import InputError
 from ferplus_data.files import write_file, write_text
 from models.metrics.objectives import DEFAULT_OBJECTIVE, OBJECTIVES
+from models.training.history import Epoch, readable_history, write_history
 
+_RECORD, _HISTORY, _BEST = "training.json", "history.csv", "best.weights.h5"
+_VALIDATION, _MODEL = "validation.npz", "model.keras"
 _EPOCH_FILE = re.compile(r"epoch-(\d+)\.weights\.h5")
-_NUMBERS = ("loss", "accuracy", "val_loss", "learning_rate", "seconds")
-
-
-@dataclass(frozen=True)
-class Epoch:
-    """One finished epoch, a row of history.csv.
-
-    Attributes:
-        epoch: Its number, from 1.
-        loss, accuracy: Of the training batches, as Keras's `fit` tells them.
-        val_loss: Cross-entropy of the validation split, by which the plateau policy goes.
-        learning_rate: At its end.
-        seconds: It took.
-        metrics: Every objective's value on the validation split, by name; the columns val_NAME.
-    """
-
-    epoch: int
-    loss: float
-    accuracy: float
-    val_loss: float
-    learning_rate: float
-    seconds: float
-    metrics: Mapping[str, float]
-
-    @property
-    def val_accuracy(self) -> float:
-        """Accuracy on the validation split, 0 to 1."""
-        return self.metrics["accuracy"]
 
 
 class Checkpoints:
@@ -58,12 +32,15 @@ class Checkpoints:
 
     `history.csv` is the commit record: an epoch exists once its row is there. Its weights (with the optimizer's state)
     are written before the row and those of the epoch before are removed after it, so a process killed at any moment
-    leaves the last finished epoch whole.
+    leaves the last finished epoch whole. training.json, which is written first, tells that the directory is a training's.
 
     Args:
         directory: Of this training alone.
         identity: What the training is, as plain values. A directory that holds another training's files is emptied of them.
         objective: Name in `models.metrics.objectives.OBJECTIVES`: it tells the best epoch.
+
+    Raises:
+        InputError: The directory holds files under a training's names, but no training.json.
     """
 
     def __init__(
@@ -77,18 +54,24 @@ class Checkpoints:
         directory.mkdir(parents=True, exist_ok=True)
         if identity is not None:
             self._own(json.dumps(identity, sort_keys=True))
-        self.history_path = directory / "history.csv"
-        self.best_path = directory / "best.weights.h5"
-        self.validation_path = directory / "validation.npz"
-        self.history: list[Epoch] = read_history(self.history_path)
+        self.history_path = directory / _HISTORY
+        self.best_path = directory / _BEST
+        self.validation_path = directory / _VALIDATION
+        self.history: list[Epoch] = readable_history(self.history_path)
 
     def _own(self, identity: str) -> None:
-        record = self.directory / "training.json"
-        if not record.exists() or record.read_text() != identity:
-            for name in ("history.csv", "best.weights.h5", "validation.npz", "model.keras"):
-                (self.directory / name).unlink(missing_ok=True)
-            self._remove_epochs(keep=None)
-            write_text(record, identity)
+        record = self.directory / _RECORD
+        if record.exists() and record.read_bytes() == identity.encode():
+            return
+        found = [path.name for path in self.directory.iterdir() if _is_of_a_training(path.name)]
+        if found and not record.exists():
+            raise InputError(
+                f"{self.directory}: expected {_RECORD} beside {sorted(found)[0]}, found none, so the files may be another's; "
+                "move them away"
+            )
+        for name in found:
+            (self.directory / name).unlink()
+        write_text(record, identity)
 
     @property
     def best(self) -> Epoch | None:
@@ -105,14 +88,24 @@ class Checkpoints:
 
     def restore(self, model: keras.Model) -> int:
         """Load the last finished epoch's weights and optimizer state into the compiled `model`; return its number, 0 when
-        there is none. A checkpoint that has gone missing starts the training over."""
-        while self.history and not self._epoch_path(self.history[-1].epoch).exists():
+        there is none. Where a checkpoint has gone missing or is damaged, the training starts over."""
+        while self.history and not self._epoch_path(self.history[-1].epoch).is_file():
             self.history.pop()
         if not self.history:
             return 0
         last = self.history[-1].epoch
         model.optimizer.build(model.trainable_variables)
-        model.load_weights(self._epoch_path(last))
+        variables = [*model.variables, *model.optimizer.variables]
+        before = [np.array(keras.ops.convert_to_numpy(variable)) for variable in variables]
+        try:
+            model.load_weights(self.best_path)  # which the end of the training will need
+            model.load_weights(self._epoch_path(last))
+        except Exception:
+            # Whatever a damaged file makes Keras or h5py raise, perhaps after some layers have been loaded.
+            for variable, value in zip(variables, before, strict=True):
+                variable.assign(value)
+            self.history.clear()
+            return 0
         return last
 
     def save(
@@ -161,36 +154,29 @@ class Checkpoints:
                 path.unlink()
 
 
+def remove_training(directory: Path, also: Iterable[str] = ()) -> None:
+    """Remove what a training left in `directory`, if a training.json tells that it is one's, files of the names `also`, and the
+    directory, unless something else is in it."""
+    if not directory.is_dir():
+        return
+    is_ours = (directory / _RECORD).is_file()
+    for path in sorted(directory.iterdir()):
+        if path.name in also or (is_ours and path.name != _RECORD and _is_of_a_training(path.name)):
+            path.unlink()
+    if is_ours:
+        (directory / _RECORD).unlink()
+    with contextlib.suppress(OSError):  # not empty
+        directory.rmdir()
+
+
+def _is_of_a_training(name: str) -> bool:
+    name = re.sub(r"^\.writing-[0-9a-f]{8}-", "", name)
+    return name in (_HISTORY, _BEST, _VALIDATION, _MODEL) or _EPOCH_FILE.fullmatch(name) is not None
+
+
 def _link(source: Path, path: Path) -> None:
     """Make `path` another name of the file, or a copy where the file system knows no other names."""
     try:
         os.link(source, path)
     except OSError:
         shutil.copyfile(source, path)
-
-
-def read_history(path: Path) -> list[Epoch]:
-    """Return the epochs recorded in `path`; none when there is no such file."""
-    if not path.exists():
-        return []
-    with path.open(newline="", encoding="utf-8") as file:
-        return [
-            Epoch(
-                int(row["epoch"]),
-                **{name: float(row[name]) for name in _NUMBERS},
-                metrics={name: float(row[f"val_{name}"]) for name in OBJECTIVES if row.get(f"val_{name}")},
-            )
-            for row in csv.DictReader(file)
-        ]
-
-
-def write_history(path: Path, history: list[Epoch]) -> None:
-    """Write `history` as CSV, whole or not at all."""
-    text = io.StringIO()
-    columns = ["epoch", *_NUMBERS, *(f"val_{name}" for name in OBJECTIVES)]
-    writer = csv.DictWriter(text, columns, lineterminator="\n")
-    writer.writeheader()
-    for epoch in history:
-        numbers = {name: getattr(epoch, name) for name in ("epoch", *_NUMBERS)}
-        writer.writerow(numbers | {f"val_{name}": value for name, value in epoch.metrics.items()})
-    write_text(path, text.getvalue())

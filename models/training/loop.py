@@ -26,8 +26,9 @@ from models.training.callbacks import (
     Views,
     patience_over,
 )
-from models.training.checkpoints import Checkpoints, Epoch
+from models.training.checkpoints import Checkpoints
 from models.training.feed import feed
+from models.training.history import Epoch
 from models.training.settings import Listener, Settings
 from models.training.times import Times
 

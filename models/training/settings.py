@@ -8,7 +8,7 @@ from typing import Any
 
 from ferplus_data.dataset import Split
 from models.metrics.objectives import DEFAULT_OBJECTIVE
-from models.training.checkpoints import Epoch
+from models.training.history import Epoch
 
 OnEpoch = Callable[[Epoch], bool | None]
 """Called with each finished epoch; training stops when it returns True."""

@@ -14,7 +14,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as Bars
 
-from models.training.checkpoints import Epoch
+from models.training.history import Epoch
 from search.study.trial_life import State, state_of, trials_of
 
 
@@ -57,7 +57,7 @@ class Progress:
 
     def say(self, text: str) -> None:
         """Print a line above the bar."""
-        self._bars.console.print(escape(text), highlight=False, soft_wrap=True)
+        self._bars.console.print(escape(text), emoji=False, highlight=False, soft_wrap=True)
 
     def follow(self, study: optuna.Study, trials: int) -> None:
         """Tell of the trials of `study`, of which there will be `trials`."""

@@ -5,12 +5,16 @@ Keras Tuner keeps what it needs to continue in its own files, under `runs/STUDY/
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
 import keras_tuner
 from keras_tuner.engine.trial import Trial, TrialStatus
 
+from ferplus_data.errors import InputError
+from ferplus_data.files import write_json
 from search.oracles.drawing import describe
 from search.oracles.optuna_oracle import reason_of
 from search.oracles.protocol import OneProcess, Worker
@@ -109,6 +113,26 @@ def recorded(oracle: type[keras_tuner.Oracle]) -> type[keras_tuner.Oracle]:
             claim = self._claims.pop(trial.trial_id, None)
             if claim is not None:
                 self.store.leave(claim, State.RELEASED)
+
+        def save(self) -> None:
+            write_json(Path(self._get_oracle_fname()), self.get_state())
+
+        def _save_trial(self, trial: Trial) -> None:
+            write_json(Path(self._get_trial_dir(trial.trial_id), "trial.json"), trial.get_state())
+
+        def reload(self) -> None:
+            # Keras Tuner's own takes brackets in the path for a pattern, and a damaged file for an error of the program.
+            folder = Path(self._project_dir)
+            try:
+                for path in sorted(folder.glob("trial_*/trial.json")):
+                    trial = Trial.load(str(path))
+                    self.trials[trial.trial_id] = trial
+                self.set_state(json.loads(Path(self._get_oracle_fname()).read_text(encoding="utf-8")))
+            except Exception as error:
+                raise InputError(
+                    f"{folder}: expected the state of the oracle as Keras Tuner keeps it, found damaged files "
+                    f"({type(error).__name__}: {error}); remove the folder, and the oracle begins again"
+                ) from error
 
         def claims(self) -> list[Claim]:
             """The trials that this process runs."""

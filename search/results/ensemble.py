@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import gc
-import hashlib
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,20 +12,21 @@ from keras import layers
 from ferplus_data.dataset import Dataset
 from ferplus_data.errors import InputError
 from ferplus_data.files import write_json
-from models.device.precision import resolve_precision
+from ferplus_data.files.locks import locked
+from ferplus_data.files.owned import sha256_of
+from ferplus_data.files.shapes import read_json
 from models.metrics.scores import evaluate
 from models.recipe import Recipe
-from models.serving.model_files import load_model, save_model
+from models.serving.model_files import load_model
 from models.training.checkpoints import Checkpoints
-from models.training.loop import train
-from models.training.settings import Listener, Settings
 from search.console.progress import Progress
+from search.results.best import check_place, read_metrics, write_best
 from search.results.evaluation import of_splits
-from search.results.retraining import retraining_seeds
-from search.setup import weights_for
+from search.results.retraining import retraining_seeds, train_again
 from search.study.config import SearchArguments
-from search.study.run_directory import RunDirectory, read_json
+from search.study.run_directory import RunDirectory
 from search.study.view import TrialRecord, read_study
+from search.workers import preemption
 
 
 def make_ensemble(
@@ -53,37 +52,59 @@ def make_ensemble(
     """
     if count < 2:
         raise InputError(f"--ensemble: expected 2 or more networks, found {count}")
-    trials = _best_distinct(read_study(run, storage).trials, count)
     folder = run.path / "ensemble"
+    check_place(folder)
+    trials = _best_distinct(read_study(run, storage).trials, count)
+    with locked(
+        run.path / ".ensemble.lock",
+        on_wait=lambda: progress.say("another process makes an ensemble of this study; waiting for its end"),
+        pause=preemption.wait,
+    ):
+        return _make(trials, folder, run, arguments, dataset, progress)
+
+
+def _make(
+    trials: list[TrialRecord],
+    folder: Path,
+    run: RunDirectory,
+    arguments: SearchArguments,
+    dataset: Dataset,
+    progress: Progress,
+) -> tuple[Path, dict[str, Any]]:
     paths = [_member(trial, run, folder, arguments, dataset, progress) for trial in trials]
     keras.backend.clear_session()
     gc.collect()
-    path = save_model(averaged([load_model(member) for member in paths]), folder / "model.keras")
-    model = load_model(path)
+    model = averaged([load_model(member) for member in paths])
     progress.say(
         f"ensemble of trials {', '.join(str(trial.number) for trial in trials)}: both splits are read now"
     )
-    metrics = {
-        **of_splits({"val": evaluate(model, dataset.val), "test": evaluate(model, dataset.test)}),
-        "members": [
-            {
-                "trial": trial.number,
-                "trial_val_accuracy": trial.score,
-                "val_accuracy": evaluate(load_model(member), dataset.val)["accuracy"],
-                "hyperparameters": trial.hyperparameters,
-                "sha256": hashlib.sha256(member.read_bytes()).hexdigest(),
-            }
-            for trial, member in zip(trials, paths, strict=True)
-        ],
-        "chosen_by": "validation accuracy in the search",
-    }
-    write_json(folder / "metrics.json", metrics)
+    members = [
+        {
+            "trial": trial.number,
+            "trial_val_accuracy": trial.score,
+            "val_accuracy": evaluate(load_model(member), dataset.val)["accuracy"],
+            "hyperparameters": trial.hyperparameters,
+            "sha256": sha256_of(member),
+        }
+        for trial, member in zip(trials, paths, strict=True)
+    ]
+
+    def measure(path: Path) -> dict[str, Any]:
+        model = load_model(path)
+        splits = {"val": evaluate(model, dataset.val), "test": evaluate(model, dataset.test)}
+        return {
+            **of_splits(splits),
+            "members": members,
+            "chosen_by": "validation accuracy in the search",
+        }
+
+    metrics = write_best(folder, model, measure)
     alone = max(member["val_accuracy"] for member in metrics["members"])
     progress.say(
         f"ensemble: val_accuracy {metrics['val_accuracy']:.4f}, its best network alone {alone:.4f}"
         + ("" if metrics["val_accuracy"] > alone else "; averaging did not help")
     )
-    return path, metrics
+    return folder / "model.keras", metrics
 
 
 def averaged(members: list[keras.Model]) -> keras.Model:
@@ -124,41 +145,27 @@ def _member(
     dataset: Dataset,
     progress: Progress,
 ) -> Path:
-    if run.metrics.exists() and read_json(run.metrics)["trial"] == trial.number and run.best_model.exists():
+    metrics = read_metrics(run.best_model.parent)
+    if metrics is not None and metrics["trial"] == trial.number and run.best_model.exists():
         return run.best_model
     directory = folder / f"{trial.number:04d}"
     path, record = directory / "model.keras", directory / "retraining.json"
-    seed = retraining_seeds(arguments)[0]
-    asked_for = {"epochs": arguments.retrain_epochs, "seed": seed}
-    if path.exists() and record.exists() and read_json(record) == asked_for:
+    epochs, seed = arguments.retrain_epochs, retraining_seeds(arguments)[0]
+    asked_for = {"epochs": epochs, "seed": seed}
+    if path.exists() and _recorded(record) == asked_for:
         progress.say(f"trial {trial.number} has been retrained before")
         return path
-    recipe = Recipe.from_hyperparameters(trial.hyperparameters)
-    epochs = arguments.retrain_epochs
     progress.say(f"retraining trial {trial.number} on the whole training split, up to {epochs} epochs")
-    progress.retraining_begins(seed)
-    keras.backend.clear_session()
-    gc.collect()
-    training = train(
-        recipe,
-        dataset,
-        directory=directory,
-        epochs=epochs,
-        settings=Settings(
-            weights=weights_for(arguments, recipe.backbone),
-            seed=seed,
-            precision=resolve_precision(arguments.precision)[0],
-        ),
-        listener=Listener(
-            partial(progress.epoch_ends, epochs=epochs),
-            lambda epoch, batch, batches: progress.batch_ends(epoch, epochs, batch, batches),
-        ),
-    )
-    save_model(training.model, path)
+    recipe = Recipe.from_hyperparameters(trial.hyperparameters)
+    train_again(recipe, dataset, directory, arguments, seed, epochs, progress)
     write_json(record, asked_for)
     Checkpoints(directory).finish()
-    progress.training_ends(
-        f"retraining of trial {trial.number}: val_accuracy {training.best.val_accuracy:.4f} at epoch {training.best.epoch} of "
-        f"{len(training.history)}"
-    )
     return path
+
+
+def _recorded(record: Path) -> dict[str, Any] | None:
+    """What the retraining in a member's folder was asked for; None where there is none, or its record is damaged."""
+    try:
+        return read_json(record, {"epochs": int, "seed": int}, what="a retraining", otherwise="remove it")
+    except InputError:
+        return None

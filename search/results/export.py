@@ -20,9 +20,10 @@ from models.serving.model_files import load_model
 from models.serving.runtimes.legacy_h5 import load_legacy_model
 from search import __version__
 from search.console.progress import Progress
+from search.results.best import read_metrics
 from search.results.ensemble import make_ensemble
 from search.study.config import SearchArguments, check_continuation, read_arguments
-from search.study.run_directory import RunDirectory, read_json
+from search.study.run_directory import RunDirectory
 
 _OWN_WEIGHTS = "The network was trained from random weights: no one else's are in it."
 _VGGFACE2 = (
@@ -63,7 +64,8 @@ def export_study(
             f"study {run.study}: expected {run.best_model}, found no such file; the search has not ended, or start one with: "
             "run_search.py search"
         )
-    source = Source(load_model(run.best_model), about_study(run, run.best_model), read_json(run.metrics))
+    metrics = _metrics_of(run)
+    source = Source(load_model(run.best_model), about_study(run, run.best_model, metrics), metrics)
     return export(source, formats, folder, precision=precision, dataset=dataset_of(run, data, say))
 
 
@@ -92,7 +94,7 @@ def export_ensemble(
     path, metrics = make_ensemble(run, count, arguments, dataset, storage=storage, progress=progress)
     members = metrics["members"]
     about = {
-        **about_study(run, path),
+        **about_study(run, path, _metrics_of(run)),
         "name": f"FER+ expressions: {count} networks of study {run.stored_name()}",
         "trial": None,
         "hyperparameters": {f"trial {member['trial']}": member["hyperparameters"] for member in members},
@@ -113,7 +115,9 @@ def export_checkpoint(
     legacy = path.suffix.lower() in (".h5", ".hdf5") and path.is_file()
     model = load_legacy_model(path) if legacy else load_model(path)
     beside = path.with_name("metrics.json")
-    metrics = read_json(beside) if beside.exists() else None
+    metrics = read_metrics(beside.parent) if beside.exists() else None
+    if metrics is not None and metrics.get("model_sha256") != sha256_of(path):
+        metrics = None  # the figures of another model
     about = {
         **_about(path, metrics),
         "name": path.stem,
@@ -162,10 +166,20 @@ def dataset_of(run: RunDirectory, data: str | None, say: Callable[[str], None]) 
         return load_dataset("demo")
 
 
-def about_study(run: RunDirectory, checkpoint: Path) -> dict[str, Any]:
+def _metrics_of(run: RunDirectory) -> dict[str, Any]:
+    """The figures of the study's best model, if they are those of the file that is there."""
+    metrics = read_metrics(run.best_model.parent)
+    if metrics is None or metrics.get("model_sha256") not in (None, sha256_of(run.best_model)):
+        raise InputError(
+            f"{run.metrics}: expected the figures of {run.best_model.name} beside it, found "
+            f"{'no such file' if metrics is None else 'those of another model'}; retrain with: run_search.py retrain"
+        )
+    return metrics
+
+
+def about_study(run: RunDirectory, checkpoint: Path, metrics: dict[str, Any]) -> dict[str, Any]:
     """Return what is known of the model `checkpoint` of the study in `run`."""
-    config, arguments = read_json(run.config), read_arguments(run)
-    metrics = read_json(run.metrics)
+    config, arguments = run.read_config(), read_arguments(run)
     source = config["data"]["source"]
     demo = arguments.data == "demo"
     return {

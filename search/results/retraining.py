@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
-import shutil
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
@@ -13,18 +13,22 @@ import keras
 import numpy as np
 
 from ferplus_data.dataset import Dataset
+from ferplus_data.errors import InputError
 from ferplus_data.files import write_json
+from ferplus_data.files.shapes import read_json
 from models.device.precision import resolve_precision
 from models.metrics.scores import predict_probabilities, score
 from models.recipe import Recipe
 from models.serving.model_files import load_model, save_model
-from models.training.checkpoints import Checkpoints
+from models.training.checkpoints import Checkpoints, remove_training
 from models.training.loop import Training, train
 from models.training.settings import Listener, Settings
 from search.console.progress import Progress
-from search.results.predictions import SPLITS, Predictions, write_predictions
+from search.results.best import check_place, read_metrics, write_best
+from search.results.predictions import SPLITS, Predictions
+from search.setup import weights_for
 from search.study.config import SearchArguments
-from search.study.run_directory import RunDirectory, read_json
+from search.study.run_directory import RunDirectory
 from search.study.view import TrialRecord
 from search.workers import preemption
 
@@ -42,6 +46,7 @@ SEED_RECIPES = [
     for model, val, test in (("ResNet50", 0.880, 0.865), ("SENet50", 0.873, 0.858))
 ]
 """What the seed repository reports of its two hand-made recipes."""
+_PLAN = {"asked_for": dict, "epochs": int}
 
 
 def retrain(
@@ -51,7 +56,6 @@ def retrain(
     arguments: SearchArguments,
     *,
     epochs: int,
-    weights: str,
     progress: Progress,
     again: bool = False,
 ) -> dict[str, Any]:
@@ -63,19 +67,23 @@ def retrain(
 
     Returns:
         The content of metrics.json.
+
+    Raises:
+        InputError: best/ holds files under the same names that no retraining wrote.
     """
     recipe = Recipe.from_hyperparameters(trial.hyperparameters)
     seeds = retraining_seeds(arguments)
     asked_for = {"trial": trial.number, "seeds": seeds, "epochs": arguments.retrain_epochs}
-    if not run.retraining_plan.exists() and not again and run.metrics.exists():
-        done = read_json(run.metrics)
-        if done["retraining"] == asked_for:
+    check_place(run.best_model.parent)
+    if not run.retraining_plan.exists() and not again:
+        done = read_metrics(run.best_model.parent)
+        if done is not None and done.get("retraining") == asked_for and run.best_model.exists():
             progress.say(f"trial {trial.number} has been retrained before")
             return done
     epochs = _plan(run, asked_for, epochs)
     progress.say(f"retraining trial {trial.number} on the whole training split, up to {epochs} epochs")
     trainings = {
-        seed: _train(recipe, dataset, run, seed, epochs, weights, progress, arguments.precision)
+        seed: train_again(recipe, dataset, run.retraining(seed), arguments, seed, epochs, progress)
         for seed in seeds
     }
     best_seed = max(seeds, key=lambda seed: trainings[seed].best.val_accuracy)
@@ -86,13 +94,13 @@ def retrain(
         seed: {split: score(said, getattr(dataset, split)) for split, said in of_seed.items()}
         for seed, of_seed in predictions.items()
     }
-    save_model(load_model(candidates[best_seed]), run.best_model)
     chosen = predictions[best_seed]
-    write_predictions(
-        run.predictions, {split: Predictions.of(chosen[split], getattr(dataset, split)) for split in SPLITS}
+    metrics = write_best(
+        run.best_model.parent,
+        load_model(candidates[best_seed]),
+        lambda _: {**_metrics(trial, trainings, figures, best_seed, epochs), "retraining": asked_for},
+        {split: Predictions.of(chosen[split], getattr(dataset, split)) for split in SPLITS},
     )
-    metrics = {**_metrics(trial, trainings, figures, best_seed, epochs), "retraining": asked_for}
-    write_json(run.metrics, metrics)
     run.retraining_plan.unlink()
     for seed in seeds:
         Checkpoints(run.retraining(seed)).finish()
@@ -105,29 +113,17 @@ def retraining_seeds(arguments: SearchArguments) -> list[int]:
     return [(arguments.seed + _SEED_OFFSET + i) % 2**32 for i in range(arguments.retrain_seeds)]
 
 
-def _plan(run: RunDirectory, asked_for: dict[str, Any], epochs: int) -> int:
-    """Return the epochs of the retraining that is under way, for the learning rate's course depends on them, or begin a new one.
-    The model and the metrics of an earlier one stay until there are others."""
-    if run.retraining_plan.exists():
-        plan = read_json(run.retraining_plan)
-        if plan["asked_for"] == asked_for:
-            return plan["epochs"]
-    for directory in run.retraining_plan.parent.glob("seed-*"):
-        shutil.rmtree(directory)
-    write_json(run.retraining_plan, {"asked_for": asked_for, "epochs": epochs})
-    return epochs
-
-
-def _train(
+def train_again(
     recipe: Recipe,
     dataset: Dataset,
-    run: RunDirectory,
+    directory: Path,
+    arguments: SearchArguments,
     seed: int,
     epochs: int,
-    weights: str,
     progress: Progress,
-    precision: str,
 ) -> Training:
+    """Train `recipe` on the whole training split in `directory`, or continue what was interrupted there, and save the model of
+    the epoch with the best validation accuracy as model.keras beside its checkpoints."""
     progress.retraining_begins(seed)
     keras.backend.clear_session()
     gc.collect()
@@ -139,17 +135,36 @@ def _train(
     training = train(
         recipe,
         dataset,
-        directory=run.retraining(seed),
+        directory=directory,
         epochs=epochs,
-        settings=Settings(weights=weights, seed=seed, precision=resolve_precision(precision)[0]),
+        settings=Settings(
+            weights=weights_for(arguments, recipe.backbone),
+            seed=seed,
+            precision=resolve_precision(arguments.precision)[0],
+        ),
         listener=Listener(partial(progress.epoch_ends, epochs=epochs), on_batch),
     )
-    save_model(training.model, run.retraining(seed) / "model.keras")
+    save_model(training.model, directory / "model.keras")
     progress.training_ends(
         f"retraining, seed {seed}: val_accuracy {training.best.val_accuracy:.4f} at epoch {training.best.epoch} of "
         f"{len(training.history)}"
     )
     return training
+
+
+def _plan(run: RunDirectory, asked_for: dict[str, Any], epochs: int) -> int:
+    """Return the epochs of the retraining that is under way, for the learning rate's course depends on them, or begin a new one.
+    The model and the metrics of an earlier one stay until there are others."""
+    if run.retraining_plan.exists():
+        # A damaged plan is none: only the time is lost.
+        with contextlib.suppress(InputError):
+            plan = read_json(run.retraining_plan, _PLAN, what="a plan", otherwise="remove it")
+            if plan["asked_for"] == asked_for:
+                return plan["epochs"]
+    for directory in run.retrainings():
+        remove_training(directory)
+    write_json(run.retraining_plan, {"asked_for": asked_for, "epochs": epochs})
+    return epochs
 
 
 def _predict(path: Path, dataset: Dataset) -> dict[str, np.ndarray]:

@@ -45,8 +45,12 @@ warnings.filterwarnings("ignore", category=optuna.exceptions.ExperimentalWarning
 
 
 def storage_url(run: RunDirectory, url: str | None) -> str:
-    """Return `url`, or that of the SQLite file in the run directory."""
-    return url or f"sqlite:///{run.database.resolve()}"
+    """Return `url`, or that of the SQLite file in the run directory, whose path may hold what means something in a URL, or,
+    as braces do to Optuna, in a template of one."""
+    if url:
+        return url
+    own = sqlalchemy.URL.create("sqlite", database=str(run.database.resolve()))
+    return own.render_as_string().replace("{", "{{").replace("}", "}}")
 
 
 def open_storage(

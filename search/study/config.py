@@ -11,7 +11,7 @@ from ferplus_data.errors import InputError
 from ferplus_data.files import write_json
 from search.study import options as o
 from search.study.options import option
-from search.study.run_directory import RunDirectory, read_json
+from search.study.run_directory import RunDirectory
 from search.study.space import load_space, parse_pins
 
 if TYPE_CHECKING:
@@ -225,7 +225,7 @@ def write_config(run: RunDirectory, arguments: SearchArguments, dataset: Dataset
     """Write config.json: all that is needed to run the study again, and what its `space` declared. The storage's URL is not
     in it, for its password. Of a study that is continued only the arguments are written anew."""
     if run.config.exists():
-        write_json(run.config, {**_read(run), "arguments": attrs.asdict(arguments)})
+        write_json(run.config, {**run.read_config(), "arguments": attrs.asdict(arguments)})
         return
     from ferplus_data.summary import summarise
     from search.study.machine import git_commit, machine, versions
@@ -258,12 +258,8 @@ def read_arguments(run: RunDirectory) -> SearchArguments:
     Raises:
         InputError: There is no such study here, or its config.json is damaged or of a later version.
     """
-    if not run.config.exists():
-        raise InputError(
-            f"study {run.study}: expected {run.config}, found no such file; start it with: run_search.py search"
-        )
-    values = _read(run).get("arguments")
-    if not isinstance(values, dict) or "data" not in values:
+    values = run.read_config()["arguments"]
+    if "data" not in values:
         raise InputError(f"{run.config}: expected the arguments of a search, found {str(values)[:60]}")
     unknown = values.keys() - o.options_of(SearchArguments).keys()
     if unknown:
@@ -282,7 +278,7 @@ def check_continuation(
 ) -> None:
     """Raise InputError if the study in `run` was made with arguments, data (by its `fingerprint`) or a `space` whose trials
     cannot be compared with new ones. What is None is not looked at."""
-    old, config = read_arguments(run), _read(run)
+    old, config = read_arguments(run), run.read_config()
     for name, about in o.options_of(SearchArguments).items():
         before, now = getattr(old, name), getattr(arguments, name)
         if before != now and not about.may_change:
@@ -299,10 +295,3 @@ def check_continuation(
             f"study {run.study}: was begun on data {begun_with[:12]}, found {fingerprint[:12]}; give the same data, another "
             "--study, or --fresh"
         )
-
-
-def _read(run: RunDirectory) -> dict[str, Any]:
-    config = read_json(run.config)
-    if not isinstance(config, dict):
-        raise InputError(f"{run.config}: expected the configuration of a study, found {str(config)[:60]}")
-    return config

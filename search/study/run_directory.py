@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import hashlib
 import os
 import re
 from dataclasses import dataclass
@@ -10,8 +10,16 @@ from pathlib import Path
 from typing import Any
 
 from ferplus_data.errors import InputError
+from ferplus_data.files.shapes import read_json
 
 # What is a plain file name everywhere; a study name becomes one.
+_SEED = re.compile(r"seed-\d+")
+_COUNTS = {"train": [int], "val": [int], "test": [int]}
+_CONFIG = {
+    "study": str,
+    "arguments": dict,
+    "data": {"source": str, "fingerprint": str, "counts": _COUNTS},
+}
 _STUDY_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 
@@ -54,7 +62,29 @@ class RunDirectory:
 
     def stored_name(self) -> str:
         """The study's name in the storage: that of the directory when it was begun, wherever it has been copied since."""
-        return read_json(self.config)["study"] if self.config.exists() else self.study
+        return self.read_config()["study"] if self.config.exists() else self.study
+
+    def unique_name(self) -> str:
+        """The study's name in a store that other studies of that name may share: with a mark of when it was begun."""
+        begun = str(self.read_config().get("created")).encode()
+        return f"{self.stored_name()}-{hashlib.sha256(begun).hexdigest()[:8]}"
+
+    def read_config(self) -> dict[str, Any]:
+        """Return the content of config.json.
+
+        Raises:
+            InputError: There is no study here, or the file is damaged.
+        """
+        if not self.config.exists():
+            raise InputError(
+                f"study {self.study}: expected {self.config}, found no such file; start it with: run_search.py search"
+            )
+        return read_json(
+            self.config,
+            _CONFIG,
+            what="what a study was asked to do",
+            otherwise="put a copy of it back, or begin another study with --study NAME",
+        )
 
     @property
     def config(self) -> Path:
@@ -92,6 +122,11 @@ class RunDirectory:
         """The directory of the retraining with `seed`."""
         return self.path / "best" / f"seed-{seed}"
 
+    def retrainings(self) -> list[Path]:
+        """The directories of all retrainings."""
+        found = (self.path / "best").glob("seed-*") if (self.path / "best").is_dir() else ()
+        return sorted(path for path in found if _SEED.fullmatch(path.name))
+
     def create(self) -> None:
         """Make the directory.
 
@@ -108,15 +143,3 @@ class RunDirectory:
                 f"run directory {self.path}: expected to be able to write there, found: {error.strerror or error}; choose "
                 "another with --runs-dir"
             ) from error
-
-
-def read_json(path: Path) -> Any:
-    """Return the JSON in `path`.
-
-    Raises:
-        InputError: It is missing or no JSON.
-    """
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path}: expected a JSON file of a study, found: {error}") from error

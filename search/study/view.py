@@ -13,10 +13,12 @@ import pandas as pd
 from optuna.trial import FrozenTrial
 
 from ferplus_data.errors import InputError
+from models.training.history import read_history
+from search.results.best import read_metrics
 from search.results.predictions import Predictions, read_predictions
 from search.storages.redaction import redact
 from search.storages.registry import open_storage, quiet, storage_url
-from search.study.run_directory import RunDirectory, read_json
+from search.study.run_directory import RunDirectory
 from search.study.trial_life import State, state_of, trials_of
 from search.study.version_one import is_version_one, trials_of_version_one
 
@@ -98,10 +100,7 @@ def read_study(run: RunDirectory, storage: str | None = None) -> StudyView:
     Raises:
         InputError: There is no such study.
     """
-    if not run.config.exists():
-        raise InputError(
-            f"study {run.study}: expected {run.config}, found no such file; start it with: run_search.py search"
-        )
+    config = run.read_config()
     if storage is None and not run.database.exists():
         raise InputError(
             f"study {run.study}: expected {run.database}, found no such file; name its server with --storage"
@@ -112,19 +111,23 @@ def read_study(run: RunDirectory, storage: str | None = None) -> StudyView:
         study = optuna.load_study(study_name=run.stored_name(), storage=open_storage(url))
     except KeyError as error:
         raise InputError(f"study {run.study}: not found in {redact(url)}") from error
-    metrics = read_json(run.metrics) if run.metrics.exists() else None
+    metrics = read_metrics(run.metrics.parent)
     seeds = sorted(run.metrics.parent.glob("seed-*/history.csv"))
     return StudyView(
         name=run.study,
         directory=run.path,
-        config=read_json(run.config),
+        config=config,
         trials=_records(run, study),
         metrics=metrics,
-        histories={path.parent.name.replace("-", " "): pd.read_csv(path) for path in seeds},
+        histories={path.parent.name.replace("-", " "): _frame(path) for path in seeds},
         study=study,
         predictions=_predictions_of(metrics, run),
         retraining=run.retraining_plan.exists(),
     )
+
+
+def _frame(history: Path) -> pd.DataFrame:
+    return pd.DataFrame([epoch.row() for epoch in read_history(history)])
 
 
 def _predictions_of(metrics: dict[str, Any] | None, run: RunDirectory) -> dict[str, Predictions]:

@@ -12,6 +12,7 @@ import optuna.artifacts
 from optuna.artifacts.exceptions import ArtifactNotFound
 
 from ferplus_data.errors import InputError
+from ferplus_data.files import write_bytes
 
 
 class Artifacts:
@@ -21,7 +22,7 @@ class Artifacts:
 
     Args:
         place: A folder, or s3://BUCKET.
-        study: Name of the study.
+        study: Name of the study, alone in the store.
 
     Raises:
         InputError: The folder cannot be made, or the bucket's client is not installed.
@@ -43,14 +44,22 @@ class Artifacts:
             self._store.remove(self._name(number, epoch - 2))
 
     def restore(self, directory: Path, number: int, epoch: int) -> bool:
-        """Put the files of trial `number` after `epoch` into `directory`; return whether the store has them."""
+        """Put the files of trial `number` after `epoch` into `directory`; return whether the store has them, whole."""
         try:
             source = optuna.artifacts.Backoff(self._store).open_reader(self._name(number, epoch))
         except ArtifactNotFound:
             return False
-        directory.mkdir(parents=True, exist_ok=True)
-        with source, tarfile.open(fileobj=io.BytesIO(source.read())) as tar:
-            tar.extractall(directory, filter="data")
+        files: dict[str, bytes] = {}
+        try:
+            with source, tarfile.open(fileobj=io.BytesIO(source.read())) as tar:
+                for member in tar:
+                    if (content := tar.extractfile(member)) is not None:
+                        files[Path(member.name).name] = content.read()
+        except (tarfile.TarError, EOFError):
+            return False
+        # What tells that the epochs are there is written last.
+        for name in sorted(files, key=lambda name: (name == "history.csv", name)):
+            write_bytes(directory / name, files[name])
         return True
 
     def _name(self, number: int, epoch: int) -> str:

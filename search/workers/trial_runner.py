@@ -16,7 +16,8 @@ from ferplus_data.files import write_text
 from models.frozen_prefix.activations import Caching
 from models.networks.compiled import Networks
 from models.recipe import Recipe
-from models.training.checkpoints import Checkpoints, Epoch, read_history
+from models.training.checkpoints import Checkpoints
+from models.training.history import Epoch, readable_history
 from models.training.loop import train
 from models.training.settings import Listener, Settings
 from search.console.progress import Progress
@@ -86,6 +87,7 @@ class FERPlusTuner(BaseTuner):
         replicas: int = 1,
         artifacts: Artifacts | None = None,
     ) -> None:
+        self._run = run
         super().__init__(oracle, model, directory=run.path, project_name="keras_tuner")
         self._replicas, self._artifacts = replicas, artifacts
         self.oracle: TrialOracle
@@ -95,7 +97,7 @@ class FERPlusTuner(BaseTuner):
 
             self.oracle = ChiefClient(oracle)
         self._idle = False
-        self._dataset, self._train_split, self._run = dataset, train_split, run
+        self._dataset, self._train_split = dataset, train_split
         self._epochs, self._weights_for, self._seed = epochs, weights_for, seed
         self._precision, self._caching = precision, caching
         self._clock, self._progress = clock, progress
@@ -137,8 +139,16 @@ class FERPlusTuner(BaseTuner):
         self.save()  # so that Keras Tuner's own oracles find, after an interruption in the first trial, what they had begun
 
     def save(self) -> None:
-        if self._has_study() and not isinstance(self.oracle, OptunaOracle):
-            super().save()
+        if isinstance(self.oracle, keras_tuner.Oracle) and not isinstance(self.oracle, OptunaOracle):
+            self.oracle.save()
+
+    def reload(self) -> None:
+        if isinstance(self.oracle, keras_tuner.Oracle):
+            self.oracle.reload()
+
+    def _get_tuner_fname(self) -> str:
+        # Whether there is something to reload. The tuner has no state beside its oracle's.
+        return str(self._run.path / "keras_tuner" / "oracle.json")
 
     def pre_create_trial(self) -> None:
         if self._clock.search_is_over():
@@ -212,7 +222,7 @@ class FERPlusTuner(BaseTuner):
         """Fetch the checkpoint of a trial that was begun elsewhere; return its last epoch that is known."""
         known = self.oracle.epochs(trial.trial_id)
         directory = self._run.trial(number)
-        if self._artifacts is not None and len(read_history(directory / "history.csv")) < known:
+        if self._artifacts is not None and len(readable_history(directory / "history.csv")) < known:
             self._artifacts.restore(directory, number, known)
         return known
 

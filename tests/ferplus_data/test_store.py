@@ -194,7 +194,7 @@ def test_publishing_where_another_process_was_first_keeps_the_first(tmp_path: Pa
         (tmp_path / "folder").mkdir()
         (tmp_path / "folder" / "content").write_text("first")
 
-    publish(tmp_path / "folder", write, whole=whole)
+    publish(tmp_path / "folder", write, names=["content"], whole=whole)
     assert (tmp_path / "folder" / "content").read_text() == "first"
     assert cached(tmp_path) == [tmp_path / "folder"]
 
@@ -205,7 +205,7 @@ def test_a_writer_that_fails_publishes_nothing(tmp_path: Path) -> None:
         raise OSError(28, "No space left on device")
 
     with pytest.raises(InputError, match="No space left on device"):
-        publish(tmp_path / "folder", write, whole=Path.is_dir)
+        publish(tmp_path / "folder", write, names=["content"], whole=Path.is_dir)
     assert cached(tmp_path) == []
 
 

@@ -28,8 +28,9 @@ STEPS = 10
 class _Model:
     """As much of a model as a checkpoint needs."""
 
-    optimizer = SimpleNamespace(build=lambda variables: None)
+    optimizer = SimpleNamespace(build=lambda variables: None, variables=())
     trainable_variables: tuple = ()
+    variables: tuple = ()
 
     def save_weights(self, path: str) -> None:
         Path(path).write_text("weights")
@@ -39,7 +40,8 @@ class _Model:
 
 
 def train(recipe: Any, dataset: Any, *, directory: Path, epochs: int, listener: Any, **_: Any) -> None:
-    from models.training.checkpoints import Checkpoints, Epoch
+    from models.training.checkpoints import Checkpoints
+    from models.training.history import Epoch
 
     seconds = float(os.environ.get("SIMULATED_EPOCH", "1"))
     checkpoints = Checkpoints(directory, {"recipe": str(recipe)})

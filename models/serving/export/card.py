@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,8 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from models.metrics.intervals import wilson
 from models.serving.export.exporter import Exporter
+
+_MARKUP = re.compile(r"[\\`*|<>\[\]]")
 
 
 def write_card(
@@ -35,11 +38,17 @@ def write_card(
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
+    environment.filters["plain"] = _plain
     template = environment.get_template("card.md.j2")
     path.write_text(
         template.render(exporters=exporters, proofs=proofs, about=about, metrics=metrics, interval=_interval),
         encoding="utf-8",
     )
+
+
+def _plain(value: Any) -> str:
+    """`value` as text of one line that ends no cell and opens no markup."""
+    return _MARKUP.sub(lambda found: f"\\{found[0]}", " ".join(str(value).split()))
 
 
 def _interval(accuracy: float, n: int) -> str:

@@ -118,7 +118,11 @@ def recorded(tmp_path_factory: pytest.TempPathFactory, study_of: Callable[..., S
     counts = {split: getattr(dataset, split).class_counts.tolist() for split in ("train", *SPLITS)}
     splits = {split: summarise(getattr(dataset, split)) for split in ("train", *SPLITS)}
     write_json(
-        run.config, {**synthetic.config, "data": {"source": "demo", "counts": counts, "splits": splits}}
+        run.config,
+        {
+            **synthetic.config,
+            "data": {"source": "demo", "fingerprint": "0", "counts": counts, "splits": splits},
+        },
     )
     for seed, history in synthetic.histories.items():
         run.retraining(int(seed.split()[1])).mkdir(parents=True)

@@ -27,7 +27,8 @@ ROOT = Path(run_search.__file__).parent
 def run(tmp_path: Path) -> RunDirectory:
     found = RunDirectory(tmp_path / "runs" / "faces")
     found.create()
-    write_json(found.config, {"study": "faces", "arguments": {"trials": 3}})
+    data = {"source": "demo", "fingerprint": "0", "counts": {"train": [1], "val": [1], "test": [1]}}
+    write_json(found.config, {"study": "faces", "arguments": {"trials": 3}, "data": data})
     open_study(open_storage(storage_url(found, None)), "faces").study.enqueue_trial({"dropout": 0.3})
     return found
 

@@ -7,7 +7,7 @@ import pytest
 from ferplus_data.errors import InputError
 from ferplus_data.files import write_json
 from search.study.options import duration
-from search.study.run_directory import RunDirectory, read_json
+from search.study.run_directory import RunDirectory
 
 
 @pytest.mark.parametrize("name", ["a/b", "../x", "", ".", "..", "a b", "a\nb", "x" * 101, "a\\b", "-x"])
@@ -20,12 +20,6 @@ def test_a_directory_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(InputError, match="run directory .*file.*--runs-dir"):
         RunDirectory.of(tmp_path / "file", "s").create()
-
-
-def test_json_that_is_none_is_named(tmp_path: Path) -> None:
-    (tmp_path / "x.json").write_text("{")
-    with pytest.raises(InputError, match=r"x\.json"):
-        read_json(tmp_path / "x.json")
 
 
 def test_the_latest_study_is_the_default(tmp_path: Path) -> None:
