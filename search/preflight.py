@@ -8,7 +8,7 @@ from pathlib import Path
 from ferplus_data.errors import InputError
 from search.storages.redaction import redact
 from search.storages.urls import check_url
-from search.study.config import SearchArguments, check_continuation
+from search.study.config import SearchArguments, check_continuation, own_pruner
 from search.study.run_directory import RunDirectory
 
 _CHIEF_VARIABLES = ("KERASTUNER_ORACLE_IP", "KERASTUNER_ORACLE_PORT", "KERASTUNER_TUNER_ID")
@@ -18,6 +18,12 @@ def check_before(arguments: SearchArguments, run: RunDirectory, url: str, *, fre
     """Raise InputError if a search of `arguments` in `run`, stored at `url`, cannot be begun or continued, as far as that can be
     told without its data. Nothing is created."""
     chief_role()
+    own = own_pruner(arguments.oracle)
+    if own is not None and arguments.pruner != own:
+        raise InputError(
+            f"--pruner {arguments.pruner}: expected none beside --oracle {arguments.oracle}, which decides itself when a trial "
+            "ends; leave it out, or choose another oracle"
+        )
     _check_folder(run)
     if url != default_url(run):
         check_url(url, redact(url))

@@ -38,7 +38,9 @@ def serve(run: RunDirectory, storage: str | None, port: int, *, say: Callable[[s
             "pip install -r requirements-dashboard.txt"
         ) from error
     study = read_study(run, storage).study
-    application = wsgi(open_storage(storage_url(run, storage)))
+    opened = open_storage(storage_url(run, storage))
+    identifier = opened.get_study_id_from_name(study.study_name)
+    application = wsgi(opened)
     try:
         server = make_server(HOST, port, application, server_class=_Server, handler_class=_Quiet)
     except OSError as error:
@@ -46,7 +48,5 @@ def serve(run: RunDirectory, storage: str | None, port: int, *, say: Callable[[s
             f"dashboard: expected port {port} to be free, found: {error.strerror}; choose another with --port"
         ) from error
     with server:
-        say(
-            f"study {study.study_name}: http://{HOST}:{port}/dashboard/studies/{study._study_id}  Ctrl-C ends it"
-        )
+        say(f"study {study.study_name}: http://{HOST}:{port}/dashboard/studies/{identifier}  Ctrl-C ends it")
         server.serve_forever()

@@ -42,6 +42,7 @@ def _optuna(
     worker: Worker,
     *,
     sampler: str,
+    own_pruner: str | None = None,
     kind: type[OptunaOracle] = OptunaOracle,
 ) -> OptunaOracle:
     space = [describe(hp) for hp in search.hyperparameters.space]
@@ -53,7 +54,7 @@ def _optuna(
     oracle = kind(
         store,
         sampler=make_sampler,
-        pruner=PRUNERS[search.pruner](search.epochs),
+        pruner=PRUNERS[own_pruner or search.pruner](search.epochs),
         declare=search.model.build,
         epochs=search.epochs,
         recipes=search.recipes[: search.trials],
@@ -115,7 +116,7 @@ ORACLES: dict[str, tuple[Callable[..., keras_tuner.Oracle], dict[str, Any]]] = {
     "grid": (_optuna, {"sampler": "grid"}),
     "gp": (_optuna, {"sampler": "gp"}),
     "cmaes": (_optuna, {"sampler": "cmaes"}),
-    "hyperband": (_optuna, {"sampler": "tpe"}),
+    "hyperband": (_optuna, {"sampler": "tpe", "own_pruner": "hyperband"}),
     "bayesian": (_keras_tuner, {"oracle": keras_tuner.oracles.BayesianOptimizationOracle}),
     "kt-bayesian": (_keras_tuner, {"oracle": keras_tuner.oracles.BayesianOptimizationOracle}),
     "kt-random": (_keras_tuner, {"oracle": keras_tuner.oracles.RandomSearchOracle}),
@@ -125,26 +126,6 @@ ORACLES: dict[str, tuple[Callable[..., keras_tuner.Oracle], dict[str, Any]]] = {
 
 KERAS_TUNER_ORACLES = {name for name, (make, _) in ORACLES.items() if make is _keras_tuner}
 """Those that keep part of their state in files of their own, and so have room for one process."""
-
-
-def pruner_of(oracle: str, pruner: str | None) -> str:
-    """Return the pruner that goes with the oracle `oracle`, where `pruner` is the one that was asked for.
-
-    Raises:
-        InputError: The oracle has one of its own, or none.
-    """
-    if oracle in KERAS_TUNER_ORACLES:
-        own = "none"
-    elif oracle == "hyperband":
-        own = "hyperband"
-    else:
-        return pruner or "halving"
-    if pruner not in (None, own):
-        raise InputError(
-            f"--pruner {pruner}: expected none beside --oracle {oracle}, which decides itself when a trial ends; leave it out, "
-            "or choose another oracle"
-        )
-    return own
 
 
 def remarks(oracle: str, search: Search) -> list[str]:

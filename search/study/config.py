@@ -78,9 +78,10 @@ class SearchArguments:
     )
     pruner: str = option(
         o.choice("search.oracles.pruners.PRUNERS"),
-        "What stops bad trials early; for Optuna's oracles.",
+        "What stops bad trials early; for those of Optuna's oracles that have none of their own.",
         o.SEARCH,
-        default="halving",
+        resolve=lambda given: own_pruner(given.oracle) or "halving",
+        unless_given="halving; with hyperband and Keras Tuner's oracles their own",
         may_change=True,
     )
     trials: int = option(
@@ -219,6 +220,13 @@ class SearchArguments:
             from search.workers.engines.local import visible_gpus
 
             object.__setattr__(self, "workers", max(1, len(visible_gpus()) // self.gpus_per_trial))
+
+
+def own_pruner(oracle: str) -> str | None:
+    """Return the pruner of an oracle that decides itself when a trial ends; None for one that works with any."""
+    if oracle == "hyperband":
+        return "hyperband"
+    return "none" if oracle == "bayesian" or oracle.startswith("kt-") else None
 
 
 def write_config(run: RunDirectory, arguments: SearchArguments, dataset: Dataset, space: Any) -> None:

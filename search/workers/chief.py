@@ -16,7 +16,6 @@ from typing import Any
 import grpc
 import keras_tuner
 from keras_tuner.engine.trial import Trial, TrialStatus
-from keras_tuner.src.distribute.oracle_client import OracleClient
 
 from search.oracles.optuna_oracle import OptunaOracle, number_in
 from search.storages.staleness import Staleness
@@ -98,27 +97,31 @@ class ChiefOracle(OptunaOracle):
         return next((t for t, one in self.ongoing_trials.items() if one.trial_id == trial_id), None)
 
 
-class ChiefClient(OracleClient):
+class ChiefClient:
     """In a worker, what stands for the chief's oracle. It beats for the trial that the worker runs.
 
     Args:
-        oracle: This process's own, which Keras Tuner asks for a few constants.
+        client: Keras Tuner's own client of the chief.
+        grace: Of the chief; None: it knows no heartbeat, as with Keras Tuner's own oracles.
     """
 
-    stopped_because = None
+    stopped_because: str | None = None
 
-    def __init__(self, oracle: keras_tuner.Oracle) -> None:
-        super().__init__(oracle)
+    def __init__(self, client: Any, grace: float | None) -> None:
+        self._client = client
         self.ongoing_trials: dict[str, Trial] = {}
         self._lost: set[str] = set()
         self._stopped: set[str] = set()
         self._reported: dict[str, int] = {}
-        if isinstance(oracle, OptunaOracle):  # Keras Tuner's own know no heartbeat
-            grace = oracle.store.storage.grace
+        if grace is not None:
             threading.Thread(target=self._beat, args=(grace,), name="heartbeat", daemon=True).start()
 
+    def __getattr__(self, name: str) -> Any:
+        """Return what else Keras Tuner asks its client for."""
+        return getattr(self._client, name)
+
     def create_trial(self, tuner_id: str) -> Trial:
-        trial = super().create_trial(tuner_id)
+        trial = self._client.create_trial(tuner_id)
         if trial.status == TrialStatus.RUNNING:
             self.ongoing_trials[tuner_id] = trial
             steps = [
@@ -130,7 +133,7 @@ class ChiefClient(OracleClient):
         return trial
 
     def update_trial(self, trial_id: str, metrics: Mapping[str, float], step: int = 0) -> Trial:
-        trial = super().update_trial(trial_id, metrics, step)
+        trial = self._client.update_trial(trial_id, metrics, step)
         if trial.status == _LOST:
             self._lost.add(trial_id)
             trial.status = TrialStatus.STOPPED
@@ -140,7 +143,7 @@ class ChiefClient(OracleClient):
 
     def end_trial(self, trial: Trial) -> None:
         self.ongoing_trials.clear()
-        super().end_trial(trial)
+        self._client.end_trial(trial)
 
     def release(self, trial: Trial) -> None:
         """Give up the running trial so that it is continued by another worker, and leave."""

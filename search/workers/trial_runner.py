@@ -95,7 +95,8 @@ class FERPlusTuner(BaseTuner):
         if not self._has_study():
             from search.workers.chief import ChiefClient
 
-            self.oracle = ChiefClient(oracle)
+            known = isinstance(oracle, OptunaOracle)
+            self.oracle = ChiefClient(self.oracle, oracle.store.storage.grace if known else None)
         self._idle = False
         self._dataset, self._train_split = dataset, train_split
         self._epochs, self._weights_for, self._seed = epochs, weights_for, seed
