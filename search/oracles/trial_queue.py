@@ -112,7 +112,8 @@ class TrialQueue:
             if isinstance(new, Taken):
                 return new
             because = new
-        if not any(state_of(trial) == State.RUNNING for trial in trials):
+            rows = self._store.read()  # others may have begun a trial meanwhile
+        if not any(state_of(trial) == State.RUNNING for trial in rows):
             self.over = because
         return None
 
