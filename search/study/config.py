@@ -17,7 +17,8 @@ from search.study.space import load_space, parse_pins
 if TYPE_CHECKING:
     from ferplus_data.dataset import Dataset
 
-CONFIG_VERSION = 1
+CONFIG_VERSION = 2
+"""Of config.json and of how a study keeps its trials. A study of an earlier one is reported and not continued."""
 GRACE_SECONDS = 120.0
 RETRIES = 3
 _SPLITS = ("train", "val", "test")
@@ -286,7 +287,13 @@ def check_continuation(
 ) -> None:
     """Raise InputError if the study in `run` was made with arguments, data (by its `fingerprint`) or a `space` whose trials
     cannot be compared with new ones. What is None is not looked at."""
-    old, config = read_arguments(run), run.read_config()
+    config = run.read_config()
+    if config.get("version") != CONFIG_VERSION:
+        raise InputError(
+            f"study {run.study}: was begun by another version of this program, whose trials are kept otherwise; it can be "
+            "reported; to search, give another --study, or --fresh"
+        )
+    old = read_arguments(run)
     for name, about in o.options_of(SearchArguments).items():
         before, now = getattr(old, name), getattr(arguments, name)
         if before != now and not about.may_change:
