@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -9,23 +10,16 @@ from pathlib import Path
 import pytest
 
 import run_search
+from search import __version__
+from search.console.command_line import parse
+from search.study.options import flag_of, options_of
 
 ROOT = Path(run_search.__file__).parent
-COMMANDS = [
-    "search",
-    "worker",
-    "retrain",
-    "report",
-    "dashboard",
-    "export",
-    "evaluate",
-    "predict",
-    "status",
-    "prepare",
-]
 
 
-@pytest.mark.parametrize("arguments", [["--help"], *([command, "--help"] for command in COMMANDS)])
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["-h"], *([command, "--help"] for command in run_search.COMMANDS)]
+)
 def test_help_answers_without_loading_anything_heavy(arguments: list[str]) -> None:
     program = (
         "import sys, run_search\n"
@@ -37,6 +31,36 @@ def test_help_answers_without_loading_anything_heavy(arguments: list[str]) -> No
     result = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True)
     assert result.returncode == 0, result.stderr
     assert "usage: run_search.py" in result.stdout and "--help" in result.stdout
+
+
+def test_the_version_is_said(capsys: pytest.CaptureFixture) -> None:
+    assert run_search.main(["--version"]) == 0
+    assert capsys.readouterr().out == f"run_search.py {__version__}\n"
+
+
+@pytest.mark.parametrize("command", run_search.COMMANDS)
+def test_the_help_names_every_option_and_every_choice(command: str, capsys: pytest.CaptureFixture) -> None:
+    assert run_search.main([command, "-h"]) == 0
+    said = capsys.readouterr().out
+    for field, about in options_of(run_search.COMMANDS[command].options).items():
+        assert flag_of(field, about) in said and about.group in said
+        assert all(name in said for name in about.kind.choices)
+    for example in run_search.COMMANDS[command].examples:
+        assert f"python run_search.py {example}\n" in said
+
+
+@pytest.mark.parametrize("command", run_search.COMMANDS)
+def test_the_examples_of_the_help_are_understood(command: str) -> None:
+    for example in run_search.COMMANDS[command].examples:
+        name, *words = shlex.split(example.partition(" <")[0])
+        if "my_space.py" not in example:
+            parse(name, run_search.COMMANDS[name], words)
+
+
+def test_a_near_miss_is_suggested(capsys: pytest.CaptureFixture) -> None:
+    assert run_search.main(["serch"]) == 2 and "did you mean search?" in capsys.readouterr().err
+    assert run_search.main(["search", "--trails", "3"]) == 2
+    assert "did you mean --trials?" in capsys.readouterr().err
 
 
 def refused(arguments: list[str], capsys: pytest.CaptureFixture, *said: str) -> None:

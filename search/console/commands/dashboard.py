@@ -21,8 +21,9 @@ class DashboardOptions(StorageOptions):
 
 def run(options: DashboardOptions) -> int:
     """Serve optuna-dashboard on the study's storage, to look into a running search."""
+    directory = options.run
     from search.console.dashboard import serve
 
     with Interruptible() as interruptible:
-        serve(options.run, options.storage, options.port, say=lambda line: print(line, flush=True))
+        serve(directory, options.storage, options.port, say=lambda line: print(line, flush=True))
     return interruptible.code

@@ -9,9 +9,10 @@ EXAMPLES = ("status", "status --study big --storage postgresql+psycopg://HOST/DA
 
 def run(options: StorageOptions) -> None:
     """Show a study, also while it runs."""
+    directory = options.run  # before what takes seconds to import
     from rich.console import Console
 
     from search.console.status import status_table
     from search.study.view import read_study
 
-    Console().print(status_table(read_study(options.run, options.storage)))
+    Console().print(status_table(read_study(directory, options.storage)))
