@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from ferplus_data.errors import InputError
-from search.launch import _undone_if_refused as undone_if_refused
 from search.preflight import check_before, chief_role
 from search.study.config import SearchArguments
+from search.study.ownership import undone_if_refused
 from search.study.run_directory import RunDirectory
 
 CHIEF = {
@@ -73,11 +73,10 @@ def test_nothing_is_made_by_looking(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
-def test_a_study_refused_late_leaves_no_configuration(tmp_path: Path) -> None:
+def test_a_study_refused_late_leaves_no_folder(tmp_path: Path) -> None:
     run = RunDirectory.of(tmp_path, "study")
-    with pytest.raises(InputError), undone_if_refused(run):
+    with pytest.raises(InputError), undone_if_refused(run, f"sqlite:///{run.database}"):
         run.create()
-        run.config.write_text("{}")
         raise InputError("late")
     assert not run.path.exists()
 
@@ -86,6 +85,6 @@ def test_a_study_that_has_begun_is_left_alone(tmp_path: Path) -> None:
     run = RunDirectory.of(tmp_path, "study")
     run.create()
     run.config.write_text("{}")
-    with pytest.raises(InputError), undone_if_refused(run):
+    with pytest.raises(InputError), undone_if_refused(run, f"sqlite:///{run.database}"):
         raise InputError("late")
     assert run.config.exists()

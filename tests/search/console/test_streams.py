@@ -32,7 +32,7 @@ def run(program: str, *, close: tuple[int, ...] = (), **environment: str) -> sub
 
 
 def command(*words: str) -> str:
-    return f"import sys, run_search; sys.exit(run_search.main({[*words]!r}))".replace("'", '"')
+    return f"import sys, run_search; sys.exit(run_search.main({ascii([*words])}))".replace("'", '"')
 
 
 @pytest.mark.parametrize("close", CLOSED, ids=str)
