@@ -43,7 +43,7 @@ OLD: dict[str, Any] = {
         "retries": 3,
         "artifacts": None,
     },
-    "data": {"fingerprint": "f" * 64},
+    "data": {"source": "demo", "fingerprint": "f" * 64},
     "space": [],
 }
 
@@ -112,7 +112,7 @@ def test_a_damaged_config_is_named(damaged: str, run: RunDirectory) -> None:
 def test_a_study_is_continued_with_what_keeps_trials_comparable(
     change: dict[str, Any], said: str | None, run: RunDirectory
 ) -> None:
-    write(run, OLD)
+    write(run, {**OLD, "version": 2})
     arguments = SearchArguments(**{**OLD["arguments"], **change})
     if said is None:
         check_continuation(run, arguments, "f" * 64, [])

@@ -22,7 +22,8 @@ def run(tmp_path: Path) -> RunDirectory:
     """Four rows of two trials: the first was given up, died, and was completed; one row is no part of the study."""
     found = RunDirectory(tmp_path / "old")
     found.create()
-    config = {"version": 1, "study": "old", "arguments": {"trials": 2}}
+    data = {"source": "demo", "fingerprint": "f" * 64}
+    config = {"version": 1, "study": "old", "arguments": {"trials": 2}, "data": data}
     write_json(found.config, config)
     study = optuna.create_study(storage=storage_url(found, None), study_name="old", direction="maximize")
     study.set_user_attr("config", config)
