@@ -22,7 +22,7 @@ def run(tmp_path: Path) -> RunDirectory:
     """Four rows of two trials: the first was given up, died, and was completed; one row is no part of the study."""
     found = RunDirectory(tmp_path / "old")
     found.create()
-    data = {"source": "demo", "fingerprint": "f" * 64}
+    data = {"source": "demo", "fingerprint": "f" * 64, "counts": dict.fromkeys(("train", "val", "test"), [1])}
     config = {"version": 1, "study": "old", "arguments": {"trials": 2}, "data": data}
     write_json(found.config, config)
     study = optuna.create_study(storage=storage_url(found, None), study_name="old", direction="maximize")
