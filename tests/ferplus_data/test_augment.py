@@ -82,3 +82,37 @@ def test_threads_do_not_disturb_each_other(name: str, images: np.ndarray) -> Non
 def test_an_unknown_name_is_refused() -> None:
     with pytest.raises(KeyError, match="sepia"):
         augment("sepia", seed=0)
+
+
+def varied(name: str, image: np.ndarray, count: int = 300) -> np.ndarray:
+    """Many variations of one image: float [count, 48, 48]."""
+    return augment(name, seed=0)(np.repeat(image[None], count, axis=0)).astype(float)
+
+
+@pytest.mark.parametrize(("name", "share"), [("none", 0.0), ("light", 0.0), ("seed", 0.0), ("strong", 0.7)])
+def test_faces_are_turned(name: str, share: float) -> None:
+    """A level edge stays level in every crop; it does not when the image is turned, by up to 15 degrees."""
+    image = np.full((48, 48), 40, np.uint8)
+    image[24:] = 200
+    bright = (varied(name, image)[:, :, 8:40] > 120).sum(axis=1)  # the edge's height in each column
+    turned = np.abs(bright[:, -4:].mean(axis=1) - bright[:, :4].mean(axis=1)) >= 2
+    # A turn of less than about four degrees does not show, nor does one behind a cover.
+    assert turned.mean() == pytest.approx(0.7 * share, abs=0.15)
+
+
+@pytest.mark.parametrize(
+    ("name", "share", "least"), [("none", 0, 0), ("light", 0, 0), ("seed", 0.5, 5), ("strong", 0.7, 15)]
+)
+def test_faces_are_relit(name: str, share: float, least: float) -> None:
+    """A plain grey stays as it is in every crop and turn: what differs is the light."""
+    grey = np.median(varied(name, np.full((48, 48), 100, np.uint8)), axis=(1, 2))
+    assert (grey != 100).mean() == pytest.approx(share, abs=0.1)
+    assert np.abs(grey - 100).max(initial=0) >= 2 * least
+
+
+@pytest.mark.parametrize(("name", "share"), [("none", 0), ("light", 0), ("seed", 0), ("strong", 0.5)])
+def test_faces_are_covered_in_part(name: str, share: float) -> None:
+    """On a nearly black image a rectangle of middle grey is seen at once."""
+    grey = (varied(name, np.full((48, 48), 3, np.uint8)) == 128).mean(axis=(1, 2))
+    assert (grey > 0).mean() == pytest.approx(share, abs=0.1)
+    assert (grey[grey > 0] >= 0.015).all() and (grey <= 0.11).all()
