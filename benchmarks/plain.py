@@ -14,8 +14,7 @@ import numpy as np
 from keras import layers
 
 from ferplus_data.dataset import Split
-from models.networks.backbones import BACKBONES
-from models.networks.build import BGR_MEAN
+from models.networks.backbones import BACKBONES, BGR_MEAN
 from models.networks.freezing import freeze
 from models.networks.weights import load_weights
 

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from models.networks.backbones import BACKBONES
 from spaces.seed import RECIPES as SEED_RECIPES
 
 if TYPE_CHECKING:
     from keras_tuner import HyperParameters
 
-# Block boundaries of the two networks (models/networks/backbones.py says which layer each one is).
-FREEZE_BEFORE = {
-    "resnet50": [0, -173, -141, -99, -77, -51, -41, -37, -25, -12, -3],
-    "senet50": [0, -285, -232, -162, -126, -92, -58, -39, -22, -3],
-}
+FREEZE_BEFORE = {name: list(BACKBONES[name].freeze_choices) for name in ("resnet50", "senet50")}
 
 RECIPES = {name: {**recipe, "label_smoothing": 0.0} for name, recipe in SEED_RECIPES.items()}
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from models.networks.backbones import BACKBONES
+
 if TYPE_CHECKING:
     from keras_tuner import HyperParameters
 
@@ -27,10 +29,10 @@ RECIPES = {
     "seed-senet50": {"backbone": "senet50", "freeze_before": -39, **_COMMON},
 }
 
-# The freeze indices around the seed's best, from deeper to shallower training.
+# From the last blocks of stage 4 on: the freeze indices around the baseline's, from deeper to shallower training.
 FREEZE_BEFORE = {
-    "resnet50": [-77, -67, -51, -41, -25, -12, -3],
-    "senet50": [-92, -75, -58, -39, -22, -3],
+    name: [index for index in BACKBONES[name].freeze_choices if deepest <= index < 0]
+    for name, deepest in {"resnet50": -77, "senet50": -92}.items()
 }
 
 

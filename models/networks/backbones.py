@@ -1,4 +1,4 @@
-"""The networks a trial can be built on: one line each in `BACKBONES`.
+"""The networks a trial can be built on: one entry each in `BACKBONES`, which holds all that the rest needs to know of it.
 
 Importing this file imports no Keras, so that choices can be listed without it.
 """
@@ -17,6 +17,25 @@ from models.networks.vggface import block_functions, resnet50, senet50
 _RELEASE = "https://github.com/rcmalli/keras-vggface/releases/download/v2.0/"
 
 
+BGR_MEAN = (91.4953, 103.8827, 131.0912)
+"""VGGFace2's channel means on the 0-255 scale (keras_vggface.utils.preprocess_input, version 2)."""
+
+
+_RESEARCH = "published for research; see the release of keras-vggface and VGGFace2's own terms"
+_BASELINE = "the seed repository's README"
+
+
+@dataclass(frozen=True)
+class PublishedFigures:
+    """What somebody reports of a recipe on FER+; accuracies from 0 to 1."""
+
+    model: str
+    weights: str
+    val_accuracy: float
+    test_accuracy: float
+    source: str
+
+
 @dataclass(frozen=True)
 class Backbone:
     """A network without its head, and what a search may vary about it.
@@ -31,6 +50,10 @@ class Backbone:
         freeze_choices: what `models.networks.freezing.freeze` takes, by how much it freezes: 0 (nothing) first, then
             ascending from the first block boundary (the stem alone) to `HEAD_ONLY`.
         weights_url: the published VGGFace2 weights, or None.
+        weights_licence: what they may be used for.
+        channel_means: of the images the weights were made with, 0-255 scale, in the order of the network's input channels.
+        channel_scale: what is divided by after the means are subtracted.
+        published: figures to set a run of it beside.
         batch_norm_momentum: of the moving statistics, or None for the layer's own (0.99, as the published weights were
             made). A network that is trained from scratch for a few hundred steps needs them to follow faster.
     """
@@ -41,6 +64,10 @@ class Backbone:
     min_image_size: int
     freeze_choices: tuple[int, ...]
     weights_url: str | None = None
+    weights_licence: str = ""
+    channel_means: tuple[float, float, float] = BGR_MEAN
+    channel_scale: float = 1.0
+    published: tuple[PublishedFigures, ...] = ()
     batch_norm_momentum: float | None = None
 
     def check_image_size(self, size: int) -> None:
@@ -155,6 +182,8 @@ BACKBONES: dict[str, Backbone] = {
             min_image_size=32,
             freeze_choices=_freeze_choices(_FIFTY, _RESNET_BLOCK_LAYERS, _RESNET50_INNER_POINTS),
             weights_url=_RELEASE + "rcmalli_vggface_tf_notop_resnet50.h5",
+            weights_licence=_RESEARCH,
+            published=(PublishedFigures("ResNet50", "VGGFace2", 0.880, 0.865, _BASELINE),),
         ),
         Backbone(
             name="senet50",
@@ -163,6 +192,8 @@ BACKBONES: dict[str, Backbone] = {
             min_image_size=32,
             freeze_choices=_freeze_choices(_FIFTY, _SENET_BLOCK_LAYERS),
             weights_url=_RELEASE + "rcmalli_vggface_tf_notop_senet50.h5",
+            weights_licence=_RESEARCH,
+            published=(PublishedFigures("SENet50", "VGGFace2", 0.873, 0.858, _BASELINE),),
         ),
         Backbone(
             name="small",

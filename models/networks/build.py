@@ -12,9 +12,6 @@ from models.networks.freezing import freeze
 from models.networks.weights import load_weights
 from models.recipe import Recipe
 
-BGR_MEAN = (91.4953, 103.8827, 131.0912)
-"""VGGFace2's channel means on the 0-255 scale (keras_vggface.utils.preprocess_input, version 2)."""
-
 
 def build_model(
     recipe: Recipe,
@@ -60,7 +57,11 @@ def _graph(recipe: Recipe, backbone: Backbone, dropout: type[layers.Dropout]) ->
         x = resize(x, training=False)
     x = layers.Concatenate(dtype="float32", name="grey_to_bgr")([x, x, x])
     x = layers.Normalization(
-        axis=-1, mean=BGR_MEAN, variance=(1.0, 1.0, 1.0), dtype="float32", name="subtract_mean"
+        axis=-1,
+        mean=backbone.channel_means,
+        variance=(backbone.channel_scale**2,) * 3,
+        dtype="float32",
+        name="subtract_mean",
     )(x)
     x = backbone.body(x)
     x = layers.Flatten(name="flatten")(x)

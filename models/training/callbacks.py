@@ -1,23 +1,30 @@
-"""What `fit` calls during a training: learning rate, dropout's random state, checkpoints, progress."""
+"""What `fit` calls during a training: learning rate, dropout's random state, checkpoints, progress.
+
+Adding a callback is a class here and a line in CALLBACKS.
+"""
 
 from __future__ import annotations
 
 import math
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import keras
 import numpy as np
 
 from models.metrics.objectives import measure
+from models.networks.compiled import Network
 from models.recipe import Recipe
 from models.training.checkpoints import Checkpoints
 from models.training.feed import Feed
 from models.training.history import Epoch
 from models.training.lr_policies import LR_POLICIES
-from models.training.settings import OnBatch, OnEpoch
+from models.training.settings import OnBatch, OnEpoch, Settings
 from models.training.times import Times
 
+LEARNING_RATES_PER_EPOCH = 32
+"""How often, at least, the learning rate follows its policy: in every step, or in every 32nd part of a longer epoch."""
 _LOOK_EVERY = 32
 
 
@@ -71,6 +78,46 @@ class DropoutSeed(keras.callbacks.Callback):
     def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
         if self._dropout.rate > 0:  # at 0 Keras's layer has no random state
             self._dropout.seed_generator.state.assign(np.array([self._seed, epoch]))
+
+
+@dataclass(frozen=True)
+class Context:
+    """What a callback may need to know of the training it is made for.
+
+    Attributes:
+        recipe, settings: What is trained, and how.
+        network: The recipe's.
+        fed: The model that `fit` trains, and its batches.
+        checkpoints: With the epochs so far.
+        epochs: Those to come, from 0.
+        clock: Seconds by name.
+    """
+
+    recipe: Recipe
+    settings: Settings
+    network: Network
+    fed: Feed
+    checkpoints: Checkpoints
+    epochs: range
+    clock: Times
+
+
+CALLBACKS: dict[str, Callable[[Context], keras.callbacks.Callback]] = {
+    "views": lambda context: Views(context.fed.prepare, context.clock),
+    "learning rate": lambda context: LearningRate(
+        context.recipe,
+        context.epochs.stop,
+        context.checkpoints,
+        stair(context.recipe, len(context.fed.training.split)),
+    ),
+    "dropout": lambda context: DropoutSeed(context.network.dropout, context.settings.seed),
+}
+"""Every training's callbacks, in the order in which Keras calls them; the recorder and the progress follow."""
+
+
+def stair(recipe: Recipe, rows: int) -> int:
+    """Steps with one learning rate."""
+    return max(1, -(-rows // recipe.batch_size) // LEARNING_RATES_PER_EPOCH)
 
 
 class Recorder(keras.callbacks.Callback):

@@ -18,22 +18,13 @@ from models.frozen_prefix.activations import Caching
 from models.networks.build import build_model
 from models.networks.compiled import Network, Networks
 from models.recipe import Recipe
-from models.training.callbacks import (
-    DropoutSeed,
-    LearningRate,
-    Progress,
-    Recorder,
-    Views,
-    patience_over,
-)
+from models.training.callbacks import CALLBACKS, Context, Progress, Recorder, patience_over, stair
 from models.training.checkpoints import Checkpoints
 from models.training.feed import feed
 from models.training.history import Epoch
 from models.training.settings import Listener, Settings
 from models.training.times import Times
 
-LEARNING_RATES_PER_EPOCH = 32
-"""How often, at least, the learning rate follows its policy: in every step, or in every 32nd part of a longer epoch."""
 _DEFAULTS = Settings()
 
 
@@ -108,7 +99,7 @@ def train(
         network = (networks or Networks(keep=1)).get(
             recipe, weights=settings.weights, seed=settings.seed, precision=settings.precision
         )
-        network.begin(recipe, fuse=_stair(recipe, len(split)))
+        network.begin(recipe, fuse=stair(recipe, len(split)))
     listener.record["network"] = {"parameters": network.parameters, "bytes": 4 * network.parameters}
     checkpoints = Checkpoints(directory, _identity(recipe, dataset, settings, epochs), settings.objective)
     with mirrored(settings.replicas):
@@ -166,7 +157,7 @@ def _fit(
             record["prefix_cache"]["seconds_saved"] = saved
         return listener.on_epoch(epoch) if listener.on_epoch else None
 
-    stair = _stair(recipe, len(fed.training.split))
+    context = Context(recipe, settings, network, fed, checkpoints, epochs, clock)
     recorder = Recorder(network.suffix, fed, recipe, checkpoints, on_recorded, clock)
     fed.model.fit(
         fed.training,
@@ -174,17 +165,10 @@ def _fit(
         initial_epoch=epochs.start,
         epochs=epochs.stop,
         callbacks=[
-            Views(fed.prepare, clock),
-            LearningRate(recipe, epochs.stop, checkpoints, stair),
-            DropoutSeed(network.dropout, settings.seed),
+            *(make(context) for make in CALLBACKS.values()),
             recorder,
             progress,
         ],
         verbose=0,
     )
     return fed.cached, recorder.stopped
-
-
-def _stair(recipe: Recipe, rows: int) -> int:
-    """Steps with one learning rate."""
-    return max(1, -(-rows // recipe.batch_size) // LEARNING_RATES_PER_EPOCH)

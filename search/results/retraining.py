@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import gc
 from collections.abc import Mapping
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from ferplus_data.files import write_json
 from ferplus_data.files.shapes import read_json
 from models.device.precision import resolve_precision
 from models.metrics.scores import predict_probabilities, score
+from models.networks.backbones import BACKBONES
 from models.recipe import Recipe
 from models.serving.model_files import load_model, save_model
 from models.training.checkpoints import Checkpoints, remove_training
@@ -35,17 +37,8 @@ from search.workers import preemption
 _SEED_OFFSET = 1_000_000
 """From the seed of the trials to the first of the retrainings."""
 
-SEED_RECIPES = [
-    {
-        "model": model,
-        "weights": "VGGFace2",
-        "val_accuracy": val,
-        "test_accuracy": test,
-        "source": "the seed repository's README",
-    }
-    for model, val, test in (("ResNet50", 0.880, 0.865), ("SENet50", 0.873, 0.858))
-]
-"""What the seed repository reports of its two hand-made recipes."""
+SEED_RECIPES = [asdict(figures) for backbone in BACKBONES.values() for figures in backbone.published]
+"""What others report of hand-made recipes on the same backbones."""
 _PLAN = {"asked_for": dict, "epochs": int}
 
 

@@ -4,8 +4,8 @@ import keras
 import numpy as np
 import pytest
 
-from models.networks.backbones import BACKBONES
-from models.networks.build import BGR_MEAN, build_model, compile_model
+from models.networks.backbones import BACKBONES, BGR_MEAN
+from models.networks.build import build_model, compile_model
 from models.recipe import Recipe
 from models.training.optimizers import OPTIMIZERS, make_optimizer
 
