@@ -55,11 +55,11 @@ def publish(
     Raises:
         InputError: the cache cannot be written (no permission, no space, a file in the way).
     """
-    with _writable(folder.parent):
+    with writable(folder.parent):
         folder.parent.mkdir(parents=True, exist_ok=True)
         temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
     try:
-        with _writable(folder.parent):
+        with writable(folder.parent):
             write(temporary)
             # mkdtemp gives 0700; a cache shared by several users keeps what the umask allows.
             temporary.chmod(0o777 & ~_umask())
@@ -77,7 +77,7 @@ def publish(
 
 
 @contextmanager
-def _writable(parent: Path) -> Iterator[None]:
+def writable(parent: Path) -> Iterator[None]:
     """Turn what the file system says about the cache into a line that names the way out."""
     try:
         yield

@@ -3,36 +3,45 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .errors import InputError
-from .labels import EMOTIONS, TARGETS, majority_labels
+from .label_files import OTHER
+from .labels import EMOTIONS, PROTOCOLS, TARGETS
+from .photographs.cached import photographs_of
 from .store import SPLITS, Faces, open_faces
+
+EVALUATED = ("val", "test")
 
 
 @dataclass(frozen=True, eq=False)
 class Split:
-    """The rows of one split that the label protocol keeps.
+    """The rows of one split that a protocol keeps.
 
     Attributes:
         images: every image of the data set, uint8 [N, 48, 48], memory-mapped.
         rows: int64 [n], ascending: which images are this split's.
-        labels: int64 [n], majority labels 0..7.
+        labels: int64 [n], 0..7; in `Dataset.any_protocol` also -1, where the training protocol drops the row.
         votes: uint8 [n, 10].
-        twin: bool [n]. In val and test: the image is byte-identical to a kept training image. In train: it
-            repeats an earlier kept training image. Marked on the full split, before `subset` and `dedupe`, so
-            that "without twins" names the same rows whatever a study trained on.
+        photographs: int32 [n], equal where faces, of whatever split, show the same photograph.
+        in_training: bool [n]. In val and test: a kept training row shows the same photograph. In train: an earlier kept
+            row does. Marked on the full split, before `subset` and `dedupe`, so that "new photographs" names the
+            same rows whatever a study trained on.
+        in_evaluation: bool [n], whether a row of val or test shows the same photograph: of the other one, in those two.
+            Rows count that any protocol keeps.
     """
 
     images: NDArray[np.uint8]
     rows: NDArray[np.int64]
     labels: NDArray[np.int64]
     votes: NDArray[np.uint8]
-    twin: NDArray[np.bool_]
+    photographs: NDArray[np.int32]
+    in_training: NDArray[np.bool_]
+    in_evaluation: NDArray[np.bool_]
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -43,34 +52,71 @@ class Split:
 
     def targets(self, kind: str) -> NDArray[np.float32]:
         """Training targets float32 [n, 8]; `kind` is a name in `labels.TARGETS`."""
-        return TARGETS[kind](self.votes)
+        return TARGETS[kind](self.votes, self.labels)
 
     @property
     def class_counts(self) -> NDArray[np.int64]:
         """Rows per emotion, int64 [8]."""
-        return np.bincount(self.labels, minlength=len(EMOTIONS))
+        return np.bincount(self.labels[self.labels >= 0], minlength=len(EMOTIONS))
 
     def take(self, chosen: NDArray[np.int64] | NDArray[np.bool_]) -> Split:
         """The split made of some of its rows: ascending positions int64, or a mask bool [n]."""
         return Split(
-            self.images, self.rows[chosen], self.labels[chosen], self.votes[chosen], self.twin[chosen]
+            self.images,
+            self.rows[chosen],
+            self.labels[chosen],
+            self.votes[chosen],
+            self.photographs[chosen],
+            self.in_training[chosen],
+            self.in_evaluation[chosen],
         )
+
+    def under(self, protocol: str) -> tuple[Split, NDArray[np.bool_]]:
+        """What another protocol makes of these rows.
+
+        Returns:
+            The rows that it keeps with the labels that it gives, and which of these rows they are, bool [n].
+
+        Example:
+            >>> rows = load_dataset("demo").any_protocol["test"]
+            >>> official, chosen = rows.under("cntk")
+            >>> accuracy = (predicted[chosen] == official.labels).mean()
+        """
+        labels = PROTOCOLS[protocol](self.votes)
+        kept = labels >= 0
+        return replace(self, labels=labels).take(kept), kept
 
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
-    """The three splits; `fingerprint` and `source` are those of the whole data, as in `store.Faces`."""
+    """The three splits as the training protocol keeps them, and what is known of the whole data.
+
+    Attributes:
+        train, val, test: the splits.
+        fingerprint, source, labels_source: as in `store.Faces`.
+        protocol: the key of `labels.PROTOCOLS` that the splits were made by.
+        any_protocol: "val" and "test" -> the rows that any protocol keeps, for evaluation under each of them
+            (`Split.under`).
+    """
 
     train: Split
     val: Split
     test: Split
     fingerprint: str
     source: str
+    labels_source: str = OTHER
+    protocol: str = "baseline"
+    any_protocol: dict[str, Split] = field(default_factory=dict)
 
     @property
     def class_counts(self) -> dict[str, NDArray[np.int64]]:
         """Split name -> rows per emotion, int64 [8]."""
         return {name: getattr(self, name).class_counts for name in SPLITS}
+
+    @property
+    def train_without_copies(self) -> Split:
+        """The training rows whose photograph stands in neither val nor test: what a choice made on val may train on."""
+        return self.train.take(~self.train.in_evaluation)
 
 
 def load_dataset(
@@ -79,6 +125,7 @@ def load_dataset(
     subset: float = 1.0,
     dedupe: bool = False,
     seed: int = 0,
+    protocol: str = "baseline",
     cache_dir: Path | None = None,
 ) -> Dataset:
     """Read `data`, keep what the label protocol keeps, and divide it by the official splits.
@@ -87,65 +134,78 @@ def load_dataset(
         data: "demo", a folder or a pixel CSV, as in `readers.find_source`.
         subset: share of every class in every split to keep, 0 < subset <= 1; at least one row of each class
             that the split has. A smaller subset of the same seed is part of a larger one.
-        dedupe: drop from train every image that also stands in val or test, and every repeat of an earlier
-            one.
+        dedupe: drop from train every face whose photograph also stands in val or test, or in an earlier kept row.
         seed: of the subset's choice.
+        protocol: the key of `labels.PROTOCOLS` that says which rows stay and what their labels are.
         cache_dir: by default as in `cache.cache_directory`.
 
     Raises:
-        InputError: as `store.open_faces`; `subset` is out of range; a split is empty after the drops.
+        InputError: as `store.open_faces`; `subset` is out of range; no such protocol; a split is empty after the drops;
+            a file that is official in full does not keep the official number of rows.
     """
     if not 0 < subset <= 1:
         raise InputError(f"subset: expected a fraction above 0 and up to 1, found {subset}; 1 uses all rows")
+    if protocol not in PROTOCOLS:
+        raise InputError(f"protocol: expected one of {', '.join(PROTOCOLS)}, found {protocol!r}; choose one")
     faces = open_faces(data, cache_dir=cache_dir)
-    splits = _splits(faces)
-    if dedupe:
-        elsewhere = _contents(splits[1]) | _contents(splits[2])
-        standing = np.array([content in elsewhere for content in _iterate(splits[0])], dtype=bool)
-        splits[0] = splits[0].take(~splits[0].twin & ~standing)
-        _refuse_empty(splits, data, "after --dedupe dropped repeats and images of val and test from train")
-    train, val, test = (stratified(split, subset, (seed, index)) for index, split in enumerate(splits))
-    return Dataset(train, val, test, faces.fingerprint, faces.source)
-
-
-def _splits(faces: Faces) -> list[Split]:
-    """Train, val and test as the protocol keeps them, twins marked."""
-    labels = majority_labels(faces.votes)
-    splits = []
-    for index in range(len(SPLITS)):
-        rows = np.flatnonzero((faces.split == index) & (labels >= 0))
-        twin = np.zeros(len(rows), dtype=bool)
-        splits.append(Split(faces.images, rows, labels[rows], faces.votes[rows], twin))
+    photographs = photographs_of(faces.images, cache_dir=cache_dir)
+    every = _splits(faces, photographs, protocol)
+    kept = [split.take(split.labels >= 0) for split in every]
+    dropped = len(faces.split) - sum(map(len, kept))
     _refuse_empty(
-        splits, faces.source, f"of {len(labels)} rows after the label protocol dropped {(labels < 0).sum()}"
+        kept, faces.source, f"of {len(faces.split)} rows after the label protocol dropped {dropped}"
     )
-    seen: set[bytes] = set()
-    for position, content in enumerate(_iterate(splits[0])):
-        splits[0].twin[position] = content in seen
-        seen.add(content)
-    for split in splits[1:]:
-        split.twin[:] = [content in seen for content in _iterate(split)]
-    return splits
+    if dedupe:
+        train = kept[0]
+        kept[0] = train.take(~train.in_training & ~train.in_evaluation)
+        _refuse_empty(kept, data, "after --dedupe dropped repeats and photographs of val and test from train")
+    train, val, test = (stratified(split, subset, (seed, index)) for index, split in enumerate(kept))
+    any_protocol = {
+        name: stratified(every[index], subset, (seed, index))
+        for index, name in enumerate(SPLITS)
+        if name in EVALUATED
+    }
+    return Dataset(
+        train, val, test, faces.fingerprint, faces.source, faces.labels_source, protocol, any_protocol
+    )
 
 
-def _iterate(split: Split) -> list[bytes]:
-    """Each image's bytes, to compare images by."""
-    return [image.tobytes() for image in split.pixels()]
-
-
-def _contents(split: Split) -> set[bytes]:
-    return set(_iterate(split))
+def _splits(faces: Faces, photographs: NDArray[np.int32], protocol: str) -> list[Split]:
+    """Train, val and test with every row that any protocol keeps, and where else its photograph stands."""
+    labels = PROTOCOLS[protocol](faces.votes)
+    kept_by_any = np.any([rule(faces.votes) >= 0 for rule in PROTOCOLS.values()], axis=0)
+    rows = [np.flatnonzero((faces.split == index) & kept_by_any) for index in range(len(SPLITS))]
+    train, val, test = rows
+    trained = photographs[train[labels[train] >= 0]]
+    first = np.zeros(len(photographs), dtype=bool)
+    first[train[labels[train] >= 0][np.unique(trained, return_index=True)[1]]] = True
+    in_training = np.isin(photographs, trained) & ~first
+    elsewhere = (
+        np.isin(photographs[train], photographs[np.concatenate([val, test])]),
+        np.isin(photographs[val], photographs[test]),
+        np.isin(photographs[test], photographs[val]),
+    )
+    return [
+        Split(
+            faces.images, here, labels[here], faces.votes[here], photographs[here], in_training[here], other
+        )
+        for here, other in zip(rows, elsewhere, strict=True)
+    ]
 
 
 def stratified(split: Split, subset: float, seed: tuple[int, int]) -> Split:
-    """The same share of every class; which rows of a class depends on the seed and that class alone."""
+    """The same share of every class; which rows of a class depends on the seed and that class alone.
+
+    Rows without a label (-1) are a class here.
+    """
     if subset == 1:
         return split
     chosen = []
-    for label in np.unique(split.labels):
+    for label in np.unique(split.labels).tolist():
         positions = np.flatnonzero(split.labels == label)
         count = max(1, round(subset * len(positions)))
-        chosen.append(np.random.default_rng((*seed, int(label))).permutation(positions)[:count])
+        stream = (*seed, label if label >= 0 else len(EMOTIONS))
+        chosen.append(np.random.default_rng(stream).permutation(positions)[:count])
     return split.take(np.sort(np.concatenate(chosen)))
 
 

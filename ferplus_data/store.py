@@ -5,8 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,13 +12,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .cache import cache_directory, expanded, publish
+from .console import progress_line
 from .errors import InputError
 from .files.owned import remove_known
-from .readers import SPLITS, Decoded, Progress, Source, find_source
+from .label_files import labels_source
+from .readers import SPLITS, Decoded, Source, find_source
 
 __all__ = ["SPLITS", "Faces", "open_faces"]
 
-_FORMAT = 1  # of the cached files and of the rows the readers select; part of every key
+_FORMAT = 2  # of the cached files and of the rows the readers select; part of every key
 _META = "meta.json"
 _FILES = ("images.npy", "votes.npy", "split.npy", _META)
 
@@ -36,6 +36,7 @@ class Faces:
         names: N image names; "" for a row that has none.
         fingerprint: sha256 (hex) of images, votes and split: the same data in another layout has the same.
         source: what the user named: "demo" or the absolute path.
+        labels_source: the official label file that the votes are from, as `label_files.labels_source` tells it.
     """
 
     images: NDArray[np.uint8]
@@ -44,6 +45,7 @@ class Faces:
     names: list[str]
     fingerprint: str
     source: str
+    labels_source: str
 
 
 def open_faces(data: str | Path, *, cache_dir: Path | None = None) -> Faces:
@@ -69,7 +71,7 @@ def open_faces(data: str | Path, *, cache_dir: Path | None = None) -> Faces:
     shown = reader if reader == str(data) else str(expanded(Path(data)).resolve())
     faces = _load(folder, shown)
     if faces is None:
-        with _progress_line(f"decoding {shown}") as progress:
+        with progress_line(f"decoding {shown}") as progress:
             decoded = source.decode(progress)
         publish(
             folder,
@@ -115,7 +117,14 @@ def _save(folder: Path, decoded: Decoded) -> None:
     np.save(folder / "split.npy", decoded.split)
     fingerprint = _fingerprint(decoded.images, decoded.votes, decoded.split)
     (folder / _META).write_text(
-        json.dumps({"fingerprint": fingerprint, "names": decoded.names}), encoding="utf-8"
+        json.dumps(
+            {
+                "fingerprint": fingerprint,
+                "names": decoded.names,
+                "labels_source": labels_source(decoded.names, decoded.votes, decoded.split),
+            }
+        ),
+        encoding="utf-8",
     )
 
 
@@ -125,23 +134,10 @@ def _load(folder: Path, source: str) -> Faces | None:
         meta = json.loads((folder / _META).read_text(encoding="utf-8"))
         images = np.load(folder / "images.npy", mmap_mode="r")
         votes, split = np.load(folder / "votes.npy"), np.load(folder / "split.npy")
-        names, fingerprint = list(meta["names"]), str(meta["fingerprint"])
+        names, fingerprint, labels = list(meta["names"]), str(meta["fingerprint"]), str(meta["labels_source"])
         # Reading all of it costs about 0.1 s for FER+, and then a disk's silent damage cannot reach a model.
         sound = len(names) == len(images) and _fingerprint(images, votes, split) == fingerprint
     # Whatever numpy and json raise for a damaged file, an enormous shape in its header among them.
     except Exception:
         return None
-    return Faces(images, votes, split, names, fingerprint, source) if sound else None
-
-
-@contextmanager
-def _progress_line(text: str) -> Iterator[Progress]:
-    """A progress bar on stderr, only on a terminal, gone when the work is done."""
-    from rich.console import Console
-    from rich.markup import escape
-    from rich.progress import Progress as Bar
-
-    console = Console(stderr=True)
-    with Bar(console=console, transient=True, disable=not console.is_terminal) as bar:
-        task = bar.add_task(escape(text), total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)
+    return Faces(images, votes, split, names, fingerprint, source, labels) if sound else None

@@ -55,7 +55,8 @@ def prepare(arguments: SearchArguments, progress: Progress) -> Prepared:
     _check_weights(arguments, hyperparameters)
     return Prepared(
         dataset,
-        stratified(dataset.train, arguments.search_fraction, (arguments.seed, 0)),
+        # Without copies of validation and test photographs, so that what is chosen on validation is not chosen by memory.
+        stratified(dataset.train_without_copies, arguments.search_fraction, (arguments.seed, 0)),
         model,
         Search(
             model=model,

@@ -130,13 +130,22 @@ def _result(split: str, rows: str, accuracy: Any, n: Any) -> Result | None:
     return Result(split, rows, accuracy, n, low, high)
 
 
+ROWS = {
+    "all rows": "",
+    "new photographs": "_new_photographs",
+    # What studies of before photographs were told apart have instead.
+    "without byte-identical training images": "_without_twins",
+}
+"""Which rows an accuracy of metrics.json is on -> how its name ends."""
+
+
 def _results(view: StudyView) -> list[Result]:
     metrics = view.metrics
     if metrics is not None:
         found = [
             _result(name, rows, metrics.get(f"{split}_accuracy{suffix}"), metrics.get(f"n_{split}{suffix}"))
             for split, name in SPLITS.items()
-            for rows, suffix in (("all rows", ""), ("without training twins", "_without_twins"))
+            for rows, suffix in ROWS.items()
         ]
         return [result for result in found if result is not None]
     best = best_trial(view.trials)

@@ -105,7 +105,7 @@ def differences(view: StudyView, weights: str, image_size: int = RECIPE_IMAGE_SI
     if subset is not None and subset != 1:
         found.append(f"trained on {subset:.0%} of the training split")
     if arguments.get("dedupe"):
-        found.append("training images with a twin left out")
+        found.append("training faces whose photograph stands in validation or test, or twice, left out")
     ours = starting_weights(view)
     if not _same_weights(ours, weights):
         found.append(f"starts from weights {ours}, the published one from {weights}")

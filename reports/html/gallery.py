@@ -27,7 +27,7 @@ class Face:
         row: which image of the data set it is.
         label, predicted: emotions; the label is the annotators' majority.
         confidence: the predicted emotion's probability, 0 to 1.
-        twin: whether training had the same image.
+        in_training: whether training had the same photograph.
         bars: (name, votes, share of the votes, probability) for each of the ten columns; the model has no probability
             for unknown and NF (not a face).
     """
@@ -37,7 +37,7 @@ class Face:
     label: str
     predicted: str
     confidence: float
-    twin: bool
+    in_training: bool
     bars: tuple[tuple[str, int, float, float | None], ...]
 
     @property
@@ -88,7 +88,7 @@ def _face(predictions: Predictions, index: int) -> Face:
         EMOTIONS[int(predictions.labels[index])],
         EMOTIONS[int(probabilities.argmax())],
         float(probabilities.max()),
-        bool(predictions.twin[index]),
+        bool(predictions.in_training[index]),
         bars,
     )
 

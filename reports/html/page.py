@@ -93,7 +93,7 @@ def render(view: StudyView, refresh: int | None = None) -> str:
             if split in view.predictions
         },
         each=of_each_emotion(val) if val is not None else {},
-        twins=partial(_twins, view),
+        in_training=partial(_in_training, view),
         refresh=refresh,
         commands=commands(view),
         written=datetime.now(UTC),
@@ -132,9 +132,9 @@ def _placed(view: StudyView) -> dict[str, list[PlacedFigure]]:
     return placed
 
 
-def _twins(view: StudyView, split: str) -> str:
+def _in_training(view: StudyView, split: str) -> str:
     summary = ((view.config.get("data") or {}).get("splits") or {}).get(split) or {}
-    return f"{summary.get('twins', 0):,} of {summary.get('rows', 0):,}"
+    return f"{summary.get('in_training', summary.get('twins', 0)):,} of {summary.get('rows', 0):,}"
 
 
 def _inside_script(text: str) -> str:

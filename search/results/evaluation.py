@@ -31,8 +31,8 @@ def evaluate_checkpoint(
 
     Returns:
         checkpoint, data, and what best/metrics.json calls by the same names: val_accuracy, test_accuracy, n_val, n_test, the
-        same without twins, and per split interval, interval_without_twins, macro_f1, majority_class_rate, per_class, confusion
-        and calibration.
+        same for new photographs, and per split interval, interval_new_photographs, macro_f1, majority_class_rate, per_class,
+        confusion, calibration, votes, ties and photographs.
     """
     classify = open_classifier(path)
     options: dict[str, Any] = {}
@@ -68,11 +68,12 @@ def _figures(classify: Classifier, dataset: Dataset) -> dict[str, Any]:
 def of_splits(scores: dict[str, dict[str, Any]]) -> dict[str, Any]:
     """Return `scores`, split -> `models.metrics.scores.score`, under the names of metrics.json."""
     figures: dict[str, Any] = {}
-    for ending in ("", "_without_twins"):
+    for ending in ("", "_new_photographs"):
         figures |= {f"{split}_accuracy{ending}": scores[split][f"accuracy{ending}"] for split in SPLITS}
         figures |= {f"n_{split}{ending}": scores[split][f"n{ending}"] for split in SPLITS}
     by_split = (
-        "interval", "interval_without_twins", "macro_f1", "majority_class_rate", "per_class", "confusion", "calibration",
+        "interval", "interval_new_photographs", "macro_f1", "majority_class_rate", "per_class", "confusion", "calibration",
+        "votes", "ties", "photographs",
     )  # fmt: skip
     return figures | {name: {split: scores[split][name] for split in SPLITS} for name in by_split}
 
@@ -100,11 +101,11 @@ def _headline(figures: dict[str, Any], split: str) -> str:
 
 def _split_lines(figures: dict[str, Any], split: str) -> list[str]:
     lines = [_headline(figures, split)]
-    without = figures[f"{split}_accuracy_without_twins"]
-    if without is not None:
-        low, high = figures["interval_without_twins"][split]
+    new = figures[f"{split}_accuracy_new_photographs"]
+    if new is not None:
+        low, high = figures["interval_new_photographs"][split]
         lines.append(
-            f"  without training twins {without:.4f}  n {figures[f'n_{split}_without_twins']}  interval {low:.4f} to {high:.4f}"
+            f"  new photographs {new:.4f}  n {figures[f'n_{split}_new_photographs']}  interval {low:.4f} to {high:.4f}"
         )
     counts = figures["confusion"][split]
     lines.append(

@@ -26,7 +26,7 @@ class Predictions:
         labels: int64 [n], majority labels 0..7.
         votes: uint8 [n, 10], columns as `ferplus_data.labels.VOTE_COLUMNS`.
         rows: int64 [n], which images of the data set these are.
-        twin: bool [n], whether the image is byte-identical to a training image.
+        in_training: bool [n], whether training shows the same photograph.
         images: uint8 [n, 48, 48].
     """
 
@@ -34,7 +34,7 @@ class Predictions:
     labels: NDArray[np.int64]
     votes: NDArray[np.uint8]
     rows: NDArray[np.int64]
-    twin: NDArray[np.bool_]
+    in_training: NDArray[np.bool_]
     images: NDArray[np.uint8]
 
     @classmethod
@@ -45,7 +45,7 @@ class Predictions:
             split.labels,
             split.votes,
             split.rows,
-            split.twin,
+            split.in_training,
             np.asarray(split.images[split.rows]),
         )
 
@@ -81,7 +81,9 @@ def read_predictions(path: Path) -> dict[str, Predictions]:
     try:
         with np.load(path, allow_pickle=False) as arrays:
             return {
-                split: Predictions(*(arrays[f"{split}_{field.name}"] for field in fields(Predictions)))
+                split: Predictions(
+                    *(arrays[_key(arrays, split, field.name)] for field in fields(Predictions))
+                )
                 for split in SPLITS
             }
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
@@ -89,3 +91,9 @@ def read_predictions(path: Path) -> dict[str, Predictions]:
             f"{path}: expected predictions that a retraining wrote, found: {error}; remove it, or retrain with: "
             "run_search.py retrain"
         ) from error
+
+
+def _key(arrays: Mapping[str, NDArray], split: str, name: str) -> str:
+    """The array of a field. Files from before photographs were told apart name byte-identical images, as twin."""
+    key = f"{split}_{name}"
+    return f"{split}_twin" if name == "in_training" and key not in arrays else key

@@ -178,12 +178,12 @@ def _metrics(
     return {
         "val_accuracy": val["accuracy"],
         "test_accuracy": test["accuracy"],
-        "val_accuracy_without_twins": val["accuracy_without_twins"],
-        "test_accuracy_without_twins": test["accuracy_without_twins"],
+        "val_accuracy_new_photographs": val["accuracy_new_photographs"],
+        "test_accuracy_new_photographs": test["accuracy_new_photographs"],
         "n_val": val["n"],
         "n_test": test["n"],
-        "n_val_without_twins": val["n_without_twins"],
-        "n_test_without_twins": test["n_without_twins"],
+        "n_val_new_photographs": val["n_new_photographs"],
+        "n_test_new_photographs": test["n_new_photographs"],
         "hyperparameters": trial.hyperparameters,
         "trial": trial.number,
         "trial_val_accuracy": trial.score,
@@ -203,11 +203,15 @@ def _metrics(
             name: {split: both[split][name] for split in both}
             for name in (
                 "interval",
+                "interval_new_photographs",
                 "per_class",
                 "confusion",
                 "macro_f1",
                 "majority_class_rate",
                 "calibration",
+                "votes",
+                "ties",
+                "photographs",
             )
         },
         "seed_recipes": SEED_RECIPES,

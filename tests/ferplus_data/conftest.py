@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import os
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from ferplus_data.labels import VOTE_COLUMNS
 from ferplus_data.readers.kaggle_csv import USAGES
 from ferplus_data.readers.png_folders import FOLDERS
 
+_CACHE = os.environ.get("FERPLUS_CACHE")
 HAPPY = (0, 9, 1, 0, 0, 0, 0, 0, 0, 0)
 SAD = (1, 0, 0, 8, 1, 0, 0, 0, 0, 0)
 UNCLEAR = (2, 2, 2, 2, 2, 0, 0, 0, 0, 0)
@@ -107,5 +107,6 @@ def real_data() -> Path:
 
 
 @pytest.fixture(scope="session")
-def real_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    yield tmp_path_factory.mktemp("real_cache")
+def real_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The cache that FERPLUS_CACHE named when the tests began: what takes minutes on real data is done once."""
+    return Path(_CACHE) if _CACHE else tmp_path_factory.mktemp("real_cache")

@@ -1,4 +1,4 @@
-"""Splits, twins, subsets: on rows made to show each, and on the real data where there is some."""
+"""Splits, photographs, protocols, subsets: on rows made to show each, and on the real data where there is some."""
 
 from __future__ import annotations
 
@@ -63,32 +63,70 @@ def leaking(rows, tmp_path: Path) -> Path:
     return rows.write_csv(tmp_path / "leaking")
 
 
-def test_twins_are_counted_against_kept_training_rows(leaking: Path) -> None:
+def test_photographs_are_marked_where_else_they_stand(leaking: Path) -> None:
     data = load_dataset(leaking)
     # Train holds fer0000003.png twice: only the second is a repeat.
-    assert [split.twin.tolist() for split in splits_of(data)] == [
+    assert [split.in_training.tolist() for split in splits_of(data)] == [
         [False, False, True, False],
         [True, False],
         [True],
     ]
+    assert [split.in_evaluation.tolist() for split in splits_of(data)] == [
+        [True, False, False, True],
+        [False, False],
+        [False],
+    ]
+    train, val, test = (split.photographs for split in splits_of(data))
+    assert train[1] == train[2] and train[3] == val[0] and train[0] == test[0]
+    assert len({*train, *val, *test}) == 4
+    assert data.train_without_copies.rows.tolist() == data.train.rows[1:3].tolist()
 
 
-def test_dedupe_takes_twins_and_repeats_out_of_train_only(leaking: Path) -> None:
+def test_dedupe_takes_copies_and_repeats_out_of_train_only(leaking: Path) -> None:
     plain, data = load_dataset(leaking), load_dataset(leaking, dedupe=True)
     assert data.train.rows.tolist() == [plain.train.rows[1]]
     for kept, official in zip(splits_of(data)[1:], splits_of(plain)[1:], strict=True):
         np.testing.assert_array_equal(kept.rows, official.rows)
-        # Still marked: accuracy without twins must mean the same rows for every study.
-        np.testing.assert_array_equal(kept.twin, official.twin)
+        # Still marked: accuracy on new photographs must mean the same rows for every study.
+        np.testing.assert_array_equal(kept.in_training, official.in_training)
     assert data.fingerprint == plain.fingerprint
 
 
-def test_after_dedupe_no_image_is_shared(demo_cache: Path, demo: Dataset) -> None:
+def test_after_dedupe_no_photograph_is_shared(demo_cache: Path, demo: Dataset) -> None:
     clean = load_dataset("demo", dedupe=True, cache_dir=demo_cache)
-    train = {image.tobytes() for image in clean.train.pixels()}
+    train = set(clean.train.photographs.tolist())
     assert len(train) == len(clean.train) < len(demo.train)
     for split in (clean.val, clean.test):
-        assert not any(image.tobytes() in train for image in split.pixels())
+        assert not train.intersection(split.photographs.tolist())
+    assert {image.tobytes() for image in clean.train.pixels()}.isdisjoint(
+        image.tobytes() for image in demo.val.pixels()
+    )
+
+
+TWO_RULES = (4, 4, 0, 0, 0, 0, 0, 0, 1, 1)  # two on top: kept by all but microsoft
+MICROSOFT_ONLY = (0, 4, 1, 1, 1, 1, 1, 0, 0, 0)  # under half until single votes go: dropped by baseline alone
+
+
+def test_every_protocol_keeps_its_own_rows(rows, tmp_path: Path) -> None:
+    rows.rows[8:] = [(2, "fer0000007.png", TWO_RULES), (2, "fer0000008.png", MICROSOFT_ONLY)]
+    data = load_dataset(rows.write_csv(tmp_path))
+    either = data.any_protocol["test"]
+    assert (data.protocol, data.test.labels.tolist(), either.labels.tolist()) == ("baseline", [0], [0, -1])
+    expected = {
+        "baseline": ([0], [True, False]),
+        "microsoft": ([1], [False, True]),
+        "cntk": ([0, 1], [True, True]),
+    }
+    for protocol, (labels, chosen) in expected.items():
+        split, kept = either.under(protocol)
+        assert (split.labels.tolist(), kept.tolist()) == (labels, chosen)
+        assert load_dataset(tmp_path, protocol=protocol).test.labels.tolist() == labels
+    # A row that only another protocol keeps has targets under that one.
+    microsoft = load_dataset(tmp_path, protocol="microsoft").test
+    for kind in TARGETS:
+        np.testing.assert_array_equal(microsoft.targets(kind), np.eye(8)[[1]])
+    with pytest.raises(InputError, match="protocol: expected one of baseline, microsoft, cntk, found 'ten'"):
+        load_dataset(tmp_path, protocol="ten")
 
 
 @pytest.mark.parametrize("subset", [0.003, 0.1, 0.5])
@@ -102,7 +140,11 @@ def test_a_subset_keeps_the_share_of_every_class(subset: float, demo: Dataset, d
         where = np.searchsorted(full.rows, small.rows)
         np.testing.assert_array_equal(small.labels, full.labels[where])
         np.testing.assert_array_equal(small.votes, full.votes[where])
-        np.testing.assert_array_equal(small.twin, full.twin[where])
+        np.testing.assert_array_equal(small.in_training, full.in_training[where])
+        np.testing.assert_array_equal(small.photographs, full.photographs[where])
+    for name in ("val", "test"):
+        under, _ = part.any_protocol[name].under("baseline")
+        np.testing.assert_array_equal(under.rows, getattr(part, name).rows)
 
 
 def test_a_subset_is_repeatable_nested_and_moved_by_the_seed(demo_cache: Path) -> None:
@@ -147,15 +189,19 @@ def test_nothing_heavy_is_imported_before_batches() -> None:
     assert result.stdout.strip() == "[]"
 
 
-def test_real_counts_and_twins(real_data: Path, real_cache: Path) -> None:
+def test_real_counts_and_photographs(real_data: Path, real_cache: Path) -> None:
+    """Needs the numbers of the photographs, which take minutes where FERPLUS_CACHE does not hold them."""
     data = load_dataset(real_data, cache_dir=real_cache)
+    assert data.labels_source == "fer2013new.csv"
     assert data.train.class_counts.tolist() == [9509, 7399, 3291, 3121, 2097, 111, 510, 115]
     assert data.val.class_counts.tolist() == [1250, 882, 427, 356, 290, 26, 60, 14]
     assert (len(data.train), len(data.val)) == (26153, 3305)
-    assert data.val.twin.sum() == 258
-    # Of 1,227 named training images that repeat an earlier one, these are the ones the protocol keeps.
-    assert data.train.twin.sum() == 1114
     official_test = np.array([1170, 906, 415, 398, 280, 15, 78, 13])
     assert (data.test.class_counts <= official_test).all()
-    if len(data.test) == official_test.sum():
-        assert data.test.twin.sum() == 257
+    assert len(data.any_protocol["val"].under("microsoft")[0]) == 3199
+    assert len(data.any_protocol["val"].under("cntk")[0]) == 3318
+    # Counted by aligning every pair, another way: 879, and 450 of the half test split.
+    assert 0.95 * 879 < data.val.in_training.sum() < 1.05 * 879
+    if len(data.test) == 1620:
+        assert 0.95 * 450 < data.test.in_training.sum() < 1.05 * 450
+        assert 0.95 * 105 < data.test.in_evaluation.sum() < 1.05 * 105

@@ -27,7 +27,7 @@ def test_sizes_classes_and_drops(data: Dataset) -> None:
         assert counts.argsort()[-2:].tolist() == [1, 0]
         assert counts.max() > 10 * counts.min()
     for split in (data.train, data.val, data.test):
-        assert 0 < split.twin.mean() < 0.12
+        assert 0 < split.in_training.mean() < 0.12
 
 
 def test_it_is_read_through_the_csv_reader_from_the_cache(demo_cache: Path) -> None:

@@ -8,7 +8,15 @@ import os
 import numpy as np
 import pytest
 
-from ferplus_data.labels import EMOTIONS, TARGETS, VOTE_COLUMNS, majority_labels, soft_targets
+from ferplus_data.labels import (
+    EMOTIONS,
+    PROTOCOLS,
+    TARGETS,
+    VOTE_COLUMNS,
+    majority_labels,
+    soft_targets,
+    tied,
+)
 
 # ne ha su sa an di fe co un NF
 PROTOCOL = {
@@ -38,6 +46,31 @@ def test_the_protocol_looks_at_each_row_alone() -> None:
     labels = majority_labels(np.array(rows, dtype=np.uint8))
     assert labels.dtype == np.int64
     assert labels.tolist() == list(expected)
+
+
+# label by baseline, microsoft and cntk
+BY_PROTOCOL = {
+    "one clear emotion": ([0, 9, 1, 0, 0, 0, 0, 0, 0, 0], 1, 1, 1),
+    "exactly half": ([5, 0, 3, 2, 0, 0, 0, 0, 0, 0], 0, -1, -1),
+    "half until single votes go": ([5, 1, 1, 1, 2, 0, 0, 0, 0, 0], 0, 0, 0),
+    "a plurality until single votes go": ([4, 1, 1, 1, 1, 1, 1, 0, 0, 0], -1, 0, 0),
+    "two on top": ([0, 0, 0, 4, 4, 1, 1, 0, 0, 0], 3, -1, 3),
+    "most for unknown": ([3, 0, 0, 0, 0, 0, 0, 0, 7, 0], -1, -1, -1),
+    "unknown counts against": ([5, 0, 0, 0, 0, 0, 0, 0, 4, 1], 0, 0, 0),
+    "single votes alone": ([1, 1, 0, 0, 0, 0, 0, 0, 0, 0], 0, -1, -1),
+    "one vote": ([0, 0, 0, 1, 0, 0, 0, 0, 0, 0], 3, -1, -1),
+}
+
+
+@pytest.mark.parametrize(
+    ("votes", "expected"), [(row[0], row[1:]) for row in BY_PROTOCOL.values()], ids=BY_PROTOCOL
+)
+def test_protocols(votes: list[int], expected: tuple[int, ...]) -> None:
+    assert tuple(int(rule([votes])[0]) for rule in PROTOCOLS.values()) == expected
+
+
+def test_ties_are_rows_with_two_top_columns() -> None:
+    assert tied([[5, 5, 0, 0, 0, 0, 0, 0, 0, 0], [5, 4, 1, 0, 0, 0, 0, 0, 0, 0]]).tolist() == [True, False]
 
 
 def test_soft_targets_remove_single_votes_and_ignore_unknown() -> None:
@@ -80,7 +113,8 @@ def test_official_counts() -> None:
         pytest.skip("FERPLUS_VOTES does not name the official fer2013new.csv")
     with open(path, newline="") as stream:
         rows = list(csv.DictReader(stream))
-    labels = majority_labels([[int(row[column]) for column in VOTE_COLUMNS] for row in rows])
+    votes = np.array([[int(row[column]) for column in VOTE_COLUMNS] for row in rows])
+    labels = majority_labels(votes)
     usage = np.array([row["Usage"] for row in rows])
     unnamed = np.array([row["Image name"] == "" for row in rows])
     counts = {
@@ -90,5 +124,16 @@ def test_official_counts() -> None:
     }
     assert (len(rows), int((labels < 0).sum()), int(unnamed.sum())) == (35887, 3154, 173)
     assert (labels[unnamed] == -1).all()
+    kept = {
+        protocol: [int(((usage == name) & (rule(votes) >= 0)).sum()) for name in counts]
+        for protocol, rule in PROTOCOLS.items()
+    }
+    assert kept == {
+        "baseline": [26153, 3305, 3275],
+        "microsoft": [25060, 3199, 3153],
+        "cntk": [26196, 3318, 3294],
+    }
+    ties = tied(votes) & (labels >= 0)
+    assert [int((ties & (usage == name)).sum()) for name in counts] == [1135, 119, 141]
     for name, expected in counts.items():
         assert np.bincount(labels[(usage == name) & (labels >= 0)], minlength=8).tolist() == expected

@@ -12,7 +12,8 @@ from models.networks.compiled import Networks
 def _split(images: np.ndarray, rows: np.ndarray, labels: np.ndarray) -> Split:
     votes = np.zeros((len(rows), 10), np.uint8)
     votes[np.arange(len(rows)), labels] = 10
-    return Split(images, rows, labels, votes, np.zeros(len(rows), bool))
+    nowhere_else = np.zeros(len(rows), bool)
+    return Split(images, rows, labels, votes, rows.astype(np.int32), nowhere_else, nowhere_else.copy())
 
 
 @pytest.fixture(scope="session")

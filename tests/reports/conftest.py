@@ -157,12 +157,12 @@ def make_metrics(best: TrialRecord, predictions: dict[str, Predictions]) -> dict
     return {
         "val_accuracy": accuracy["val"],
         "test_accuracy": accuracy["test"],
-        "val_accuracy_without_twins": accuracy["val"] - 0.004,
-        "test_accuracy_without_twins": accuracy["test"] - 0.006,
+        "val_accuracy_new_photographs": accuracy["val"] - 0.004,
+        "test_accuracy_new_photographs": accuracy["test"] - 0.006,
         "n_val": 3305,
         "n_test": 3275,
-        "n_val_without_twins": 3047,
-        "n_test_without_twins": 3018,
+        "n_val_new_photographs": 3047,
+        "n_test_new_photographs": 3018,
         "hyperparameters": best.hyperparameters,
         "trial": best.number,
         "trial_val_accuracy": best.score,
@@ -255,7 +255,7 @@ def make_config(name: str, trials: int) -> dict[str, Any]:
             "splits": {
                 split: {
                     "rows": sum(counts),
-                    "twins": sum(counts) // 13,
+                    "in_training": sum(counts) // 13,
                     "votes": [7 * count for count in counts] + [90, 10],
                     "agreement": [0, 0, 40, 60, 200, 300, 400, 500, 600, 900],
                 }

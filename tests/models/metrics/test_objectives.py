@@ -18,6 +18,8 @@ def split_of(votes: np.ndarray) -> Split:
         np.arange(count),
         votes[:, :8].argmax(axis=1),
         votes.astype(np.uint8),
+        np.arange(count),
+        np.zeros(count, bool),
         np.zeros(count, bool),
     )
 

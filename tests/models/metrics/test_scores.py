@@ -4,17 +4,18 @@ import numpy as np
 import pytest
 
 from ferplus_data.dataset import Dataset
-from models.metrics.scores import calibration, score
+from models.metrics.calibration import calibration
+from models.metrics.scores import score
 
 
 def test_figures_of_known_predictions(tiny: Dataset) -> None:
     split = tiny.val.take(np.arange(5))
     split.labels[:] = [0, 0, 1, 1, 2]
-    split.twin[:] = [True, False, False, False, False]
+    split.in_training[:] = [True, False, False, False, False]
     probabilities = np.eye(8, dtype=np.float32)[[0, 1, 1, 1, 0]]
     figures = score(probabilities, split)
     assert figures["accuracy"] == pytest.approx(3 / 5) and figures["n"] == 5
-    assert figures["accuracy_without_twins"] == pytest.approx(2 / 4) and figures["n_without_twins"] == 4
+    assert figures["accuracy_new_photographs"] == pytest.approx(2 / 4) and figures["n_new_photographs"] == 4
     assert figures["majority_class_rate"] == pytest.approx(2 / 5)
     assert figures["confusion"][0][:3] == [1, 1, 0] and figures["confusion"][2][0] == 1
     assert np.sum(figures["confusion"]) == 5
@@ -27,10 +28,10 @@ def test_figures_of_known_predictions(tiny: Dataset) -> None:
     assert figures["macro_f1"] == pytest.approx((0.5 + 0.8 + 0.0) / 3)
 
 
-def test_no_row_without_a_twin(tiny: Dataset) -> None:
+def test_no_row_with_a_new_photograph(tiny: Dataset) -> None:
     split = tiny.test.take(np.arange(2))
-    split.twin[:] = True
-    assert score(np.eye(8, dtype=np.float32)[[0, 1]], split)["accuracy_without_twins"] is None
+    split.in_training[:] = True
+    assert score(np.eye(8, dtype=np.float32)[[0, 1]], split)["accuracy_new_photographs"] is None
 
 
 def test_a_model_that_is_always_sure_and_half_right_is_half_miscalibrated():

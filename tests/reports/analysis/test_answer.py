@@ -52,7 +52,11 @@ DIFFERENCES = {
     ),
     "image size": ({"image_size": 96}, {}, ("images of 96 x 96, the published one of 224 x 224",)),
     "default size of a big backbone": ({"image_size": 0}, {}, ()),
-    "dedupe": ({"dedupe": True}, {}, ("training images with a twin left out",)),
+    "dedupe": (
+        {"dedupe": True},
+        {},
+        ("training faces whose photograph stands in validation or test, or twice, left out",),
+    ),
     "subset": (
         {"subset": 0.1},
         {"n_val": 331, "n_test": 328},

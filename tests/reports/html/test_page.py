@@ -81,7 +81,12 @@ def test_numbers_of_the_result_stand_on_the_page(study_of):
     view = study_of("full")
     page = render(view)
     text = visible(page)
-    for key in ("val_accuracy", "test_accuracy", "val_accuracy_without_twins", "test_accuracy_without_twins"):
+    for key in (
+        "val_accuracy",
+        "test_accuracy",
+        "val_accuracy_new_photographs",
+        "test_accuracy_new_photographs",
+    ):
         assert f"{view.metrics[key]:.2%}" in text
     assert "3,275" in text and "3,018" in text
     assert "mean" in text and "over 3 seeds" in text

@@ -28,7 +28,7 @@ def test_figures_are_those_of_metrics_json_and_mirrored_ones_stand_apart(checkpo
         assert np.trace(counts) / counts.sum() == pytest.approx(figures[f"{split}_accuracy"])
         low, high = figures["interval"][split]
         assert low < figures[f"{split}_accuracy"] < high
-        assert figures[f"n_{split}_without_twins"] < figures[f"n_{split}"]
+        assert figures[f"n_{split}_new_photographs"] < figures[f"n_{split}"]
         assert 0 <= figures["calibration"][split]["ece"] <= 1
     assert figures["tta"]["calibration"] != figures["calibration"] and "tta" not in figures["tta"]
     lines = lines_of(figures)

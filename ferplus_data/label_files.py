@@ -1,0 +1,86 @@
+"""The two official files of FER+ labels, told apart by their content.
+
+The labels were published twice, with other votes in 1,601 rows: `fer2013new.csv` at the top of microsoft/FERPlus, and a
+`label.csv` for each split under its `data/`. A PNG layout may hold either: FER+'s own script writes the images only.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .readers.decoded import SPLITS
+
+OTHER = "no official file"
+
+
+@dataclass(frozen=True)
+class LabelFile:
+    """One official file.
+
+    Attributes:
+        sums: per split the sha256 of its rows, as `_sum` makes it.
+        kept: per split the rows that the `baseline` protocol keeps.
+    """
+
+    sums: tuple[str, str, str]
+    kept: tuple[int, int, int]
+
+
+LABEL_FILES = {
+    "fer2013new.csv": LabelFile(
+        (
+            "ebdfe16800fad2faf939ee199c0c49115b51a7e0e70d539470d146ff77a9aac8",
+            "fd8a9c096ad2a7d799db2c7e142878dfd77a637087f09ccd00f29c9e1a4d8338",
+            "5a1d2375378512e5a3a9bad6ea878bb7baf931e6d1e0191557e57af3b29d8f63",
+        ),
+        (26153, 3305, 3275),
+    ),
+    "microsoft/FERPlus label.csv": LabelFile(
+        (
+            "083da1252abeebd38fdd2a5689caa5c2f159023a0f3f60e74b96939affbfa0bf",
+            "9b619525184ff352d908fc4159916fac1d09df2159a542496d27de59fb5a3962",
+            "54e99de6880f385e4e8b88287ae76cc17650171cb65e37e04b670218aa21e668",
+        ),
+        (26129, 3301, 3278),
+    ),
+}
+"""Name -> what it holds. Both name the same images in every split."""
+
+
+def labels_source(names: Sequence[str], votes: NDArray[np.uint8], split: NDArray[np.uint8]) -> str:
+    """Which official file the labels are from.
+
+    Args:
+        names: N image names, "" where a row has none; such rows are in one layout only and do not count.
+        votes: uint8 [N, 10].
+        split: uint8 [N], index into `SPLITS`.
+
+    Returns:
+        A key of `LABEL_FILES` if every split that is complete has that file's rows; both keys, each with its splits,
+        where they were mixed; `OTHER` where no split is that of an official file.
+    """
+    found: dict[str, list[str]] = {}
+    for index, name in enumerate(SPLITS):
+        rows = np.flatnonzero(split == index).tolist()
+        digest = _sum([names[row] for row in rows], votes[rows])
+        for file, official in LABEL_FILES.items():
+            if digest == official.sums[index]:
+                found.setdefault(file, []).append(name)
+    if len(found) > 1:
+        return " and ".join(f"{file} ({', '.join(splits)})" for file, splits in found.items())
+    return next(iter(found), OTHER)
+
+
+def _sum(names: Sequence[str], votes: NDArray[np.uint8]) -> str:
+    """sha256 of the different rows "name,votes" in order; rows that stand twice count once, as images do on a disk."""
+    rows = {
+        f"{name},{','.join(map(str, counts))}\n"
+        for name, counts in zip(names, votes.tolist(), strict=True)
+        if name
+    }
+    return hashlib.sha256("".join(sorted(rows)).encode(errors="surrogateescape")).hexdigest()
