@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import shlex
 import subprocess
 import sys
@@ -165,4 +166,25 @@ def test_a_corrupt_weights_file(tmp_path: Path, runs: list[str], capsys: pytest.
 def test_prepare_counts_the_demo(capsys: pytest.CaptureFixture) -> None:
     assert run_search.main(["prepare"]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert lines[0].startswith("demo") and lines[2].startswith("neutral") and lines[-1].startswith("all")
+    assert lines[0].startswith("demo") and lines[2].startswith("neutral") and lines[10].startswith("all")
+    assert lines[-1] == "labels from no official file"
+
+
+def test_prepare_writes_which_face_shows_which_photograph(
+    tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    path = tmp_path / "photographs.csv"
+    for _ in range(2):  # its own file is replaced
+        assert run_search.main(["prepare", "--photographs", str(path)]) == 0
+    with path.open(newline="") as stream:
+        header, *rows = csv.reader(stream)
+    assert header == ["split", "image name", "photograph"]
+    kept = [line for line in capsys.readouterr().out.splitlines() if line.startswith("all")][0]
+    assert [sum(row[0] == name for row in rows) for name in ("train", "val", "test")] == [
+        int(count.replace(",", "")) for count in kept.split()[1:]
+    ]
+    trained = {row[2] for row in rows if row[0] == "train"}
+    assert 10 < sum(row[2] in trained for row in rows if row[0] == "test") < 40  # the demo repeats 5 in 100
+    path.write_text("mine")
+    refused(["prepare", "--photographs", str(path)], capsys, str(path))
+    assert path.read_text() == "mine"
