@@ -16,7 +16,7 @@ from keras_tuner.engine.trial import Trial, TrialStatus
 from ferplus_data.errors import InputError
 from ferplus_data.files import write_json
 from search.oracles.drawing import describe
-from search.oracles.optuna_oracle import reason_of
+from search.oracles.outcomes import reason_of
 from search.oracles.protocol import OneProcess, Worker
 from search.storages.registry import OBJECTIVE
 from search.storages.trial_store import Claim, TrialStore

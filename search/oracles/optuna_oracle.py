@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 import keras_tuner
@@ -15,6 +13,7 @@ from optuna.samplers import BaseSampler
 from optuna.trial import FrozenTrial
 
 from search.oracles.drawing import describe
+from search.oracles.outcomes import STATUS, Running, number_in, outcome
 from search.oracles.promotion import Decision, RestingPruner
 from search.oracles.protocol import OneProcess, Worker
 from search.oracles.sampling import Declare, Sampling
@@ -22,31 +21,6 @@ from search.oracles.trial_queue import Taken, TrialQueue
 from search.storages.registry import OBJECTIVE, memory, open_study
 from search.storages.trial_store import Claim, TrialStore
 from search.study.trial_life import State, counted, state_of
-
-_STATUS = {
-    State.COMPLETE: TrialStatus.COMPLETED,
-    State.PRUNED: TrialStatus.STOPPED,
-    State.RESTING: TrialStatus.STOPPED,
-    State.FAILED: TrialStatus.FAILED,
-}
-"""Keras Tuner's word for the state of a trial that does not run. To it a trial that was stopped early is not one that is done."""
-
-
-@dataclass
-class _Running:
-    """A trial that this process runs.
-
-    Args:
-        claim: That it is this process's.
-        values: Epoch -> objective.
-        decision: What becomes of it.
-        lost: Whether it is in other hands.
-    """
-
-    claim: Claim
-    values: dict[int, float] = field(default_factory=dict)
-    decision: Decision = Decision.CONTINUE
-    lost: bool = False
 
 
 class OptunaOracle(keras_tuner.Oracle):
@@ -102,7 +76,7 @@ class OptunaOracle(keras_tuner.Oracle):
         )
         self.stopped_because: str | None = None
         self._pruner, self._epochs, self._declares_itself = pruner, epochs, declare is not None
-        self._running: dict[str, _Running] = {}
+        self._running: dict[str, Running] = {}
         self._stored_space = 0
         self._sampling = Sampling(
             sampler or (lambda seed: optuna.samplers.TPESampler(seed=seed, multivariate=True)),
@@ -150,7 +124,7 @@ class OptunaOracle(keras_tuner.Oracle):
 
     def _begin(self, taken: Taken) -> Trial:
         trial = self._trial(self.trial_id(taken.claim), taken.values, TrialStatus.RUNNING)
-        self._running[trial.trial_id] = _Running(taken.claim, dict(taken.reported))
+        self._running[trial.trial_id] = Running(taken.claim, dict(taken.reported))
         for epoch, value in sorted(taken.reported.items()):
             self._measure(trial, {self.objective.name: value}, epoch)
         return trial
@@ -214,36 +188,21 @@ class OptunaOracle(keras_tuner.Oracle):
         )
         if not self._declares_itself:
             self._learn_space(running.claim, trial.hyperparameters)
-        state, value, attributes = self._outcome(known, running)
+        if known.status == TrialStatus.COMPLETED and running.values:
+            self.score_trial(known)
+        stored = self.store.get(running.claim.number)
+        failures = stored.user_attrs.get("failures", 0)
+        state, value, attributes = outcome(known, running, failures, self.max_retries_per_trial)
         if not running.lost:
-            noted = self._sampling.learn(self.store.get(running.claim.number), state.stored, value)
+            noted = self._sampling.learn(stored, state.stored, value)
             self.store.leave(
                 running.claim, state, value=value, attributes=attributes, system_attributes=noted
             )
-        trial.status = known.status = _STATUS.get(state, TrialStatus.INVALID)
+        trial.status = known.status = STATUS.get(state, TrialStatus.INVALID)
         trial.score, trial.best_step = known.score, known.best_step
         self._forget(trial.trial_id)
         if state == State.FAILED:
             self._check_failures()
-
-    def _outcome(self, trial: Trial, running: _Running) -> tuple[State, float | None, dict[str, Any]]:
-        """The state that the trial comes to, with its value and attributes."""
-        if trial.status == TrialStatus.COMPLETED and running.values:
-            self.score_trial(trial)
-            if running.decision == Decision.REST:
-                return State.RESTING, None, {}
-            if running.decision == Decision.STOP:
-                # Optuna takes the last reported value for a pruned trial.
-                last = running.values[max(running.values)]
-                return State.PRUNED, None if math.isnan(last) else last, {}
-            if not math.isnan(trial.score):
-                return State.COMPLETE, float(trial.score), {}
-            trial.status, trial.message = TrialStatus.INVALID, "the objective is not a number"
-        error = reason_of(trial.message or "the trial ended without an epoch")
-        failures = self.store.get(running.claim.number).user_attrs.get("failures", 0) + 1
-        if trial.status == TrialStatus.INVALID and failures <= self.max_retries_per_trial:
-            return State.RELEASED, None, {"failures": failures}
-        return State.FAILED, None, {"error": error}
 
     def _learn_space(self, claim: Claim, hyperparameters: keras_tuner.HyperParameters) -> None:
         """Take over what has been declared while a model was built."""
@@ -330,7 +289,7 @@ class OptunaOracle(keras_tuner.Oracle):
                 self.trials[trial_id] = self._trial_of(row, trial_id)
 
     def _trial_of(self, row: FrozenTrial, trial_id: str) -> Trial:
-        trial = self._trial(trial_id, row.params, _STATUS.get(state_of(row), TrialStatus.RUNNING))
+        trial = self._trial(trial_id, row.params, STATUS.get(state_of(row), TrialStatus.RUNNING))
         trial.message = row.user_attrs.get("error")
         for epoch, value in sorted(row.intermediate_values.items()):
             self._measure(trial, {self.objective.name: value}, epoch)
@@ -342,16 +301,3 @@ class OptunaOracle(keras_tuner.Oracle):
         hp = self.hyperparameters.copy()
         hp.values = dict(values)
         return Trial(hyperparameters=hp, trial_id=trial_id, status=status)
-
-
-def number_in(trial_id: str) -> int:
-    """The number, to the user, in Keras Tuner's id of a trial."""
-    return int(trial_id.partition(".")[0])
-
-
-def reason_of(traceback_text: str) -> str:
-    """The last line of a traceback: the error itself."""
-    lines = [
-        line for line in traceback_text.strip().splitlines() if line.strip() and not line.startswith(" ")
-    ]
-    return (lines[-1] if lines else traceback_text.strip())[:500]

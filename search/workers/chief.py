@@ -17,7 +17,8 @@ import grpc
 import keras_tuner
 from keras_tuner.engine.trial import Trial, TrialStatus
 
-from search.oracles.optuna_oracle import OptunaOracle, number_in
+from search.oracles.optuna_oracle import OptunaOracle
+from search.oracles.outcomes import number_in
 from search.storages.staleness import Staleness
 from search.storages.trial_store import Claim
 from search.workers.heartbeat import interval

@@ -12,7 +12,8 @@ import pytest
 from keras_tuner.engine.trial import TrialStatus
 from optuna.trial import FrozenTrial
 
-from search.oracles.pruners import PRUNERS, Decision, RestingPruner
+from search.oracles.promotion import Decision, RestingPruner
+from search.oracles.pruners import PRUNERS
 from search.oracles.registry import Search, make_oracle, remarks
 from search.oracles.search_space import SpaceModel, declared
 from search.storages.registry import memory, open_study
