@@ -2,7 +2,7 @@
 
     plain  keras_tuner.RandomSearch with benchmarks/plain.py: the network whole in every step, compiled with Keras's
            defaults, fed image by image; no pruning, no cache
-    ours   this project's search with its defaults: TPE after the space's known recipes, successive halving, prefix
+    ours   this project's search: TPE after the space's known recipes, successive halving, prefix
            cache, compiled networks kept between trials
     blind  ours without the known recipes, if the space has any: what is left without what is known beforehand
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import attrs
 import keras_tuner
 import optuna
 
@@ -16,9 +17,10 @@ from search.oracles.pruners import PRUNERS
 from search.oracles.registry import ORACLES, Search, make_oracle
 from search.oracles.search_space import SpaceModel
 from search.storages.registry import memory, open_study
+from search.study.config import SearchArguments
 from spaces.space import Space
 
-DEFAULT = ("portfolio", "promotion")
+DEFAULT = tuple(getattr(attrs.fields(SearchArguments), name).default for name in ("oracle", "pruner"))
 """Oracle and pruner of a search that names neither."""
 _UNLIMITED = 10**6
 Make = Callable[[Told, int, int, Path], Any]

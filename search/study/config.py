@@ -73,16 +73,16 @@ class SearchArguments:
     )
     oracle: str = option(
         o.choice("search.oracles.registry.ORACLES"),
-        "What suggests the next trial: an Optuna sampler, or with kt- an oracle of Keras Tuner's.",
+        "What suggests the next trial: the portfolio, an Optuna sampler, or with kt- an oracle of Keras Tuner's.",
         o.SEARCH,
-        default="tpe",
+        default="portfolio",
     )
     pruner: str = option(
         o.choice("search.oracles.pruners.PRUNERS"),
-        "What stops bad trials early; for those of Optuna's oracles that have none of their own.",
+        "What stops bad trials early, or lets them rest until they are promoted; for oracles that have none of their own.",
         o.SEARCH,
-        resolve=lambda given: own_pruner(given.oracle) or "halving",
-        unless_given="halving; with hyperband and Keras Tuner's oracles their own",
+        resolve=lambda given: own_pruner(given.oracle) or "promotion",
+        unless_given="promotion; with hyperband and Keras Tuner's oracles their own",
         may_change=True,
     )
     trials: int = option(

@@ -12,7 +12,7 @@ import optuna
 from optuna.distributions import BaseDistribution
 from optuna.samplers import BaseSampler
 from optuna.study import Study, StudyDirection
-from optuna.trial import FrozenTrial
+from optuna.trial import FrozenTrial, TrialState
 
 from search.oracles.hyperparameters import Hyperparameter
 from search.oracles.portfolio import density, sources
@@ -74,7 +74,7 @@ class PortfolioSampler(BaseSampler):
         best = heapq.nlargest(_BEST, earlier, key=lambda trial: _best_value(trial, sign))
         fitted = [trial.number for trial in earlier if "kernel" in trial.user_attrs]
         chosen = {trial.number for trial in best} | set(fitted[-1:])
-        kept = [t for t in earlier if t.number in chosen or not t.state.is_finished()]
+        kept = [t for t in earlier if t.number in chosen or t.state == TrialState.RUNNING]
         return [*kept, *trials[-_LATEST:]]
 
     def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
