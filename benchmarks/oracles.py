@@ -57,26 +57,29 @@ def main(arguments: list[str] | None = None) -> int:
 def _compare(asked: argparse.Namespace) -> int:
     from benchmarks.simulator import output
     from benchmarks.simulator.methods import method
-    from benchmarks.simulator.tasks import load_tasks
+    from benchmarks.simulator.tasks import task_loaders
 
     if asked.curves is None and not asked.tasks:
         raise InputError("--curves: expected a folder with lcbench/ or taskset/ in it, found nothing")
     makers = {name: method(name) for name in asked.methods}
-    tasks = load_tasks(asked.tasks, asked.curves or Path("."))
+    tasks = task_loaders(asked.tasks, asked.curves or Path("."))
     log = Log(asked.log)
     regrets: dict[str, dict[float, dict[tuple[str, int], float]]] = {
         name: {budget: {} for budget in asked.budgets} for name in makers
     }
-    pairs = [(task, seed, name) for task in tasks for seed in range(asked.seeds) for name in makers]
-    for done, (task, seed, name) in enumerate(pairs):
-        _progress(f"{done}/{len(pairs)} {name} on {task.name}, seed {seed}")
-        key = [name, task.name, seed, asked.telling, asked.workers, asked.trials]
+    studies = [(task, seed, name) for task in tasks for seed in range(asked.seeds) for name in makers]
+    loaded: dict[str, Any] = {}
+    for done, (task, seed, name) in enumerate(studies):
+        _progress(f"{done}/{len(studies)} {name} on {task}, seed {seed}")
+        key = [name, task, seed, asked.telling, asked.workers, asked.trials]
         found = log.get(key, asked.budgets)
         if found is None:
-            found = _study(task, seed, makers[name], asked)
+            if task not in loaded:  # one at a time
+                loaded = {task: tasks[task]()}
+            found = _study(loaded[task], seed, makers[name], asked)
             log.add(key, asked.budgets, found)
         for budget, value in zip(asked.budgets, found, strict=True):
-            regrets[name][budget][task.name, seed] = value
+            regrets[name][budget][task, seed] = value
     _progress("")
     if asked.csv:
         output.write_csv(asked.csv, regrets, telling=asked.telling, workers=asked.workers)

@@ -20,6 +20,8 @@ _INPUTS = (
 )
 _VAL_ACCURACY = 1
 """Column of the outputs: time, val_accuracy (percent), and four that are not used."""
+_RANDOM = 3_000
+"""Configurations among which the search for the best one begins."""
 _CHUNK = 4_000
 """Rows that are asked for at once, so that what is between the layers stays small."""
 
@@ -33,7 +35,7 @@ def names(folder: Path) -> list[str]:
 
 
 def load(name: str, folder: Path) -> Task:
-    """Return the task `name`; its best known score is that of a random search of 4,000 and a local one after it."""
+    """Return the task `name`; its best known score is that of a random search and a local one after it."""
     path = folder / "lcbench"
     space = _space(path)
     session = _session(path)
@@ -62,9 +64,9 @@ def _extremes(ranges: list[Range], coarse: Any, fine: Any) -> tuple[float, float
     def values(units: np.ndarray) -> np.ndarray:
         return np.column_stack([one.value(units[:, i]) for i, one in enumerate(ranges)])
 
-    units = rng.random((4000, len(ranges)))
+    units = rng.random((_RANDOM, len(ranges)))
     found = full_scores(coarse(values(units)))
-    median = float(np.median(full_scores(fine(values(units[:500])))))
+    median = float(np.median(full_scores(fine(values(units[:300])))))
     for width in (0.2, 0.1, 0.1, 0.05, 0.05, 0.02, 0.02, 0.01):
         top = np.argsort(found)[-20:]
         near = np.clip(np.repeat(units[top], 15, axis=0) + rng.normal(0, width, (300, len(ranges))), 0, 1)

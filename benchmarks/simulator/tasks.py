@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -69,15 +70,15 @@ def full_scores(curves: np.ndarray) -> np.ndarray:
     return np.nan_to_num(np.fmax.reduce(curves, axis=1), nan=0.0)
 
 
-def load_tasks(names: Sequence[str], folder: Path) -> list[Task]:
-    """Return the tasks `names`, or all that `folder` and the recorded studies have if there are none.
+def task_loaders(names: Sequence[str], folder: Path) -> dict[str, Callable[[], Task]]:
+    """Return what loads each of the tasks `names`, or of all that `folder` and the recorded studies have if there are none.
 
     Args:
         names: lcbench-OPENML_NUMBER, taskset-NUMBER, recorded-STUDY, in any order.
         folder: With lcbench/ and taskset/ in it, or either.
 
     Raises:
-        InputError: No such task, or a file that is not of its kind.
+        InputError: No such task; the loaders raise it too, of a file that is not of its kind.
     """
     from benchmarks.simulator import lcbench, recorded, taskset
 
@@ -90,4 +91,4 @@ def load_tasks(names: Sequence[str], folder: Path) -> list[Task]:
     for name in names:
         if name not in known:
             raise InputError(f"--tasks {name}: expected some of {', '.join(known)}")
-    return [known[name].load(name, folder) for name in names or known]
+    return {name: functools.partial(known[name].load, name, folder) for name in names or known}

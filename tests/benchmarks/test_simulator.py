@@ -18,7 +18,7 @@ from benchmarks.oracles import main
 from benchmarks.simulator.recorded import Distances
 from benchmarks.simulator.scores import difference, interval, regret, regrets
 from benchmarks.simulator.study import run_study
-from benchmarks.simulator.tasks import Range, Task, load_tasks
+from benchmarks.simulator.tasks import Range, Task, task_loaders
 from benchmarks.simulator.tellings import TELLINGS, tell
 
 # Three trainings of four epochs: x = 0 is fast and poor, x = 1 slow and best, x = 2 diverges.
@@ -173,7 +173,7 @@ def test_a_table_answers_with_the_nearest_recorded_training(tmp_path: Path) -> N
     losses = rng.uniform(0.1, 2, (30, 51))
     losses[5] = np.nan
     np.savez(tmp_path / "taskset" / "taskset-7.npz", H=values, V=losses)
-    (found,) = load_tasks(["taskset-7"], tmp_path)
+    found = task_loaders(["taskset-7"], tmp_path)["taskset-7"]()
     curves = found.curves(values[[4, 5]] * 1.0001)
     # Every second evaluation, the last among them.
     assert curves.shape == (2, 26) and curves[0, -1] == pytest.approx(np.exp(-losses[4, 50]))
