@@ -83,7 +83,7 @@ def runs(tmp_path: Path) -> list[str]:
     [
         (["search", "--data", "/no/such/folder"], "/no/such/folder"),
         (["search", "--space", "smal"], "unknown space 'smal'"),
-        (["search", "--oracle", "delphi"], "--oracle: expected one of tpe, "),
+        (["search", "--oracle", "delphi"], "--oracle: expected one of portfolio, "),
         (["search", "--pruner", "shears"], "--pruner: expected one of "),
         (["search", "--set", "backbone=vgg99"], "unknown backbone 'vgg99'"),
         (["search", "--set", "dropuot=0.3"], "unknown hyperparameter 'dropuot'"),

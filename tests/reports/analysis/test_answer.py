@@ -153,6 +153,12 @@ def test_a_pruned_trial_is_never_the_best(study_of):
     assert best_trial(trials) == best_trial(view.trials)
 
 
+def test_a_trial_that_leads_from_its_rung_is_the_best(study_of):
+    trials = [t for t in study_of("full").trials if t.state == "complete"][:3]
+    leading = replace(trials[1], state="resting", score=0.99)
+    assert best_trial([trials[0], leading, trials[2]]) == leading
+
+
 @pytest.mark.parametrize("states", [("queued",), ("pruned",), ("pruned", "queued"), ("running", "pruned")])
 def test_without_a_complete_trial_page_retraining_and_status_mean_the_same_best(states, study_of):
     view = study_of("full")
