@@ -6,23 +6,19 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import attrs
 import keras_tuner
 import optuna
 
 from benchmarks.simulator.tellings import Told
 from ferplus_data.errors import InputError
+from search.oracles import DEFAULT_ORACLE, DEFAULT_PRUNER
 from search.oracles.optuna_oracle import OptunaOracle
 from search.oracles.pruners import PRUNERS
 from search.oracles.registry import ORACLES, Search, make_oracle
 from search.oracles.search_space import SpaceModel
 from search.storages.registry import memory, open_study
-from search.study.config import SearchArguments
 from spaces.space import Space
 
-DEFAULT = tuple(getattr(attrs.fields(SearchArguments), name).default for name in ("oracle", "pruner"))
-"""Oracle and pruner of a search that names neither."""
-_UNLIMITED = 10**6
 Make = Callable[[Told, int, int, Path], Any]
 """(what is searched, seed, trials, a folder that is thrown away afterwards) -> oracle"""
 
@@ -69,7 +65,7 @@ def _optuna(told: Told, seed: int, trials: int, folder: Path) -> Any:
 
 
 NAMED: dict[str, Make] = {
-    "default": lambda *study: _ours(*study, oracle=DEFAULT[0], pruner=DEFAULT[1]),
+    "default": lambda *study: _ours(*study, oracle=DEFAULT_ORACLE, pruner=DEFAULT_PRUNER),
     "asha": lambda *study: _ours(*study, oracle="random", pruner="promotion"),
     "optuna": _optuna,
 }

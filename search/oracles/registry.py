@@ -128,29 +128,6 @@ KERAS_TUNER_ORACLES = {name for name, (make, _) in ORACLES.items() if make is _k
 """Those that keep part of their state in files of their own, and so have room for one process."""
 
 
-<<<<<<< HEAD
-=======
-def pruner_of(oracle: str, pruner: str | None) -> str:
-    """Return the pruner that goes with the oracle `oracle`, where `pruner` is the one that was asked for.
-
-    Raises:
-        InputError: The oracle has one of its own, or none.
-    """
-    if oracle in KERAS_TUNER_ORACLES:
-        own = "none"
-    elif oracle == "hyperband":
-        own = "hyperband"
-    else:
-        return pruner or "promotion"
-    if pruner not in (None, own):
-        raise InputError(
-            f"--pruner {pruner}: expected none beside --oracle {oracle}, which decides itself when a trial ends; leave it out, "
-            "or choose another oracle"
-        )
-    return own
-
-
->>>>>>> b483d64 (The default is the portfolio with promotion)
 def remarks(oracle: str, search: Search) -> list[str]:
     """Return what a user should know of the oracle before its first trial, a line each."""
     names = drawn_at_random(oracle, [describe(hp) for hp in search.hyperparameters.space])

@@ -9,6 +9,7 @@ import attrs
 
 from ferplus_data.errors import InputError
 from ferplus_data.files import write_json
+from search.oracles import DEFAULT_ORACLE, DEFAULT_PRUNER
 from search.study import options as o
 from search.study.options import option
 from search.study.run_directory import RunDirectory
@@ -75,14 +76,14 @@ class SearchArguments:
         o.choice("search.oracles.registry.ORACLES"),
         "What suggests the next trial: the portfolio, an Optuna sampler, or with kt- an oracle of Keras Tuner's.",
         o.SEARCH,
-        default="portfolio",
+        default=DEFAULT_ORACLE,
     )
     pruner: str = option(
         o.choice("search.oracles.pruners.PRUNERS"),
         "What stops bad trials early, or lets them rest until they are promoted; for oracles that have none of their own.",
         o.SEARCH,
-        resolve=lambda given: own_pruner(given.oracle) or "promotion",
-        unless_given="promotion; with hyperband and Keras Tuner's oracles their own",
+        resolve=lambda given: own_pruner(given.oracle) or DEFAULT_PRUNER,
+        unless_given=f"{DEFAULT_PRUNER}; with hyperband and Keras Tuner's oracles their own",
         may_change=True,
     )
     trials: int = option(

@@ -142,9 +142,9 @@ def _predictions_of(metrics: dict[str, Any] | None, run: RunDirectory) -> dict[s
 
 
 def best_trial(trials: Sequence[TrialRecord]) -> TrialRecord | None:
-    """Return the trial that a retraining takes: the one with the highest score, the earliest of equals, of those that are complete
-    or rest at a rung; when there are none, of those that finished an epoch and have not failed; None when there is none of them
-    either."""
+    """Return the trial that a retraining takes: the one with the highest score, the earliest of equals, of those that are
+    complete or rest at a rung; when there are none, of those that finished an epoch and have not failed; None when there is none
+    of them either."""
     scored = [trial for trial in trials if trial.score is not None and trial.state != "failed"]
     standing = [trial for trial in scored if trial.state in ("complete", "resting")]
     return max(standing or scored, key=lambda trial: (trial.score or 0.0, -trial.number), default=None)
