@@ -16,6 +16,7 @@ from reports.analysis.comparison import (
     partial_splits,
     starting_weights,
 )
+from reports.analysis.selection import Corrected, corrected
 from reports.analysis.trials import count_states
 from search.study.view import StudyView, best_trial
 
@@ -24,7 +25,8 @@ SPLITS = {"val": "validation", "test": "test"}
 
 @dataclass(frozen=True)
 class Result:
-    """Accuracy (0 to 1) on `n` rows of a split with its 95% Wilson interval; `rows` says which rows."""
+    """Accuracy (0 to 1) on `n` rows of a split with its 95% Wilson interval; `rows` says which rows, `chosen` whether the model
+    was chosen by its accuracy on them."""
 
     split: str
     rows: str
@@ -32,6 +34,10 @@ class Result:
     n: int
     low: float
     high: float
+
+    @property
+    def chosen(self) -> bool:
+        return self.split == SPLITS["val"]
 
 
 @dataclass(frozen=True)
@@ -51,15 +57,18 @@ class Answer:
     """What the first section shows; lists are empty while there is nothing to put in them."""
 
     headline: str
+    honest: str
     claim: str
     weights: str
     trial: int | None
+    configuration: str
     hyperparameters: dict[str, Any]
     results: list[Result]
     majority: dict[str, float]
     seeds: list[dict[str, Any]]
     spreads: list[Spread]
     comparisons: list[Comparison]
+    corrected: Corrected | None
 
 
 def answer(view: StudyView) -> Answer:
@@ -74,15 +83,20 @@ def answer(view: StudyView) -> Answer:
     majority = (metrics or {}).get("majority_class_rate") or {}
     return Answer(
         headline=_headline(view),
+        honest=honest(view),
         claim=_claim(view),
         weights=starting_weights(view),
         trial=trial,
+        configuration=f"Configuration of trial {trial}, asked for by the user"
+        if asked_for(view)
+        else f"Best configuration: trial {trial}",
         hyperparameters=chosen,
         results=_results(view),
         majority={SPLITS[split]: majority[split] for split in SPLITS if majority.get(split) is not None},
         seeds=seeds,
         spreads=_spreads(seeds),
         comparisons=compare(view),
+        corrected=corrected(view),
     )
 
 
@@ -95,6 +109,8 @@ def _headline(view: StudyView) -> str:
         number = view.metrics.get("trial")
         # A trial that was interrupted, or waits to be continued, may be the best there is.
         tried = sum(trial.score is not None or trial.state == "failed" for trial in view.trials)
+        if asked_for(view):
+            return f"Trial {number}, asked for by the user, was retrained{_test_result(view)}."
         return f"Trial {number} was retrained as the best of {_trials(tried)}{_test_result(view)}."
     if not view.trials:
         return "No trial has started yet: there is nothing to report."
@@ -117,6 +133,34 @@ def _test_result(view: StudyView) -> str:
                 f"(95% interval {result.low:.1%} to {result.high:.1%}, n = {result.n:,})"
             )
     return ""
+
+
+def asked_for(view: StudyView) -> bool:
+    """Whether the retrained trial is not the one that the search's own rule would have chosen."""
+    best = best_trial(view.trials)
+    number = (view.metrics or {}).get("trial")
+    return best is not None and number is not None and number != best.number
+
+
+def honest(view: StudyView) -> str:
+    """Which accuracy may be believed, in a sentence or two."""
+    tests = [result for result in _results(view) if result.split == SPLITS["test"]]
+    if tests:
+        test, clean = tests[0], tests[-1]
+        interval = f"({test.low:.1%} to {test.high:.1%}, n = {test.n:,})"
+        said = f"The test accuracy, {test.accuracy:.1%} {interval}: nothing was chosen by it"
+        if clean is not test:
+            said += f"; {clean.rows} it is {clean.accuracy:.1%}"
+        return f"{said}. Every validation accuracy is of something chosen for it, and flatters."
+    found = corrected(view)
+    if found is not None:
+        return (
+            "None yet: no test label was looked at. The nearest is the best trial's validation accuracy corrected for the "
+            f"choice, {found.accuracy:.1%} ({found.low:.1%} to {found.high:.1%}, n = {found.n:,})."
+        )
+    if best_trial(view.trials) is None:
+        return "None yet: no trial is complete."
+    return "None yet: the validation accuracies are of the best of many tries on the same faces, and flatter."
 
 
 def _trials(count: int) -> str:

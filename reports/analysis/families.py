@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from reports.analysis.hyperparameters import Hyperparameter, hyperparameters, shown
 from search.study.view import TrialRecord
 
 
@@ -24,20 +25,41 @@ def member(hyperparameters: Mapping[str, Any], name: str) -> tuple[str, Any] | N
 
 
 def joined(trials: Sequence[TrialRecord]) -> list[TrialRecord]:
-    """The trials with their hyperparameters under the family's names, as far as no trial has two of one family."""
-    clashing = {
-        family(name)
-        for trial in trials
-        for name in trial.hyperparameters
-        if sum(family(other) == family(name) for other in trial.hyperparameters) > 1
-    }
-    return [
-        replace(
-            trial,
-            hyperparameters={
-                name if family(name) in clashing else family(name): value
-                for name, value in trial.hyperparameters.items()
-            },
-        )
-        for trial in trials
-    ]
+    """The trials with their hyperparameters under the families' names; of two of one family the trial's first counts."""
+    together = []
+    for trial in trials:
+        values: dict[str, Any] = {}
+        for name, value in trial.hyperparameters.items():
+            values.setdefault(family(name), value)
+        together.append(replace(trial, hyperparameters=values))
+    return together
+
+
+def families(trials: Sequence[TrialRecord], space: Any = None) -> list[Hyperparameter]:
+    """The hyperparameters of `trials` with those of one family as one, over the union of their values and ranges and under no
+    condition of their own."""
+    members: dict[str, list[Hyperparameter]] = {}
+    for one in hyperparameters(trials, space):
+        members.setdefault(family(one.name), []).append(one)
+    return [_merged(name, own, trials) for name, own in members.items()]
+
+
+def _merged(name: str, own: Sequence[Hyperparameter], trials: Sequence[TrialRecord]) -> Hyperparameter:
+    if len(own) == 1:
+        return replace(own[0], name=name)
+    absent = any(member(trial.hyperparameters, name) is None for trial in trials)
+    if any(one.kind == "categorical" for one in own):
+        texts = dict.fromkeys(shown(choice) for one in own for choice in one.choices)
+        return Hyperparameter(name, "categorical", False, tuple(texts), False, conditional=absent)
+    choices = tuple(sorted({choice for one in own for choice in one.choices}))
+    low, high = min(one.low for one in own), max(one.high for one in own)
+    return Hyperparameter(
+        name,
+        "real" if any(one.kind == "real" for one in own) else "integer",
+        any(one.log for one in own) and low > 0,
+        choices,
+        all(one.discrete for one in own),
+        low,
+        high,
+        conditional=absent,
+    )

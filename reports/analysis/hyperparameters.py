@@ -1,25 +1,19 @@
-"""What varied in a study, read from its trials: the kind, range and choices of each hyperparameter.
+"""What may vary in a study: kind, scale, choices and conditions of each hyperparameter, as its space declares them.
 
-The storage knows the sampler's internal names and encodings; trials carry the names and values the user
-wrote, so the kinds are inferred from those values. A conditional hyperparameter is absent from some trials.
+config.json's "space" is the declaration, in the form of this version or of the one before (Keras Tuner's). A name that is not
+declared there, such as one of a study without a space, is described by the values that its trials have.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from math import log
-from statistics import median
 from typing import Any
 
-from search.study.view import TrialRecord
+from search.study.view import StudyView, TrialRecord
 
-LOG_RATIO = 10.0
-"""Positive reals are put on a log scale only if they span more than this ratio (one decade; our choice)."""
 DISCRETE = 8
-"""A number with no more distinct values than this is treated as ordered choices, evenly spaced."""
-LOG_NAMES = ("learning_rate", "lr")
-"""Ends of names of hyperparameters that every space searches on a log scale."""
+"""Values up to which whole numbers, and numbers that nothing declares, are ordered choices, evenly spaced."""
 
 
 @dataclass(frozen=True)
@@ -29,21 +23,29 @@ class Hyperparameter:
     Attributes:
         name: the user's name for it.
         kind: "real", "integer" or "categorical".
-        log: whether a log scale suits it; only ever True for positive reals.
-        choices: distinct values, sorted when numeric, in order of appearance when categorical.
-        conditional: whether some of the trials do not have it.
+        log: whether it is searched on a log scale.
+        choices: the distinct values that trials have: numbers ascending, others in the order of their declaration or of
+            their appearance, as text.
+        discrete: whether it is a number whose values stand evenly spaced: 0, 1e-4, 1e-3.
+        low, high: of a number, the range that is searched.
+        conditions: others' names with the values that each must have for this one to be active.
+        conditional: whether some trials do not have it.
     """
 
     name: str
     kind: str
     log: bool
     choices: tuple[Any, ...]
-    conditional: bool
+    discrete: bool
+    low: float = 0.0
+    high: float = 0.0
+    conditions: tuple[tuple[str, tuple[Any, ...]], ...] = ()
+    conditional: bool = False
 
     @property
-    def discrete(self) -> bool:
-        """Whether it is a number with few enough values to stand evenly spaced: 0, 1e-4, 1e-3."""
-        return self.kind != "categorical" and len(self.choices) <= DISCRETE
+    def stepped(self) -> bool:
+        """Whether its values stand evenly spaced: names and discrete numbers."""
+        return self.discrete or self.kind == "categorical"
 
 
 def shown(value: Any) -> str:
@@ -55,41 +57,81 @@ def shown(value: Any) -> str:
     return str(value)
 
 
-def _kind(values: Sequence[Any]) -> str:
-    if any(isinstance(value, bool) or not isinstance(value, int | float) for value in values):
-        return "categorical"
-    return "real" if any(isinstance(value, float) for value in values) else "integer"
+def of_study(view: StudyView) -> list[Hyperparameter]:
+    """Every hyperparameter that the trials of `view` have, in order of first appearance."""
+    return hyperparameters(view.trials, view.config.get("space"))
 
 
-def hyperparameters(trials: Sequence[TrialRecord]) -> list[Hyperparameter]:
-    """Every hyperparameter that occurs in `trials`, in order of first appearance."""
+def hyperparameters(trials: Sequence[TrialRecord], space: Any = None) -> list[Hyperparameter]:
+    """Every hyperparameter that occurs in `trials`, in order of first appearance, by config.json's `space` where it declares
+    it."""
+    declared = {one["name"]: one for one in declarations(space)}
     found: dict[str, list[Any]] = {}
     for trial in trials:
         for name, value in trial.hyperparameters.items():
             found.setdefault(name, []).append(value)
-    return [_describe(name, values, len(trials)) for name, values in found.items()]
+    return [
+        _describe(name, values, len(values) < len(trials), declared.get(name))
+        for name, values in found.items()
+    ]
 
 
-def varied(trials: Sequence[TrialRecord]) -> list[Hyperparameter]:
-    """Those of `hyperparameters(trials)` that took more than one value."""
-    return [parameter for parameter in hyperparameters(trials) if len(parameter.choices) > 1]
+def varied(trials: Sequence[TrialRecord], space: Any = None) -> list[Hyperparameter]:
+    """Those of `hyperparameters` that took more than one value."""
+    return [parameter for parameter in hyperparameters(trials, space) if len(parameter.choices) > 1]
 
 
-def _describe(name: str, values: Sequence[Any], trials: int) -> Hyperparameter:
-    kind = _kind(values)
+def declarations(space: Any) -> list[Mapping[str, Any]]:
+    """The declared hyperparameters of config.json's "space": name, kind, values, ordered, low, high, scale and conditions of
+    each; empty where there is none."""
+    if isinstance(space, Mapping):  # Keras Tuner's: {"space": [...], "values": ...}
+        space = space.get("space")
+    if not isinstance(space, Sequence) or isinstance(space, str):
+        return []
+    return [_of_keras_tuner(one) if "class_name" in one else one for one in space]
+
+
+def _of_keras_tuner(one: Mapping[str, Any]) -> Mapping[str, Any]:
+    config = one["config"]
+    return {
+        "name": config["name"],
+        "kind": one["class_name"].lower(),
+        "values": config.get("values"),
+        "ordered": config.get("ordered", False),
+        "low": config.get("min_value"),
+        "high": config.get("max_value"),
+        "scale": config.get("sampling") or "linear",
+        "conditions": [[c["config"]["name"], c["config"]["values"]] for c in config.get("conditions") or []],
+    }
+
+
+def _describe(
+    name: str, values: Sequence[Any], absent: bool, declared: Mapping[str, Any] | None
+) -> Hyperparameter:
+    kind = _kind(values, declared)
+    conditions = tuple((of, tuple(wanted)) for of, wanted in (declared or {}).get("conditions") or ())
     if kind == "categorical":
-        choices: tuple[Any, ...] = tuple(dict.fromkeys(shown(value) for value in values))
-    else:
-        choices = tuple(sorted(set(values)))
-    on_log = (
-        kind == "real" and choices[0] > 0 and (name.split("@")[0].endswith(LOG_NAMES) or _looks_log(values))
-    )
-    return Hyperparameter(name, kind, on_log, choices, conditional=len(values) < trials)
+        order = [shown(value) for value in (declared or {}).get("values") or ()]
+        seen = dict.fromkeys(shown(value) for value in values)
+        texts = [text for text in order if text in seen] + [text for text in seen if text not in order]
+        return Hyperparameter(
+            name, kind, False, tuple(texts), False, conditions=conditions, conditional=absent
+        )
+    choices = tuple(sorted(set(values)))
+    low, high = choices[0], choices[-1]
+    discrete, log = len(choices) <= DISCRETE, False
+    if declared is not None and declared.get("values") is None and declared.get("low") is not None:
+        low, high = min(low, declared["low"]), max(high, declared["high"])
+        discrete = kind == "integer" and high - low < DISCRETE
+        log = declared.get("scale") == "log" and low > 0
+    elif declared is not None:
+        discrete = True
+    return Hyperparameter(name, kind, log, choices, discrete, low, high, conditions, absent)
 
 
-def _looks_log(values: Sequence[float]) -> bool:
-    """Whether the median of positive values is nearer the middle of their range once logs are taken."""
-    low, middle, high = min(values), median(values), max(values)
-    if high / low <= LOG_RATIO:
-        return False
-    return abs(log(middle / low) / log(high / low) - 0.5) < abs((middle - low) / (high - low) - 0.5)
+def _kind(values: Sequence[Any], declared: Mapping[str, Any] | None) -> str:
+    if any(isinstance(value, bool) or not isinstance(value, int | float) for value in values):
+        return "categorical"
+    if declared is not None and declared.get("kind") == "choice" and declared.get("ordered") is False:
+        return "categorical"
+    return "real" if any(isinstance(value, float) for value in values) else "integer"

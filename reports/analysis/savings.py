@@ -2,21 +2,33 @@
 
 from __future__ import annotations
 
+import csv
+from collections.abc import Sequence
 from dataclasses import dataclass
+from statistics import fmean, median
 
-from reports.analysis.trials import duration
-from search.study.view import StudyView
+from reports.analysis.trials import STOPPED, duration
+from search.study.view import StudyView, TrialRecord
 
 
 @dataclass(frozen=True)
 class Pruning:
-    """Epochs that pruned trials did not run, of those that all ended trials could have run, and the seconds they would
-    have taken at the pace of each trial's own epochs."""
+    """What stopping trials early left out.
+
+    Attributes:
+        trials: Those that were stopped.
+        epochs: That they did not run, of the `typical` length: the mean of the complete trials, which patience ends before
+            the most epochs, or the most epochs where no trial is complete.
+        possible: Epochs that all ended trials would have run, the stopped ones at the typical length.
+        seconds: What the left-out epochs would have taken, at the pace of each trial's epochs after its first, which
+            compiles the network and reads the data.
+    """
 
     trials: int
     epochs: int
     possible: int
     seconds: float
+    typical: float
 
 
 @dataclass(frozen=True)
@@ -31,15 +43,45 @@ class Caching:
 
 
 def pruning(view: StudyView) -> Pruning | None:
-    """What pruning saved; None while no trial has been pruned or the epochs of a trial are not known."""
+    """What pruning saved; None while no trial has been stopped or the epochs of a trial are not known."""
     planned = (view.config.get("arguments") or {}).get("epochs")
-    pruned = [trial for trial in view.trials if trial.state == "pruned" and trial.values]
-    if not planned or not pruned:
+    stopped = [trial for trial in view.trials if trial.state in STOPPED and trial.values]
+    if not planned or not stopped:
         return None
-    left = {trial.number: max(0, planned - len(trial.values)) for trial in pruned}
-    ended = [trial for trial in view.trials if trial.state in ("complete", "pruned")]
-    seconds = sum((duration(trial) or 0.0) / len(trial.values) * left[trial.number] for trial in pruned)
-    return Pruning(len(pruned), sum(left.values()), planned * len(ended), seconds)
+    lengths = [len(trial.values) for trial in view.trials if trial.state == "complete" and trial.values]
+    typical = fmean(lengths) if lengths else float(planned)
+    left = {trial.number: max(0.0, typical - len(trial.values)) for trial in stopped}
+    paces = _paces(stopped)
+    epochs = round(sum(left.values()))
+    ran = sum(lengths) + sum(len(trial.values) for trial in stopped)
+    seconds = sum(paces[number] * epochs for number, epochs in left.items())
+    return Pruning(len(stopped), epochs, ran + epochs, seconds, typical)
+
+
+def _paces(trials: Sequence[TrialRecord]) -> dict[int, float]:
+    """Seconds of a later epoch of each trial: the mean of its epochs after the first by its history.csv; one that has a single
+    epoch takes it by the ratio that the others show; without a history, its training and validation time an epoch."""
+    seconds = {trial.number: _epoch_seconds(trial) for trial in trials}
+    ratios = [fmean(own[1:]) / own[0] for own in seconds.values() if len(own) > 1 and own[0] > 0]
+    ratio = median(ratios) if ratios else 1.0
+    paces = {}
+    for trial in trials:
+        own = seconds[trial.number]
+        if own:
+            paces[trial.number] = fmean(own[1:]) if len(own) > 1 else own[0] * ratio
+        else:
+            spent = trial.times.get("training", 0.0) + trial.times.get("validation", 0.0)
+            paces[trial.number] = (spent or duration(trial) or 0.0) / len(trial.values)
+    return paces
+
+
+def _epoch_seconds(trial: TrialRecord) -> list[float]:
+    """The column seconds of the trial's history.csv; empty where there is no whole one."""
+    try:
+        with open(trial.directory / "history.csv", newline="", encoding="utf-8") as file:
+            return [float(row["seconds"]) for row in csv.DictReader(file)]
+    except (OSError, KeyError, TypeError, ValueError):
+        return []
 
 
 def caching(view: StudyView) -> Caching | None:

@@ -9,6 +9,8 @@ from search.study.view import TrialRecord
 
 STATES = ("complete", "pruned", "failed", "running", "resting", "released", "queued")
 """Every state a trial can have, in the order in which reports list them."""
+STOPPED = ("pruned", "resting")
+"""States of a trial that was stopped before its epochs were up, for good or until it is promoted."""
 
 
 def count_states(trials: Sequence[TrialRecord]) -> dict[str, int]:
@@ -20,6 +22,13 @@ def count_states(trials: Sequence[TrialRecord]) -> dict[str, int]:
 def scored(trials: Sequence[TrialRecord], state: str) -> list[TrialRecord]:
     """Trials in `state` that have a score, by number."""
     chosen = [trial for trial in trials if trial.state == state and trial.score is not None]
+    return sorted(chosen, key=lambda trial: trial.number)
+
+
+def judged(trials: Sequence[TrialRecord]) -> list[TrialRecord]:
+    """The complete and the stopped trials that have a score, by number: what a comparison of configurations counts."""
+    states = ("complete", *STOPPED)
+    chosen = [trial for trial in trials if trial.state in states and trial.score is not None]
     return sorted(chosen, key=lambda trial: trial.number)
 
 

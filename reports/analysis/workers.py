@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
+from pathlib import Path
 
-from search.study.view import TrialRecord
+from search.study.view import StudyView, TrialRecord
 
 KINDS = ("training", "validation", "cache", "build", "oracle")
 """What a trial's time is recorded as, in the order in which reports show it."""
+REPORT_SECONDS = '<meta name="report-seconds" content="{:.1f}">'
+"""How a page tells the next one what writing all of them took."""
+_WRITTEN = re.compile(r'<meta name="report-seconds" content="([0-9.]+)">')
+_HEAD = 2000
+"""Characters of a page that hold its head's first lines."""
 
 
 @dataclass(frozen=True)
@@ -68,8 +75,8 @@ def span(trial: TrialRecord, now: datetime | None) -> tuple[datetime, datetime]:
 
 
 def time_split(trials: Sequence[TrialRecord]) -> dict[str, float]:
-    """Seconds over all workers: KINDS as recorded, "other" (within trials, not recorded), "idle" (between a worker's
-    trials). Kinds that were never recorded are left out; empty before a trial has started."""
+    """Seconds of the search over all workers: KINDS as recorded, "other" (within trials, not recorded), "idle" (between a
+    worker's trials). Kinds that were never recorded are left out; empty before a trial has started."""
     found = workers(trials)
     if not found:
         return {}
@@ -83,9 +90,24 @@ def time_split(trials: Sequence[TrialRecord]) -> dict[str, float]:
     return {**recorded, "other": max(0.0, busy - sum(recorded.values())), "idle": idle}
 
 
-def wall(trials: Sequence[TrialRecord]) -> timedelta:
-    """From the first start to the last end of a study's trials."""
-    found = workers(trials)
-    if not found:
-        return timedelta(0)
-    return max(worker.last for worker in found) - min(worker.first for worker in found)
+def afterwards(view: StudyView) -> dict[str, float]:
+    """Seconds of what is no trial: retraining (as the metrics record it, or its epochs' seconds), evaluation (as the metrics
+    record it) and report (what writing the pages before this one took); what took no time is left out."""
+    recorded = (view.metrics or {}).get("times") or {}
+    epochs = sum(float(frame["seconds"].sum()) for frame in view.histories.values() if "seconds" in frame)
+    found = {
+        "retraining": float(recorded.get("retraining") or epochs),
+        "evaluation": float(recorded.get("evaluation") or 0.0),
+        "report": written_seconds(view.directory / "report.html"),
+    }
+    return {kind: seconds for kind, seconds in found.items() if seconds > 0}
+
+
+def written_seconds(page: Path) -> float:
+    """What writing the report at `page` and those that stood there before took; 0 where there is none."""
+    try:
+        with open(page, encoding="utf-8", errors="replace") as file:
+            found = _WRITTEN.search(file.read(_HEAD))
+    except OSError:
+        return 0.0
+    return float(found[1]) if found else 0.0

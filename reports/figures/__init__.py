@@ -13,9 +13,12 @@ from dataclasses import dataclass
 
 import plotly.graph_objects as go
 
+from reports.analysis.surrogate import MIN_TRIALS
 from reports.figures import (
+    accuracy_against_cost,
     accuracy_by_agreement,
     confusion,
+    contour,
     data,
     freeze_rate_map,
     importances,
@@ -38,11 +41,12 @@ class FigureEntry:
     """A figure and how the page presents it.
 
     Attributes:
-        draw: study -> figure; None when the study has nothing to show for it. Never raises on a valid study.
+        draw: study -> figure; None when the study has nothing to show for it. Never raises on a valid study. The figure's
+            layout.meta says what it shows, and may have a title and a caption of its own (`reports.figures.style.styled`).
         title: heading above it.
-        caption: one sentence saying what is drawn; also the text alternative.
+        caption: one sentence saying what is drawn.
         section: the page's section it stands in: "search", "mattered", "model" or "run".
-        empty: what the page says in its place when `draw` returns None.
+        empty: why there is none when `draw` returns None.
         shape: "wide", "tall", or "half" or "square", of which two stand side by side; sets the height. A figure that sets
             layout.height keeps its own.
         min_width: pixels below which the figure scrolls sideways in its own container.
@@ -62,29 +66,80 @@ _NO_PREDICTIONS = (
     "The predictions of the retrained model were not kept: best/predictions.npz is written by a retraining."
 )
 _CELLS = "Rows are the true emotion, columns the predicted one; each cell holds the number of images and its share of the row."
-_SLICE = (
-    "Validation accuracy of every complete and pruned trial against its {}; trials that do not have it are left out, and "
-    "one that is declared under a condition has a colour per condition."
-)
 _CURVES = (
-    "Precision against recall of each emotion against the rest on the {} split, with its average precision; rare emotions "
-    "have steps, for a few faces make their whole curve."
+    "Precision against recall of each emotion against the rest on the {} split, as the steps whose area is the average "
+    "precision beside its name."
 )
 _SHARES = "Share of the faces under each majority label, for the training, validation and test split."
 
 
-def _slice(name: str, title: str, words: str) -> FigureEntry:
+_NO_DIFFERENCE = (
+    f"This needs {MIN_TRIALS} scored trials whose hyperparameters tell their scores apart beyond chance."
+)
+_ALIKE = "This needs two scored trials that differ in a hyperparameter."
+SLICES = 4
+"""Hyperparameters that have a slice of their own, the most important ones."""
+
+
+def _slice(place: int) -> FigureEntry:
     return FigureEntry(
-        slices.of(name),
-        title,
-        _SLICE.format(words),
+        slices.of(place),
+        f"Hyperparameter number {place + 1} by importance",
+        "Validation accuracy of every complete and stopped trial against it; a colour per condition.",
         "mattered",
-        f"Nothing to compare: no two scored trials differ in {words}.",
+        _ALIKE,
         shape="half",
     )
 
 
 FIGURES: dict[str, FigureEntry] = {
+    "importances": FigureEntry(
+        importances.draw,
+        "Importance of each hyperparameter",
+        "Share of the differences between configurations that each hyperparameter explains on its own (functional ANOVA on a "
+        "Gaussian process over the whole space), with 95 % bootstrap intervals over the trials; stopped trials count, below "
+        "those that got further.",
+        "mattered",
+        _NO_DIFFERENCE,
+    ),
+    **{f"slice_{place + 1}": _slice(place) for place in range(SLICES)},
+    "contour": FigureEntry(
+        contour.draw,
+        "The first two together",
+        "Expected validation accuracy over the two most important hyperparameters.",
+        "mattered",
+        _NO_DIFFERENCE,
+        shape="half",
+    ),
+    "accuracy_against_cost": FigureEntry(
+        accuracy_against_cost.draw,
+        "Accuracy against cost",
+        "Validation accuracy of every complete and stopped trial against the time of its epochs; the line runs through those "
+        "that no cheaper trial surpasses.",
+        "mattered",
+        "The trials recorded no times, or their epochs cost the same.",
+        shape="half",
+    ),
+    "freeze_rate_map": FigureEntry(
+        freeze_rate_map.draw,
+        "Freeze index by learning rate",
+        "For each backbone the best validation accuracy per freeze index and range of learning rates, with the number of "
+        "complete and stopped trials there; what is empty was not tried.",
+        "mattered",
+        "No backbone has scored trials that differ in freeze index.",
+        min_width=560,
+    ),
+    "parallel_coordinates": FigureEntry(
+        parallel_coordinates.draw,
+        "Hyperparameters against score",
+        "One line per complete or stopped trial, grey (lowest score) over blue to orange (highest), across at "
+        f"most {parallel_coordinates.MAX_AXES} hyperparameters, the most important beside the score; a trial "
+        "without a conditional hyperparameter passes through that axis's dash.",
+        "mattered",
+        _ALIKE,
+        shape="tall",
+        min_width=900,
+    ),
     "optimisation_history": FigureEntry(
         optimisation_history.draw,
         "Optimisation history",
@@ -96,7 +151,7 @@ FIGURES: dict[str, FigureEntry] = {
     "learning_curves": FigureEntry(
         learning_curves.draw,
         "Learning curves",
-        "Validation accuracy after every epoch of every trial; a pruned trial's curve ends in a diamond, a "
+        "Validation accuracy after every epoch of every trial; a stopped trial's curve ends in a diamond, a "
         "failed one's in a cross.",
         "search",
         "No trial has finished an epoch.",
@@ -113,49 +168,16 @@ FIGURES: dict[str, FigureEntry] = {
     "time_spent": FigureEntry(
         time_spent.draw,
         "Where the time went",
-        "Time of all workers together by what the trials recorded them for, with their share of the total; idle is what lies "
-        "between a worker's trials.",
+        "Time of all workers together by what it was recorded for, with its share of the total, and that of the retraining, its "
+        "evaluation and the report; idle is what lies between a worker's trials.",
         "search",
         "No trial has taken any time yet.",
-    ),
-    "parameter_importances": FigureEntry(
-        importances.draw,
-        "Importance of each hyperparameter",
-        "Over the complete trials, as shares of the total: PED-ANOVA, how much a hyperparameter's values differ between the "
-        "best trials and all of them; fANOVA, how much of the score's variance it explains, for those that every trial has.",
-        "mattered",
-        f"Importances need at least {importances.MIN_TRIALS} complete trials that differ in score.",
-    ),
-    "parallel_coordinates": FigureEntry(
-        parallel_coordinates.draw,
-        "Hyperparameters against score",
-        "One line per complete or pruned trial, grey (lowest score) over blue to orange (highest), across at "
-        f"most {parallel_coordinates.MAX_AXES} hyperparameters, the most important beside the score; a trial "
-        "without a conditional hyperparameter passes through that axis's dash.",
-        "mattered",
-        "Nothing to compare: this needs two scored trials that differ in a hyperparameter.",
-        shape="tall",
-        min_width=900,
-    ),
-    "slice_freeze_before": _slice("freeze_before", "Freeze index", "freeze index"),
-    "slice_dropout": _slice("dropout", "Dropout", "dropout"),
-    "slice_learning_rate": _slice("learning_rate", "Learning rate", "learning rate"),
-    "slice_lr_policy": _slice("lr_policy", "Learning-rate policy", "learning-rate policy"),
-    "slice_class_weights": _slice("class_weights", "Class weighting", "class weighting"),
-    "freeze_rate_map": FigureEntry(
-        freeze_rate_map.draw,
-        "Freeze index by learning rate",
-        "For each backbone the best validation accuracy per freeze index and range of learning rates, with the number of "
-        "complete and pruned trials there; what is empty was not tried.",
-        "mattered",
-        "No backbone has scored trials that differ in freeze index.",
-        min_width=560,
     ),
     "retraining_curves": FigureEntry(
         retraining_curves.draw,
         "Retraining the best trial",
-        "Loss, accuracy and learning rate after each epoch of each retraining run; training is dotted, "
-        "validation solid.",
+        "Losses, accuracy and learning rate after each epoch of each retraining run; of the accuracies training is dotted, on "
+        "altered faces, and validation solid. The two losses are different quantities and have a panel each.",
         "model",
         "The best trial has not been retrained.",
         shape="tall",

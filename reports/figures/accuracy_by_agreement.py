@@ -18,7 +18,7 @@ _NAMES = ("to 50%", "to 60%", "to 70%", "to 80%", "to 90%", "to 100%")
 
 def draw(view: StudyView) -> go.Figure | None:
     """Accuracy with its 95% Wilson interval per range of the share of votes that the label got, one colour per split."""
-    traces = []
+    traces, said = [], []
     for colour, (split, name) in zip(SERIES, SPLITS.items(), strict=False):
         predictions = view.predictions.get(split)
         if predictions is None:
@@ -29,6 +29,10 @@ def draw(view: StudyView) -> go.Figure | None:
         held = [index for index in range(len(_NAMES)) if (bins == index).any()]
         counts = [int((bins == index).sum()) for index in held]
         values = [float(right[bins == index].mean()) for index in held]
+        few, most = _NAMES[held[0]], _NAMES[held[-1]]
+        said.append(
+            f"{name} {values[0]:.0%} for labels with {few} of the votes, {values[-1]:.0%} with {most}"
+        )
         intervals = [wilson(value, n) for value, n in zip(values, counts, strict=True)]
         traces.append(
             go.Bar(
@@ -52,6 +56,7 @@ def draw(view: StudyView) -> go.Figure | None:
         return None
     return figure(
         *traces,
+        shows=f"Accuracy by the annotators' agreement: {'; '.join(said)}.",
         barmode="group",
         showlegend=True,
         xaxis={

@@ -62,6 +62,7 @@ def matrix(counts: np.ndarray, names: Sequence[str]) -> go.Figure:
     )
     return figure(
         cells,
+        shows=_said(counts, shares, names),
         xaxis={"title": {"text": "predicted"}, "tickangle": -45, "showgrid": False, "constrain": "domain"},
         yaxis={
             "title": {"text": "true"},
@@ -70,4 +71,15 @@ def matrix(counts: np.ndarray, names: Sequence[str]) -> go.Figure:
             "scaleanchor": "x",
             "constrain": "domain",
         },
+    )
+
+
+def _said(counts: np.ndarray, shares: np.ndarray, names: Sequence[str]) -> str:
+    right = float(np.trace(counts)) / max(1, int(counts.sum()))
+    confused = np.nan_to_num(shares).copy()
+    np.fill_diagonal(confused, 0)
+    true, predicted = divmod(int(confused.argmax()), len(names))
+    return (
+        f"{right:.1%} of {int(counts.sum()):,} faces are right. The largest confusion is {names[true]} taken for "
+        f"{names[predicted]}: {confused[true, predicted]:.0%} of {names[true]}."
     )

@@ -62,8 +62,12 @@ def _shares(
         )
         for split, colour in zip(splits, SERIES, strict=False)
     ]
+    first = splits[0]
+    share = {name: count / sum(counts[first]) for name, count in zip(names, counts[first], strict=True)}
+    said = ", ".join(f"{name} {part:.1%}" for name, part in share.items())
     return figure(
         *bars,
+        shows=f"{axis.capitalize()} in the {SPLITS[first]} split: {said}.",
         barmode="group",
         showlegend=True,
         xaxis={"title": {"text": title}} if title else {},

@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from reports.analysis.families import member
-from reports.analysis.trials import scored
+from reports.analysis.trials import judged
 from reports.figures.style import COUNT_COLOURS, GRID, plain, styled
 from search.study.view import StudyView, TrialRecord
 
@@ -23,7 +23,7 @@ _AROUND = 130
 def draw(view: StudyView) -> go.Figure | None:
     """A heatmap per backbone whose trials differ in freeze index: the best score of each cell, with the number of its
     complete and pruned trials; empty cells were not tried."""
-    trials = scored(view.trials, "complete") + scored(view.trials, "pruned")
+    trials = judged(view.trials)
     backbones = dict.fromkeys(_backbone(trial) for trial in trials)
     cells_of = {backbone: _cells(trials, backbone) for backbone in backbones}
     maps = {
@@ -47,7 +47,15 @@ def draw(view: StudyView) -> go.Figure | None:
     drawn.update_yaxes(
         title_text="freeze index", showgrid=False, automargin=True, gridcolor=GRID, type="category"
     )
-    return styled(drawn, height=height, margin={"t": 36})
+    tops = []
+    for backbone, cells in maps.items():
+        depth, column, score = max(cells, key=lambda cell: cell[2])
+        tops.append(
+            f"{backbone} {score:.1%} at freeze index {depth} and learning rate {_edge(column)} to {_edge(column + 1)}"
+        )
+    return styled(
+        drawn, shows=f"Highest validation accuracy: {'; '.join(tops)}.", height=height, margin={"t": 36}
+    )
 
 
 def _backbone(trial: TrialRecord) -> str:

@@ -6,7 +6,7 @@ from itertools import accumulate
 
 import plotly.graph_objects as go
 
-from reports.analysis.trials import STATES, first_line, scored
+from reports.analysis.trials import STATES, count_states, first_line, scored
 from reports.figures.style import ACCENT, STATE_COLOURS, figure, plain
 from reports.figures.ticks import ACCURACY_AXIS, whole_axis
 from search.study.view import StudyView, TrialRecord
@@ -46,6 +46,7 @@ def draw(view: StudyView) -> go.Figure | None:
         traces.append(_running_best(complete, last=max(trial.number for trial in view.trials)))
     return figure(
         *traces,
+        shows=_said(view, complete),
         showlegend=True,
         xaxis={"title": {"text": "trial"}, **whole_axis(trial.number for trial in view.trials)},
         yaxis={"title": {"text": "validation accuracy"}, "visible": with_scores, **ACCURACY_AXIS},
@@ -81,8 +82,20 @@ def _points(state: str, trials: list[TrialRecord], *, at_edge: bool, legend: boo
             "size": 8 if len(trials) <= FEW else 5,
             "line": {"width": 1.2, "color": STATE_COLOURS[state]},
         },
-        customdata=[_remark(trial) for trial in trials],
-        hovertemplate="trial %{x}: %{customdata}<extra>" + state + "</extra>",
+        meta="trials",
+        customdata=[[trial.number, _remark(trial)] for trial in trials],
+        hovertemplate="trial %{x}: %{customdata[1]}<extra>" + state + "</extra>",
+    )
+
+
+def _said(view: StudyView, complete: list[TrialRecord]) -> str:
+    counts = ", ".join(f"{count:,} {state}" for state, count in count_states(view.trials).items() if count)
+    if not complete:
+        return f"{len(view.trials):,} trials ({counts}); none is complete yet."
+    best = max(complete, key=lambda trial: trial.score or 0.0)
+    return (
+        f"{len(view.trials):,} trials ({counts}). The best complete score rose from {complete[0].score or 0:.1%} (trial "
+        f"{complete[0].number}) to {best.score or 0:.1%} (trial {best.number})."
     )
 
 

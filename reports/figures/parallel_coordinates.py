@@ -9,9 +9,10 @@ from typing import Any
 import plotly.graph_objects as go
 from plotly.colors import sample_colorscale
 
+from reports.analysis.families import family
 from reports.analysis.hyperparameters import Hyperparameter, shown, varied
-from reports.analysis.trials import scored
-from reports.figures.importances import importances
+from reports.analysis.importance import importances
+from reports.analysis.trials import judged
 from reports.figures.style import NEUTRAL, SCORE_COLOURS, figure, plain
 from reports.figures.ticks import even_ticks, log_ticks
 from search.study.view import StudyView, TrialRecord
@@ -33,8 +34,8 @@ def draw(view: StudyView) -> go.Figure | None:
     trial's number, the axis's name and the value as text. A missing value stands at a tick "–" below the lowest. Log axes
     are placed by log10.
     """
-    trials = scored(view.trials, "complete") + scored(view.trials, "pruned")
-    parameters = _chosen(view, varied(trials))
+    trials = judged(view.trials)
+    parameters = _chosen(view, varied(trials, view.config.get("space")))
     if len(trials) < 2 or not parameters:
         return None
     trials.sort(key=lambda trial: trial.score or 0.0)
@@ -42,6 +43,7 @@ def draw(view: StudyView) -> go.Figure | None:
     return figure(
         *_lines(trials, axes),
         _ticks_text(axes),
+        shows=_said(trials),
         showlegend=False,
         margin={"l": 60, "r": 40, "t": 8, "b": 12},
         xaxis={
@@ -93,6 +95,7 @@ def _lines(trials: Sequence[TrialRecord], axes: Sequence[_Axis]) -> list[go.Scat
                 y=y,
                 customdata=said,
                 mode="lines+markers",
+                meta="trials",
                 line={
                     "color": sample_colorscale(SCORE_COLOURS, step / (_SHADES - 1))[0],
                     "width": 1.4 if few else 0.8,
@@ -103,6 +106,17 @@ def _lines(trials: Sequence[TrialRecord], axes: Sequence[_Axis]) -> list[go.Scat
             )
         )
     return traces
+
+
+def _said(trials: Sequence[TrialRecord]) -> str:
+    """What the best trials have in common, of `trials` in ascending order of score."""
+    top = trials[-max(3, len(trials) // 20) :]
+    values = [{name: shown(value) for name, value in trial.hyperparameters.items()} for trial in top]
+    common = {name: text for name, text in values[0].items() if all(one.get(name) == text for one in values)}
+    shared = ", ".join(f"{name} {text}" for name, text in list(common.items())[:6]) or "no value"
+    return (
+        f"{len(trials):,} trials across their hyperparameters. The {len(top)} best have in common: {shared}."
+    )
 
 
 def _ticks_text(axes: Sequence[_Axis]) -> go.Scatter:
@@ -122,10 +136,10 @@ def _ticks_text(axes: Sequence[_Axis]) -> go.Scatter:
 
 def _chosen(view: StudyView, parameters: list[Hyperparameter]) -> list[Hyperparameter]:
     """The MAX_AXES most important, rising towards the score; the first MAX_AXES if importance is unknown."""
-    shares = importances(view.trials)
+    shares = {one.name: one.share for one in importances(view)}
     if not shares:
         return parameters[:MAX_AXES]
-    return sorted(parameters, key=lambda parameter: shares.get(parameter.name, 0.0))[-MAX_AXES:]
+    return sorted(parameters, key=lambda parameter: shares.get(family(parameter.name), 0.0))[-MAX_AXES:]
 
 
 def _score_axis(trials: Sequence[TrialRecord]) -> _Axis:
@@ -148,26 +162,22 @@ def _axis(parameter: Hyperparameter, trials: Sequence[TrialRecord]) -> _Axis:
     ]
     ticks = _ticks(parameter)
     low, high = min(ticks), max(ticks)
-    below = low - (1.0 if _in_steps(parameter) else (high - low) * _GAP)
+    below = low - (1.0 if parameter.stepped else (high - low) * _GAP)
     if None in values:
         ticks = {below: "–", **ticks}
     return _Axis(parameter.name, [below if value is None else value for value in values], texts, ticks)
 
 
-def _in_steps(parameter: Hyperparameter) -> bool:
-    return parameter.kind == "categorical" or parameter.discrete
-
-
 def _placed(parameter: Hyperparameter, value: Any) -> float:
     """Height of a value on its axis: its place among the choices, its log10, or itself."""
-    if _in_steps(parameter):
+    if parameter.stepped:
         return float(parameter.choices.index(shown(value) if parameter.kind == "categorical" else value))
     return log10(value) if parameter.log else float(value)
 
 
 def _ticks(parameter: Hyperparameter) -> dict[float, str]:
     """Height -> label: every choice, or round values between the two ends of the range."""
-    if _in_steps(parameter):
+    if parameter.stepped:
         return {float(place): plain(shown(choice), 14) for place, choice in enumerate(parameter.choices)}
     low, high = parameter.choices[0], parameter.choices[-1]
     ticks = log_ticks(low, high) if parameter.log else even_ticks(low, high, _TICKS)

@@ -46,4 +46,12 @@ def draw(view: StudyView) -> go.Figure | None:
             col=1,
         )
     drawn.update_xaxes(automargin=True)
-    return styled(drawn, barmode="group", bargap=0.25, bargroupgap=0.05)
+    said = []
+    for split in splits:
+        order = sorted((line for line in per_class[split] if line["support"]), key=lambda line: line["f1"])
+        if order:
+            said.append(
+                f"{SPLITS[split]}: F1 is lowest for {order[0]['emotion']} ({order[0]['f1']:.0%}) and highest for "
+                f"{order[-1]['emotion']} ({order[-1]['f1']:.0%})"
+            )
+    return styled(drawn, shows="; ".join(said) + ".", barmode="group", bargap=0.25, bargroupgap=0.05)

@@ -6,12 +6,15 @@ from collections.abc import Callable
 
 import numpy as np
 import plotly.graph_objects as go
+from numpy.typing import NDArray
 from sklearn.metrics import average_precision_score, precision_recall_curve
 
 from ferplus_data.labels import EMOTIONS
 from reports.figures.style import CLASS_COLOURS, figure
 from search.results.predictions import Predictions
 from search.study.view import StudyView
+
+Floats = NDArray[np.float64]
 
 _POINTS = 200
 """Points of a drawn curve; more are not seen."""
@@ -28,21 +31,37 @@ def of(split: str) -> Callable[[StudyView], go.Figure | None]:
     return draw
 
 
+def steps(positive: NDArray[np.bool_], scores: NDArray[np.floating]) -> tuple[Floats, Floats]:
+    """Recall, ascending, and the precision that holds up to it: the step function whose area is the average precision.
+
+    Each recall has one precision, that of the threshold which first reaches it; further thresholds only add mistakes at the same
+    recall, and would be drawn as spikes. Of many steps, _POINTS are kept.
+    """
+    precision, recall, _ = precision_recall_curve(positive, scores)
+    found, first = np.unique(recall[::-1], return_index=True)
+    reached = precision[::-1][first]
+    reached[0] = (
+        reached[1] if len(reached) > 1 else reached[0]
+    )  # at recall 0 scikit-learn says 1 by convention
+    kept = np.unique(np.linspace(0, len(found) - 1, _POINTS).astype(int))
+    return found[kept], reached[kept]
+
+
 def _curves(predictions: Predictions) -> go.Figure:
-    traces = []
+    traces, averages = [], []
     for index, emotion in enumerate(EMOTIONS):
         positive = predictions.labels == index
         if not positive.any():
             continue
         scores = predictions.probabilities[:, index]
-        precision, recall, _ = precision_recall_curve(positive, scores)
         average = average_precision_score(positive, scores)
-        kept = np.unique(np.linspace(0, len(recall) - 1, _POINTS).astype(int))
+        averages.append(f"{emotion} {average:.2f}")
+        recall, precision = steps(positive, scores)
         traces.append(
             go.Scatter(
                 name=f"{emotion} {average:.2f}",
-                x=recall[kept].round(4).tolist(),
-                y=precision[kept].round(4).tolist(),
+                x=recall.round(4).tolist(),
+                y=precision.round(4).tolist(),
                 mode="lines",
                 line={"color": CLASS_COLOURS[index], "width": 1.6, "shape": "vh"},
                 hovertemplate="recall %{x:.1%}, precision %{y:.1%}<extra>"
@@ -51,6 +70,7 @@ def _curves(predictions: Predictions) -> go.Figure:
         )
     return figure(
         *traces,
+        shows=f"Average precision: {', '.join(averages)}.",
         showlegend=True,
         legend={"entrywidth": 88, "font": {"size": 11}},
         xaxis={"title": {"text": "recall"}, "tickformat": ".0%", "range": [0, 1.01]},

@@ -14,12 +14,16 @@ def draw(view: StudyView) -> go.Figure | None:
     """Accuracy against mean confidence of each occupied bin, one line per split with its ECE, the diagonal dotted; a
     mark's area follows the number of rows in its bin."""
     calibration = (view.metrics or {}).get("calibration") or {}
-    traces = []
+    traces, said = [], []
     for colour, (split, name) in zip(SERIES, SPLITS.items(), strict=False):
         bins = (calibration.get(split) or {}).get("bins") or []
         if not bins:
             continue
         most = max(one["n"] for one in bins)
+        gap = sum(one["n"] * (one["confidence"] - one["accuracy"]) for one in bins)
+        said.append(
+            f"{name}: ECE {calibration[split]['ece']:.1%}, on the whole {'surer' if gap > 0 else 'less sure'} than right"
+        )
         traces.append(
             go.Scatter(
                 name=f"{name}, ECE {calibration[split]['ece']:.1%}",
@@ -48,6 +52,7 @@ def draw(view: StudyView) -> go.Figure | None:
     return figure(
         ideal,
         *traces,
+        shows=f"Confidence against accuracy. {'; '.join(said)}.",
         showlegend=True,
         xaxis={"title": {"text": "confidence"}, "tickformat": ".0%", "range": bounds},
         yaxis={"title": {"text": "accuracy"}, "tickformat": ".0%", "range": [-0.02, 1.04]},

@@ -1,98 +1,116 @@
-"""Score against one hyperparameter."""
+"""Score against one hyperparameter, for those that came out on top."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from statistics import median
 from typing import Any
 
 import plotly.graph_objects as go
 
-from reports.analysis.families import member
-from reports.analysis.hyperparameters import DISCRETE, LOG_NAMES, shown
-from reports.analysis.trials import scored
-from reports.figures.style import NEUTRAL, SERIES, figure, plain
+from reports.analysis.explanations import explanation, title
+from reports.analysis.families import families, member
+from reports.analysis.hyperparameters import Hyperparameter, shown
+from reports.analysis.importance import importances
+from reports.analysis.trials import judged
+from reports.figures.style import ACCENT, SERIES, figure, plain
 from reports.figures.ticks import ACCURACY_AXIS, log_ticks
 from search.study.view import StudyView, TrialRecord
 
-_SYMBOLS = {"complete": "circle", "pruned": "diamond-open"}
+_SYMBOLS = {"complete": "circle", "stopped": "diamond"}
 _FEW = 150
 
 
-def of(name: str) -> Callable[[StudyView], go.Figure | None]:
-    """Return the figure function of the family `name`: dropout, or learning_rate for all learning_rate@....
+def of(place: int) -> Callable[[StudyView], go.Figure | None]:
+    """Return the figure function of the hyperparameter at `place` (0: the first) in the order of importance.
 
-    It draws a point per scored complete or pruned trial that has the hyperparameter, one colour per condition it was
-    declared under. Numbers with few values and names stand evenly spaced, with a tick for each; there, the median of the
-    complete trials is a bar.
+    It draws a point per complete or stopped trial that has the hyperparameter, one colour per condition it was declared
+    under. Numbers with few values and names stand evenly spaced, with a tick for each; there, the median of the complete
+    trials is a bar.
     """
 
     def draw(view: StudyView) -> go.Figure | None:
-        return _slice(scored(view.trials, "complete") + scored(view.trials, "pruned"), name)
+        chosen = in_order(view)
+        return _slice(judged(view.trials), chosen[place]) if place < len(chosen) else None
 
     return draw
 
 
-def _slice(trials: Sequence[TrialRecord], name: str) -> go.Figure | None:
+def in_order(view: StudyView) -> list[Hyperparameter]:
+    """The hyperparameters that varied, families as one, the most important first, or as declared where nothing is known."""
+    varied = {
+        one.name: one
+        for one in families(judged(view.trials), view.config.get("space"))
+        if len(one.choices) > 1
+    }
+    names = [one.name for one in importances(view)] or list(varied)
+    return [varied[name] for name in names if name in varied]
+
+
+def _slice(trials: Sequence[TrialRecord], parameter: Hyperparameter) -> go.Figure | None:
+    name = parameter.name
     points = [
         (trial, *found) for trial in trials if (found := member(trial.hyperparameters, name)) is not None
     ]
-    values = [value for _, _, value in points]
-    if len({shown(value) for value in values}) < 2:
-        return None
-    numeric = all(isinstance(value, int | float) and not isinstance(value, bool) for value in values)
-    on_log = numeric and name.endswith(LOG_NAMES) and min(values) > 0
-    stepped = not numeric or (len(set(values)) <= 2 * DISCRETE and not on_log)
-    order = [shown(value) for value in (sorted(set(values)) if numeric else dict.fromkeys(values))]
+    order = [shown(choice) for choice in parameter.choices] if parameter.stepped else None
     marks = list(dict.fromkeys(mark for _, mark, _ in points))
     traces = []
     for mark, colour in zip(marks, [*SERIES] * len(marks), strict=False):
-        for state, symbol in _SYMBOLS.items():
-            own = [(trial, value) for trial, of, value in points if of == mark and trial.state == state]
+        for state in _SYMBOLS:
+            own = [
+                (trial, value)
+                for trial, of, value in points
+                if of == mark and (trial.state == "complete") == (state == "complete")
+            ]
             if own:
-                traces.append(_points(own, mark, state, colour, symbol, order if stepped else None))
-    if stepped:
+                traces.append(_points(own, mark, state, colour, order))
+    if order is not None:
         traces.append(_medians(points, order))
-    axis: dict[str, Any] = {"title": {"text": name}}
-    if stepped:
-        texts = [plain(text, 16) for text in order]
-        axis |= {"tickvals": list(range(len(order))), "ticktext": texts, "range": [-0.5, len(order) - 0.5]}
-        axis |= {"tickangle": 0 if len(order) <= 6 and not _long(texts) else -40}
-    elif on_log:
-        ticks = log_ticks(min(values), max(values))
-        axis |= {"type": "log", "tickvals": ticks, "ticktext": [f"{tick:.2g}" for tick in ticks]}
+    best_trial, _, best_value = max(points, key=lambda point: point[0].score or 0.0)
+    words = title(name)
+    meaning = explanation(name)
     return figure(
         *traces,
+        shows=f"Validation accuracy of {len(points):,} trials against {words}; the highest, "
+        f"{best_trial.score or 0:.1%}, is trial {best_trial.number}'s at {shown(best_value)}.",
+        title=words[:1].upper() + words[1:],
+        caption=f"Validation accuracy of every complete and stopped trial against {words}"
+        + (f": {meaning}." if meaning else "."),
         showlegend=True,
-        xaxis=axis,
+        xaxis={"title": {"text": plain(name)}, **_axis(parameter, order)},
         yaxis={"title": {"text": "validation accuracy"}, **ACCURACY_AXIS},
     )
 
 
-def _long(texts: Sequence[str]) -> bool:
-    return max(len(text) for text in texts) * len(texts) > 40
+def _axis(parameter: Hyperparameter, order: list[str] | None) -> dict[str, Any]:
+    if order is not None:
+        texts = [plain(text, 16) for text in order]
+        crowded = len(texts) > 6 or max(len(text) for text in texts) * len(texts) > 40
+        axis = {"tickvals": list(range(len(order))), "ticktext": texts, "range": [-0.5, len(order) - 0.5]}
+        return axis | {"tickangle": -40 if crowded else 0}
+    if parameter.log:
+        ticks = log_ticks(parameter.choices[0], parameter.choices[-1])
+        return {"type": "log", "tickvals": ticks, "ticktext": [f"{tick:.2g}" for tick in ticks]}
+    return {}
 
 
 def _points(
-    own: Sequence[tuple[TrialRecord, Any]],
-    mark: str,
-    state: str,
-    colour: str,
-    symbol: str,
-    order: list[str] | None,
+    own: Sequence[tuple[TrialRecord, Any]], mark: str, state: str, colour: str, order: list[str] | None
 ) -> go.Scatter:
     name = f"{mark}, {state}" if mark else state
     few = len(own) <= _FEW
     return go.Scatter(
         name=plain(name),
         mode="markers",
+        meta="trials",
         x=[
             value if order is None else order.index(shown(value)) + _spread(trial.number)
             for trial, value in own
         ],
         y=[trial.score for trial, _ in own],
         customdata=[[trial.number, plain(shown(value))] for trial, value in own],
-        marker={"color": colour, "symbol": symbol, "size": 7 if few else 5},
-        opacity=0.85 if few else 0.55,
+        marker={"color": colour, "symbol": _SYMBOLS[state], "size": 7 if few else 5},
+        opacity=(0.9 if few else 0.75) if state == "complete" else (0.55 if few else 0.4),
         hovertemplate="trial %{customdata[0]}: %{customdata[1]}, %{y:.2%}<extra>" + plain(name) + "</extra>",
     )
 
@@ -106,20 +124,19 @@ def _medians(points: Sequence[tuple[TrialRecord, str, Any]], order: list[str]) -
     x: list[float | None] = []
     y: list[float | None] = []
     for place, text in enumerate(order):
-        scores = sorted(
+        scores = [
             trial.score or 0.0
             for trial, _, value in points
             if shown(value) == text and trial.state == "complete"
-        )
+        ]
         if scores:
-            middle = (scores[(len(scores) - 1) // 2] + scores[len(scores) // 2]) / 2
             x += [place - 0.35, place + 0.35, None]
-            y += [middle, middle, None]
+            y += [median(scores)] * 2 + [None]
     return go.Scatter(
-        name="median",
+        name="median of the complete",
         x=x,
         y=y,
         mode="lines",
-        line={"color": NEUTRAL, "width": 3},
+        line={"color": ACCENT, "width": 3},
         hovertemplate="median %{y:.2%}<extra></extra>",
     )

@@ -7,6 +7,7 @@ schemes' page colours; only the text colour has to follow the scheme, which the 
 from __future__ import annotations
 
 import html
+from typing import Any
 
 import plotly.graph_objects as go
 
@@ -27,6 +28,8 @@ SERIES = ("#3f7fc4", "#c9610f", "#2f9470", "#9a6fc0", "#d1495b", "#8a7a2c")
 CLASS_COLOURS = (*SERIES, "#5b9bb0", "#b0578d")
 """One per emotion."""
 COUNT_COLOURS = ((0.0, "#eef2f6"), (1.0, "#1d4f8a"))
+SCORE_SURFACE = [[0.0, "#2b3a55"], [0.5, "#4a86b8"], [0.8, "#a5cfae"], [1.0, "#f6e27a"]]
+"""Dark for low to bright for high, on a light and on a dark page alike."""
 SCORE_COLOURS = [[0.0, "#93a1b1"], [0.6, "#5b8fc9"], [1.0, "#d9690f"]]
 
 _AXIS = {
@@ -54,14 +57,24 @@ _TEMPLATE = go.layout.Template(
 )
 
 
-def figure(*traces: go.Figure, **layout: object) -> go.Figure:
-    """A figure of `traces` in the house look, `layout` on top of it."""
-    return styled(go.Figure(data=list(traces)), **layout)
+def figure(*traces: go.Figure, shows: str, **layout: Any) -> go.Figure:
+    """A figure of `traces` in the house look, with what `styled` takes on top of it."""
+    return styled(go.Figure(data=list(traces)), shows=shows, **layout)
 
 
-def styled(drawn: go.Figure, **layout: object) -> go.Figure:
-    """`drawn`, given the house look in place, `layout` on top of it."""
-    return drawn.update_layout(template=_TEMPLATE, modebar_remove=NO_BUTTONS, **layout)
+def styled(
+    drawn: go.Figure, *, shows: str, title: str | None = None, caption: str | None = None, **layout: Any
+) -> go.Figure:
+    """`drawn`, given the house look in place, `layout` on top of it.
+
+    Args:
+        drawn: The figure.
+        shows: What this figure says, in words and numbers: its text alternative.
+        title, caption: In place of those of its entry in FIGURES, where they depend on the study.
+        layout: Attributes of plotly's layout.
+    """
+    meta = {"shows": shows, "title": title, "caption": caption}
+    return drawn.update_layout(template=_TEMPLATE, modebar_remove=NO_BUTTONS, meta=meta, **layout)
 
 
 def plain(text: object, limit: int = 60) -> str:

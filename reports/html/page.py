@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -19,38 +20,54 @@ from ferplus_data.labels import EMOTIONS
 from reports.analysis.annotators import agreements
 from reports.analysis.answer import SPLITS, answer
 from reports.analysis.commands import commands
+from reports.analysis.explanations import explanation, title
 from reports.analysis.hyperparameters import shown
+from reports.analysis.importance import what_mattered
 from reports.analysis.savings import caching, pruning
-from reports.analysis.trials import count_states, duration, first_line
-from reports.analysis.workers import workers
+from reports.analysis.selection import CHOSEN
+from reports.analysis.trials import count_states
+from reports.analysis.words import duration_words
+from reports.analysis.workers import REPORT_SECONDS, workers, written_seconds
 from reports.figures import FIGURES, FigureEntry
-from reports.html.details import details
 from reports.html.gallery import confident_errors, of_each_emotion
+from reports.html.trial_table import details, meanings, trial_table
 from reports.writers.redaction import without_passwords
-from search.study.view import StudyView, best_trial
+from search.study.view import StudyView
 
 TEMPLATES = Path(__file__).parent / "templates"
 _TITLE = b": FER+ hyperparameter search</title>"  # as in report.html.j2
 SECTIONS = {
     "answer": "The answer",
-    "search": "The search",
     "mattered": "What mattered",
+    "search": "The search",
+    "trials": "All trials",
     "model": "The model",
-    "run": "The data and the run",
+    "run": "Appendix: the data and the run",
 }
 """Section id -> heading, in the page's order; each has its template in templates/sections/."""
+FOLDED = ("run",)
+"""Sections that are closed until a reader opens them."""
 
 
 @dataclass(frozen=True)
 class PlacedFigure:
-    """A figure on the page: `plot` is JSON safe inside a script element, None when there is nothing.
+    """A figure on the page.
 
-    `style` sizes its container: the least width the entry asks for, the height the figure itself sets.
+    Attributes:
+        name: its key in FIGURES.
+        entry: what stands there.
+        title, caption: of the entry, or the figure's own.
+        shows: its text alternative.
+        plot: the figure as JSON, safe inside a script element.
+        style: sizes its container: the least width the entry asks for, the height the figure itself sets.
     """
 
     name: str
     entry: FigureEntry
-    plot: Markup | None
+    title: str
+    caption: str
+    shows: str
+    plot: Markup
     style: str
 
 
@@ -70,19 +87,26 @@ def render(view: StudyView, refresh: int | None = None) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(percent=_percent, shown=shown, duration=_duration, moment=_moment, plain=_text)
-    environment.globals.update(duration_of=duration, first_line=first_line)
+    environment.filters.update(
+        percent=_percent, shown=shown, duration=duration_words, moment=_moment, plain=_text, words=title
+    )
+    environment.globals.update(explanation=explanation)
+    figures, missing = _placed(view)
     return environment.get_template("report.html.j2").render(
         view=view,
         config=view.config,
         sections=SECTIONS,
         emotions=EMOTIONS,
         answer=answer(view),
-        best=best_trial(view.trials),
+        folded=FOLDED,
         counts=count_states(view.trials),
-        trials=sorted(view.trials, key=lambda trial: trial.number),
-        figures=_placed(view),
-        details=Markup(_inside_script(json.dumps(details(view), allow_nan=False, separators=(",", ":")))),
+        table=trial_table(view),
+        figures=figures,
+        missing=missing,
+        what_mattered=what_mattered(view),
+        details=_data({"trials": details(view), "meanings": meanings(view)}),
+        chosen=CHOSEN,
+        report_seconds=Markup(REPORT_SECONDS.format(0)),
         workers=workers(view.trials),
         pruning=pruning(view),
         caching=caching(view),
@@ -99,17 +123,22 @@ def render(view: StudyView, refresh: int | None = None) -> str:
         written=datetime.now(UTC),
         plotly_js=Markup(get_plotlyjs()),
         style=Markup((TEMPLATES / "report.css").read_text(encoding="utf-8")),
-        script=Markup((TEMPLATES / "report.js").read_text(encoding="utf-8")),
+        scripts=[
+            Markup((TEMPLATES / name).read_text(encoding="utf-8")) for name in ("trials.js", "report.js")
+        ],
     )
 
 
 def write_report(view: StudyView, path: Path, *, refresh: int | None = None) -> Path:
-    """Write `render(view, refresh)` to `path`, whole or not at all, and return the path.
+    """Write `render(view, refresh)` with the time it took to `path`, whole or not at all, and return the path.
 
     Raises:
         InputError: There is a file that no earlier call wrote.
     """
-    return write_owned(path, render(view, refresh), _is_a_report)
+    began, before = time.monotonic(), written_seconds(path)
+    page = render(view, refresh)
+    took = REPORT_SECONDS.format(before + time.monotonic() - began)
+    return write_owned(path, page.replace(REPORT_SECONDS.format(0), took, 1), _is_a_report)
 
 
 def check_place(path: Path) -> None:
@@ -121,20 +150,31 @@ def _is_a_report(content: bytes) -> bool:
     return _TITLE in content[:4096]
 
 
-def _placed(view: StudyView) -> dict[str, list[PlacedFigure]]:
+def _placed(view: StudyView) -> tuple[dict[str, list[PlacedFigure]], dict[str, dict[str, list[str]]]]:
+    """Section -> its figures, and section -> reason -> titles of those that have nothing to show."""
     placed: dict[str, list[PlacedFigure]] = {section: [] for section in SECTIONS}
+    missing: dict[str, dict[str, list[str]]] = {section: {} for section in SECTIONS}
     for name, entry in FIGURES.items():
         drawn = entry.draw(view)
-        plot = None if drawn is None else Markup(_inside_script(drawn.to_json()))
-        sizes = {"min-width": entry.min_width, "height": None if drawn is None else drawn.layout.height}
+        if drawn is None:
+            missing[entry.section].setdefault(entry.empty, []).append(entry.title)
+            continue
+        own = drawn.layout.meta
+        sizes = {"min-width": entry.min_width, "height": drawn.layout.height}
         style = "; ".join(f"{key}: {pixels}px" for key, pixels in sizes.items() if pixels)
-        placed[entry.section].append(PlacedFigure(name, entry, plot, style))
-    return placed
+        plot = Markup(_inside_script(drawn.to_json()))
+        title, caption = own["title"] or entry.title, own["caption"] or entry.caption
+        placed[entry.section].append(PlacedFigure(name, entry, title, caption, own["shows"], plot, style))
+    return placed, missing
 
 
 def _in_training(view: StudyView, split: str) -> str:
     summary = ((view.config.get("data") or {}).get("splits") or {}).get(split) or {}
     return f"{summary.get('in_training', summary.get('twins', 0)):,} of {summary.get('rows', 0):,}"
+
+
+def _data(value: Any) -> Markup:
+    return Markup(_inside_script(json.dumps(value, allow_nan=False, separators=(",", ":"))))
 
 
 def _inside_script(text: str) -> str:
@@ -144,17 +184,6 @@ def _inside_script(text: str) -> str:
 
 def _percent(fraction: float | None, digits: int = 1) -> str:
     return "–" if fraction is None else f"{fraction:.{digits}%}"
-
-
-def _duration(seconds: float | None) -> str:
-    """Seconds as 42 s, 3:07 min or 2:03:07 h."""
-    if seconds is None:
-        return "–"
-    if seconds < 60:
-        return f"{seconds:.0f} s"
-    hours, rest = divmod(round(seconds), 3600)
-    minutes, remaining = divmod(rest, 60)
-    return f"{hours}:{minutes:02}:{remaining:02} h" if hours else f"{minutes}:{remaining:02} min"
 
 
 def _moment(moment: datetime | str) -> str:

@@ -6,12 +6,16 @@ import csv
 import io
 import json
 import math
+from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from ferplus_data.files.owned import check_owned, write_owned
+from reports.analysis.answer import asked_for, honest
 from reports.analysis.hyperparameters import hyperparameters
+from reports.analysis.importance import importances
+from reports.analysis.selection import CHOSEN, corrected
 from reports.analysis.trials import count_states, duration
 from reports.writers.redaction import without_passwords
 from search.study.view import StudyView, TrialRecord
@@ -35,7 +39,7 @@ def trial_row(trial: TrialRecord) -> dict[str, Any]:
 
 
 def as_dict(view: StudyView) -> dict[str, Any]:
-    """The study as JSON-ready values: study, config, counts, trials, metrics, retraining."""
+    """The study as JSON-ready values: study, config, counts, trials, metrics, selection, importances, retraining."""
     view = without_passwords(view)
     trials = [
         {
@@ -52,9 +56,29 @@ def as_dict(view: StudyView) -> dict[str, Any]:
             "counts": count_states(view.trials),
             "trials": trials,
             "metrics": view.metrics,
+            "selection": selection_of(view),
+            "importances": [asdict(one) for one in importances(view)],
             "retraining": {name: frame.to_dict("records") for name, frame in view.histories.items()},
         }
     )
+
+
+def selection_of(view: StudyView) -> dict[str, Any]:
+    """What was chosen on validation rows and is measured on them, by its place in `as_dict`; whether a user asked for the trial;
+    and the best trial's accuracy corrected for the choice, None where it cannot be told."""
+    found = corrected(view)
+    validation = [f"metrics.{name}" for name in view.metrics or {} if "val_accuracy" in name]
+    return {
+        CHOSEN: [
+            "trials[].score",
+            "trials[].values",
+            *validation,
+            *(["metrics.seeds[].val_accuracy"] if validation else []),
+        ],
+        "honest": honest(view),
+        "asked_for_by_the_user": asked_for(view),
+        "bias_corrected": None if found is None else asdict(found),
+    }
 
 
 def write_json(view: StudyView, path: Path) -> Path:
