@@ -30,13 +30,15 @@ class Importance:
 
 
 def importances(view: StudyView) -> list[Importance]:
-    """The importance of each hyperparameter (families as one), the most important first; empty where the trials say nothing.
+    """The importance of each hyperparameter (families as one), the most important first; empty where no interval lies
+    above NOTED: then the trials do not say what mattered.
 
     First-order Sobol' indices (scipy.stats.sobol_indices) of the surrogate over the declared space, as shares of their sum: the
     main effects of functional ANOVA. All scored trials count, see `reports.analysis.surrogate.ranked`.
     """
     found = surrogate(view)
-    return [] if found is None else _shares(found)
+    shares = [] if found is None else _shares(found)
+    return shares if any(one.low > NOTED for one in shares) else []
 
 
 def _shares(found: Surrogate) -> list[Importance]:
@@ -73,7 +75,7 @@ def what_mattered(view: StudyView) -> str | None:
     found, shares = surrogate(view), importances(view)
     if found is None or not shares:
         return None
-    named = [one for one in shares if one.low > NOTED] or shares[:1]
+    named = [one for one in shares if one.low > NOTED]
     first, rest = named[0], named[1:]
     said = f"{_capitalised(title(first.name))} mattered most"
     said += f": it explains {_share(first)} of the differences between configurations"

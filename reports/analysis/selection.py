@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import zipfile
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ferplus_data.labels import EMOTIONS
 from reports.analysis.trials import scored
 from search.study.view import StudyView, TrialRecord
 
@@ -44,13 +44,9 @@ def corrected(view: StudyView) -> Corrected | None:
     """The bootstrap bias-corrected estimate (BBC-CV, Tsamardinos et al. 2018, Machine Learning 107, 1895-1922): configurations
     are chosen on rows drawn with replacement and measured on the rows that were not drawn.
 
-    None where the labels of the validation split are not at hand (best/predictions.npz), or fewer than two complete trials kept
-    their validation probabilities (trials/NNNN/validation.npz) of those rows.
+    None where fewer than two complete trials kept what they said of the validation rows (trials/NNNN/validation.npz).
     """
-    predictions = view.predictions.get("val")
-    if predictions is None:
-        return None
-    right = _right(view, predictions.labels)
+    right = _right(view)
     if len(right) < 2:
         return None
     numbers, table = list(right), np.stack(list(right.values()), axis=1).astype(np.float32)
@@ -80,23 +76,29 @@ def _out_of_bag(right: NDArray[np.float32]) -> NDArray[np.float64]:
     return estimates
 
 
-def _right(view: StudyView, labels: NDArray[np.int64]) -> dict[int, NDArray[np.bool_]]:
-    """Trial -> whether it had each validation row right, for the best CONFIGURATIONS that kept what they said of these rows."""
+def _right(view: StudyView) -> dict[int, NDArray[np.bool_]]:
+    """Trial -> whether it had each validation row right, for the best CONFIGURATIONS that kept what they said of the same
+    rows."""
     best_first = sorted(scored(view.trials, "complete"), key=lambda trial: -(trial.score or 0.0))
     found: dict[int, NDArray[np.bool_]] = {}
+    labels: NDArray[np.integer] | None = None
     for trial in best_first:
-        said = _probabilities(trial)
-        if said is not None and said.shape == (len(labels), 8):
-            found[trial.number] = said.argmax(axis=1) == labels
+        kept = _kept(trial)
+        if kept is None:
+            continue
+        probabilities, own = kept
+        labels = own if labels is None else labels
+        if np.array_equal(own, labels) and probabilities.shape == (len(own), len(EMOTIONS)):
+            found[trial.number] = probabilities.argmax(axis=1) == own
         if len(found) == CONFIGURATIONS:
             break
     return found
 
 
-def _probabilities(trial: TrialRecord) -> NDArray[np.floating] | None:
-    path: Path = trial.directory / "validation.npz"
+def _kept(trial: TrialRecord) -> tuple[NDArray[np.floating], NDArray[np.integer]] | None:
+    """Probabilities [N, 8] and labels [N] of the trial's best epoch; None where there is no whole file of them."""
     try:
-        with np.load(path, allow_pickle=False) as arrays:
-            return np.asarray(arrays["probabilities"])
+        with np.load(trial.directory / "validation.npz", allow_pickle=False) as arrays:
+            return np.asarray(arrays["probabilities"]), np.asarray(arrays["labels"])
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
         return None

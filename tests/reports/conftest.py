@@ -43,6 +43,8 @@ RECIPES = [
         "source": "seed README",
     },
 ]
+PACE = {"resnet50": 18.0, "senet50": 34.0}
+"""Seconds of training of an epoch."""
 START = datetime(2026, 3, 4, 9, 30, tzinfo=UTC)
 
 
@@ -68,6 +70,42 @@ def sample_hyperparameters(rng: random.Random) -> dict[str, Any]:
     chosen["batch_size"] = rng.choice([16, 32, 64, 128])
     chosen["augmentation"] = rng.choice(["none", "light", "seed", "strong"])
     return chosen
+
+
+def _declared(name: str, kind: str, *, conditions: list[Any] | None = None, **more: Any) -> dict[str, Any]:
+    described = {"values": None, "ordered": True, "low": None, "high": None, "step": None, "scale": "linear"}
+    return {"name": name, "kind": kind, **described, "conditions": conditions or [], **more}
+
+
+SPACE = [
+    _declared("backbone", "choice", values=["resnet50", "senet50"], ordered=False),
+    _declared(
+        "freeze_before@resnet50",
+        "choice",
+        values=[0, -12, -25, -41, -51],
+        conditions=[["backbone", ["resnet50"]]],
+    ),
+    _declared(
+        "freeze_before@senet50", "choice", values=[0, -21, -39, -57], conditions=[["backbone", ["senet50"]]]
+    ),
+    _declared("dropout", "float", low=0.0, high=0.6),
+    _declared("learning_rate", "float", low=1e-5, high=1e-2, scale="log"),
+    _declared("lr_policy", "choice", values=["plateau", "step", "cosine", "constant"], ordered=False),
+    _declared("plateau_factor", "float", low=0.1, high=0.8, conditions=[["lr_policy", ["plateau"]]]),
+    _declared("plateau_patience", "int", low=1, high=6, conditions=[["lr_policy", ["plateau"]]]),
+    _declared("step_epochs", "int", low=3, high=12, conditions=[["lr_policy", ["step"]]]),
+    _declared("warmup_epochs", "int", low=0, high=4, conditions=[["lr_policy", ["cosine"]]]),
+    _declared(
+        "class_weights",
+        "choice",
+        values=["seed", "none", "balanced", "sqrt_balanced", "effective_number"],
+        ordered=False,
+    ),
+    _declared("weight_decay", "choice", values=[0.0, 1e-5, 1e-4, 1e-3, 1e-2]),
+    _declared("batch_size", "choice", values=[16, 32, 64, 128]),
+    _declared("augmentation", "choice", values=["none", "light", "seed", "strong"], ordered=False),
+]
+"""As config.json holds it."""
 
 
 def _quality(chosen: dict[str, Any]) -> float:
@@ -105,7 +143,12 @@ def make_trial(number: int, state: str, rng: random.Random, directory: Path, epo
         worker=None if state == "queued" else f"worker-{number % 4}",
         error=error,
         directory=directory / "trials" / f"{number:04}",
-        times={"build": 2.0, "training": 30.0 * ran[state], "validation": 6.0 * ran[state], "oracle": 0.2},
+        times={
+            "build": 2.0,
+            "training": PACE[chosen["backbone"]] * ran[state],
+            "validation": 6.0 * ran[state],
+            "oracle": 0.2,
+        },
         prefix_cache={"used": number % 3 == 0, "reason": "trains all layers", "seconds_saved": 12.5},
     )
 
@@ -222,6 +265,7 @@ def make_history(seed: int, epochs: int = 20) -> pd.DataFrame:
 def make_config(name: str, trials: int) -> dict[str, Any]:
     return {
         "version": 1,
+        "space": SPACE,
         "study": name,
         "created": "2026-03-04T09:29:41+00:00",
         "arguments": {
