@@ -21,6 +21,12 @@ from reports.analysis.trials import count_states
 from search.study.view import StudyView, best_trial
 
 SPLITS = {"val": "validation", "test": "test"}
+ROWS = {
+    "all rows": "",
+    "without training twins": "_without_twins",
+    "of photographs that are not in training": "_new_photographs",
+}
+"""Rows of a split that it is measured on -> the ending of their figures in metrics.json."""
 
 
 @dataclass(frozen=True)

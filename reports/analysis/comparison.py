@@ -11,7 +11,14 @@ from reports.analysis.published import PUBLISHED, Published
 from search.study.view import StudyView
 
 OFFICIAL_ROWS = {"val": 3305, "test": 3275}
-"""Rows of the official FER+ validation and test splits that the seed's majority protocol keeps."""
+"""Rows of the official FER+ validation and test splits that the baseline's majority protocol keeps."""
+PROTOCOL_ROWS = {
+    "baseline": OFFICIAL_ROWS,
+    "microsoft": {"val": 3199, "test": 3153},
+    "cntk": {"val": 3318, "test": 3294},
+}
+"""The same under each rule that published figures were made by."""
+_NAMES = {"val": "validation", "test": "test"}
 RECIPE_IMAGE_SIZE = 224
 """Input side of VGGFace2's ResNet50 and SENet50 (Cao et al., 2018), which the seed's recipes use."""
 _VGGFACE2_BACKBONES = ("resnet50", "senet50")
@@ -20,7 +27,14 @@ _VGGFACE2_BACKBONES = ("resnet50", "senet50")
 
 @dataclass(frozen=True)
 class Comparison:
-    """A published result beside this run's; accuracies 0 to 1. Comparable means that `reasons` is empty."""
+    """A published result beside this run's on the same rows.
+
+    Attributes:
+        model, weights, source, read: of the published one.
+        val_accuracy, test_accuracy: its accuracies, 0 to 1.
+        our_val, our_test: this run's on the rows of its protocol; None where they were not measured.
+        reasons: why the two cannot be compared; comparable means that there is none.
+    """
 
     model: str
     weights: str
@@ -28,6 +42,9 @@ class Comparison:
     test_accuracy: float | None
     source: str
     reasons: tuple[str, ...]
+    our_val: float | None = None
+    our_test: float | None = None
+    read: bool = True
 
     @property
     def comparable(self) -> bool:
@@ -46,6 +63,8 @@ def compare(view: StudyView) -> list[Comparison]:
             as_fraction(recipe.get("val_accuracy")),
             as_fraction(recipe.get("test_accuracy")),
             str(recipe.get("source", "")),
+            "baseline",
+            read=True,
         )
         for recipe in view.metrics.get("seed_recipes") or []
     ]
@@ -53,9 +72,10 @@ def compare(view: StudyView) -> list[Comparison]:
 
 
 def _beside(view: StudyView, published: Published) -> Comparison:
-    reasons = differences(view, published.weights, published.image_size)
+    reasons = differences(view, published.weights, published.image_size, published.protocol)
     if published.caveat and not on_demo_data(view):
         reasons.append(published.caveat)
+    ours = measured(view, published.protocol)
     return Comparison(
         published.model,
         published.weights,
@@ -63,7 +83,28 @@ def _beside(view: StudyView, published: Published) -> Comparison:
         published.test_accuracy,
         published.source,
         tuple(reasons),
+        ours.get("val"),
+        ours.get("test"),
+        published.read,
     )
+
+
+def measured(view: StudyView, protocol: str) -> dict[str, float]:
+    """Split -> this run's accuracy on the rows of `protocol`, for those that it was measured on in full: by metrics.json's
+    "protocols" (protocol -> split -> accuracy and n), or its own figures where their rows are the baseline's."""
+    metrics = view.metrics or {}
+    rows = PROTOCOL_ROWS.get(protocol, {})
+    found = (metrics.get("protocols") or {}).get(protocol) or {}
+    if protocol == "baseline" and not found:
+        found = {
+            split: {"accuracy": metrics.get(f"{split}_accuracy"), "n": metrics.get(f"n_{split}")}
+            for split in rows
+        }
+    return {
+        split: found[split]["accuracy"]
+        for split, count in rows.items()
+        if split in found and found[split].get("n") == count and found[split].get("accuracy") is not None
+    }
 
 
 def as_fraction(accuracy: float | None) -> float | None:
@@ -82,15 +123,19 @@ def on_demo_data(view: StudyView) -> bool:
 def partial_splits(view: StudyView) -> list[str]:
     """One phrase per evaluated split that is not the official one's size."""
     metrics = view.metrics or {}
-    names = {"val": "validation", "test": "test"}
     return [
-        f"{metrics[f'n_{split}']:,} of the official {rows:,} {names[split]} rows"
+        f"{metrics[f'n_{split}']:,} of the official {rows:,} {_NAMES[split]} rows"
         for split, rows in OFFICIAL_ROWS.items()
         if metrics.get(f"n_{split}") is not None and metrics[f"n_{split}"] != rows
     ]
 
 
-def differences(view: StudyView, weights: str, image_size: int = RECIPE_IMAGE_SIZE) -> list[str]:
+def differences(
+    view: StudyView,
+    weights: str,
+    image_size: int | None = RECIPE_IMAGE_SIZE,
+    protocol: str = "baseline",
+) -> list[str]:
     """Why this run cannot be compared with a result that starts from `weights` on images of `image_size` pixels a side;
     empty if it can.
 
@@ -101,6 +146,9 @@ def differences(view: StudyView, weights: str, image_size: int = RECIPE_IMAGE_SI
         return ["generated demo faces, not FER+"]
     arguments = view.config.get("arguments") or {}
     found = [f"evaluated on {phrase}" for phrase in partial_splits(view)]
+    if protocol != "baseline" and protocol in PROTOCOL_ROWS and "test" not in measured(view, protocol):
+        rows = PROTOCOL_ROWS[protocol]["test"]
+        found.append(f"not measured on its {rows:,} test rows (protocol {protocol})")
     subset = arguments.get("subset")
     if subset is not None and subset != 1:
         found.append(f"trained on {subset:.0%} of the training split")
@@ -110,7 +158,7 @@ def differences(view: StudyView, weights: str, image_size: int = RECIPE_IMAGE_SI
     if not _same_weights(ours, weights):
         found.append(f"starts from weights {ours}, the published one from {weights}")
     size = _image_size(view, arguments)
-    if size != image_size:
+    if image_size is not None and size != image_size:
         known = "the backbone's own image size" if size is None else f"images of {size} x {size}"
         found.append(f"{known}, the published one of {image_size} x {image_size}")
     return found

@@ -14,7 +14,7 @@ MOST = 15
 
 
 def draw(view: StudyView) -> go.Figure | None:
-    """A bar per hyperparameter that varied, its share of the differences between configurations with its 95 % interval, the
+    """A bar per hyperparameter that varied, its share of the differences with its 95 % interval, the
     most important on top; names in words, `customdata` holds them as declared."""
     shares = importances(view)[:MOST]
     if not shares:
@@ -42,7 +42,7 @@ def draw(view: StudyView) -> go.Figure | None:
         xaxis={
             "tickformat": ".0%",
             "range": [0, min(1.02, max(one.high for one in shares) * 1.06)],
-            "title": {"text": "share of the differences between configurations"},
+            "title": {"text": "share of the differences"},
         },
         height=110 + 30 * len(shares),
         yaxis={"ticklabelstandoff": 4, "showgrid": False},

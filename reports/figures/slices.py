@@ -17,7 +17,7 @@ from reports.figures.style import ACCENT, SERIES, figure, plain
 from reports.figures.ticks import ACCURACY_AXIS, log_ticks
 from search.study.view import StudyView, TrialRecord
 
-_SYMBOLS = {"complete": "circle", "stopped": "diamond"}
+_SYMBOLS = {"complete": "circle", "stopped": "diamond-open"}
 _FEW = 150
 
 
@@ -109,8 +109,8 @@ def _points(
         ],
         y=[trial.score for trial, _ in own],
         customdata=[[trial.number, plain(shown(value))] for trial, value in own],
-        marker={"color": colour, "symbol": _SYMBOLS[state], "size": 7 if few else 5},
-        opacity=(0.9 if few else 0.75) if state == "complete" else (0.55 if few else 0.4),
+        marker={"color": colour, "symbol": _SYMBOLS[state], "size": 7 if few else 5, "line": {"width": 1.4}},
+        opacity=0.9 if few else 0.75,
         hovertemplate="trial %{customdata[0]}: %{customdata[1]}, %{y:.2%}<extra>" + plain(name) + "</extra>",
     )
 

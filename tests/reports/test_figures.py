@@ -13,20 +13,25 @@ from sklearn.metrics import average_precision_score
 
 from reports.analysis.families import member
 from reports.analysis.hyperparameters import shown
+from reports.analysis.importance import importances, what_mattered
 from reports.analysis.trials import duration
 from reports.analysis.workers import workers
 from reports.figures import FIGURES, parallel_coordinates
-from reports.figures.importances import MIN_TRIALS, fanova, importances
+from reports.figures.precision_recall import steps
 from reports.html.page import SECTIONS
 
 DATA = {"class_distribution", "vote_distribution", "ambiguity"}
 STARTED = {"optimisation_history", "learning_curves", "worker_timeline", "time_spent"} | DATA
 COMPARED = {
-    "parameter_importances",
+    "importances",
+    "contour",
+    "accuracy_against_cost",
     "parallel_coordinates",
     "freeze_rate_map",
     *(name for name in FIGURES if name.startswith("slice_")),
 }
+UNSURE = {"importances", "contour"}
+"""Drawn only where the trials tell what mattered beyond chance."""
 DRAWN = {
     "full": set(FIGURES),
     "running": STARTED | COMPARED,
@@ -42,7 +47,7 @@ STATES = ("complete", "pruned", "failed", "running", "resting", "released", "que
 @pytest.mark.parametrize("name", FIGURES)
 def test_draws_a_valid_figure_exactly_when_the_study_has_something_for_it(name, kind, study_of):
     drawn = FIGURES[name].draw(study_of(kind))
-    assert (drawn is not None) == (name in DRAWN[kind])
+    assert name in UNSURE & DRAWN[kind] or (drawn is not None) == (name in DRAWN[kind])
     if drawn is not None:
         assert drawn.data
         go.Figure(json.loads(drawn.to_json()))
@@ -103,26 +108,6 @@ def test_curves_hold_every_value_once_and_mark_every_pruned_end(study_of):
     assert list(traces["pruned here"].y) == [trial.values[max(trial.values)] for trial in pruned]
 
 
-def test_importances_find_the_hyperparameter_that_made_the_difference(study_of):
-    view = study_of("full", trials=300)
-    shares = importances(view.trials)
-    assert next(iter(shares)) == "learning_rate"
-    assert sum(shares.values()) == pytest.approx(1)
-    assert {"backbone", "plateau_factor", "freeze_before@resnet50"} <= set(shares)
-
-
-def test_importances_ask_for_enough_complete_trials_with_differing_scores(study_of):
-    complete = [trial for trial in study_of("full").trials if trial.state == "complete"]
-    assert importances(complete[:MIN_TRIALS])
-    assert not importances(complete[: MIN_TRIALS - 1])
-    assert not importances([replace(trial, score=0.5) for trial in complete])
-
-
-def test_importances_leave_the_users_optuna_logging_alone(study_of, capfd):
-    importances(study_of("full").trials)
-    assert "study created" not in capfd.readouterr().err
-
-
 def coordinates(view):
     """Trial number -> axis -> (height, text), as the figure's points say."""
     found: dict[int, dict[str, tuple[float, str]]] = {}
@@ -180,22 +165,6 @@ def test_parallel_coordinates_put_the_best_on_top_and_need_no_webgl(study_of):
     assert ends == sorted(ends) and ends[-1] == 1
 
 
-def test_importances_see_differences_between_tiny_choices(study_of):
-    decays = [0.0, 1e-5, 1e-4, 1e-3]
-    trials = [
-        replace(
-            t,
-            hyperparameters={"weight_decay": decays[i % 4], "dropout": i % 7 / 10},
-            score=0.5 + (i % 4 == 1) / 4,
-        )
-        for i, t in enumerate(
-            trial for trial in study_of("full", trials=120).trials if trial.state == "complete"
-        )
-    ]
-    shares = importances(trials)
-    assert shares["weight_decay"] > 0.8
-
-
 def test_parallel_coordinates_put_missing_conditional_values_at_the_dash(study_of):
     view = study_of("full")
     read = coordinates(view)
@@ -214,65 +183,129 @@ def test_parallel_coordinates_put_missing_conditional_values_at_the_dash(study_o
             assert (axes[name][1] == "–") == (axes[name][0] == ticks.get("–"))
 
 
-def test_importances_of_both_methods_stand_beside_each_other(study_of):
+def test_importances_are_bars_with_intervals_and_a_sentence(study_of):
     view = study_of("full", trials=200)
-    shares = fanova(view.trials)
-    assert next(iter(shares)) == "learning_rate" and sum(shares.values()) == pytest.approx(1)
-    assert "freeze_before" in shares and "plateau_factor" not in shares
-    bars = {trace.name: trace for trace in FIGURES["parameter_importances"].draw(view).data}
-    assert set(bars) == {"PED-ANOVA", "fANOVA"}
-    assert dict(zip(bars["PED-ANOVA"].y, bars["PED-ANOVA"].x, strict=True)) == {
-        name: importances(view.trials).get(name) for name in bars["PED-ANOVA"].y
-    }
-    assert (
-        dict(zip(bars["fANOVA"].y, bars["fANOVA"].x, strict=True))["learning_rate"] == shares["learning_rate"]
-    )
+    shares = {one.name: one for one in importances(view)}
+    assert next(iter(shares)) == "learning_rate" and {"freeze_before", "plateau_factor"} <= set(shares)
+    drawn = FIGURES["importances"].draw(view)
+    (bars,) = drawn.data
+    assert bars.y[-1] == "learning rate" and drawn.layout.meta["shows"] == what_mattered(view)
+    for name, x, plus, minus in zip(
+        bars.customdata, bars.x, bars.error_x.array, bars.error_x.arrayminus, strict=True
+    ):
+        assert (x, x - minus, x + plus) == pytest.approx(
+            (shares[name[0]].share, shares[name[0]].low, shares[name[0]].high)
+        )
 
 
-SLICES = {"freeze_before", "dropout", "learning_rate", "lr_policy", "class_weights"}
+def test_slices_are_of_what_came_out_on_top(study_of):
+    view = study_of("full", trials=200)
+    order = [one.name for one in importances(view)]
+    drawn = [FIGURES[f"slice_{place}"].draw(view).layout.xaxis.title.text for place in range(1, 5)]
+    assert drawn == order[:4]
 
 
-@pytest.mark.parametrize("name", sorted(SLICES))
-def test_a_slice_holds_every_scored_trial_once(name, study_of):
+def test_the_contour_is_of_the_first_two_and_marks_every_trial(study_of):
+    view = study_of("full", trials=200)
+    first, second = [one.name for one in importances(view)][:2]
+    drawn = FIGURES["contour"].draw(view)
+    surface, dots = drawn.data
+    assert (drawn.layout.xaxis.title.text, drawn.layout.yaxis.title.text) == (first, second)
+    tried = [t for t in view.trials if t.state in ("complete", "pruned")]
+    assert {said[0] for said in dots.customdata} <= {t.number for t in tried}
+    scores = [t.score for t in tried]
+    values = [z for row in surface.z for z in row]
+    assert min(scores) - 0.1 < min(values) < max(values) < max(scores) + 0.1
+
+
+def test_cost_is_the_time_of_an_epoch_and_the_line_never_falls(study_of):
     view = study_of("full")
+    drawn = FIGURES["accuracy_against_cost"].draw(view)
+    *points, line = drawn.data
+    costs = {said[0]: x for trace in points for said, x in zip(trace.customdata, trace.x, strict=True)}
+    for trial in view.trials:
+        if trial.number in costs:
+            epochs = len(trial.values)
+            assert costs[trial.number] == (trial.times["training"] + trial.times["validation"]) / epochs
+    assert list(line.x) == sorted(line.x) and list(line.y) == sorted(line.y)
+    assert max(line.y) == max(t.score for t in view.trials if t.state == "complete")
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_the_text_alternative_says_what_the_figure_shows(name, study_of):
+    drawn = FIGURES[name].draw(study_of("full"))
+    if drawn is not None:
+        shows = drawn.layout.meta["shows"]
+        assert shows.endswith(".") and any(character.isdigit() for character in shows)
+        assert shows != FIGURES[name].caption
+
+
+def test_a_thousand_curves_are_the_ten_best_and_a_band(study_of):
+    view = study_of("full", trials=1000)
+    band, median, *lines = FIGURES["learning_curves"].draw(view).data
+    best = sorted((t for t in view.trials if t.state == "complete"), key=lambda t: -t.score)[:10]
+    assert {line.name for line in lines} == {f"trial {t.number}" for t in best}
+    rest = [t for t in view.trials if t.values and t not in best]
+    assert median.y[0] == pytest.approx(np.median([t.values[1] for t in rest]))
+    assert max(band.y) < max(t.score for t in best)
+
+
+def test_a_thousand_trials_of_few_workers_are_told_by_slices_of_time(study_of):
+    view = study_of("full", trials=1000)
+    (cells,) = FIGURES["worker_timeline"].draw(view).data
+    found = workers(view.trials)
+    assert len(cells.z) == len(found) == 4
+    length = (max(w.last for w in found) - min(w.first for w in found)).total_seconds() / len(cells.x)
+    for row, worker in zip(cells.z, found, strict=True):
+        assert sum(row) * length == pytest.approx(worker.busy, rel=0.01)
+    assert sum(sum(row) for row in cells.customdata) == sum(t.ended is not None for t in view.trials)
+
+
+def test_precision_recall_steps_have_the_area_of_the_average_precision():
+    rng = np.random.default_rng(0)
+    positive = rng.random(60) < 0.3
+    scores = (positive + rng.normal(0, 1, 60)).round(1)
+    recall, precision = steps(positive, scores)
+    assert list(recall) == sorted(set(recall)), "no vertical run"
+    area = float((np.diff(recall) * precision[1:]).sum())
+    assert area == pytest.approx(average_precision_score(positive, scores))
+
+
+@pytest.mark.parametrize("place", range(4))
+def test_a_slice_holds_every_scored_trial_that_has_the_hyperparameter_once(place, study_of):
+    view = study_of("full")
+    drawn = FIGURES[f"slice_{place + 1}"].draw(view)
+    name = drawn.layout.xaxis.title.text
     points = {
         said[0]: (said[1], y)
-        for trace in FIGURES[f"slice_{name}"].draw(view).data
+        for trace in drawn.data
         if trace.mode == "markers"
         for said, y in zip(trace.customdata, trace.y, strict=True)
     }
     expected = {
         t.number: (shown(member(t.hyperparameters, name)[1]), t.score)
         for t in view.trials
-        if t.state in ("complete", "pruned")
+        if t.state in ("complete", "pruned") and member(t.hyperparameters, name) is not None
     }
     assert points == expected
 
 
 def test_a_slice_tells_the_conditions_of_a_hyperparameter_apart(study_of):
-    names = {trace.name for trace in FIGURES["slice_freeze_before"].draw(study_of("full")).data}
-    assert names == {
-        "resnet50, complete",
-        "resnet50, pruned",
-        "senet50, complete",
-        "senet50, pruned",
-        "median",
-    }
-
-
-def test_a_slice_leaves_out_trials_without_the_hyperparameter(study_of):
     view = study_of("full")
-    trials = [
-        replace(t, hyperparameters={} if t.number % 2 else {"dropout": t.hyperparameters["dropout"]})
+    only = [
+        replace(
+            t, hyperparameters={n: v for n, v in t.hyperparameters.items() if n.startswith("freeze_before")}
+        )
         for t in view.trials
     ]
-    points = [
-        said[0]
-        for trace in FIGURES["slice_dropout"].draw(replace(view, trials=trials)).data
-        if trace.mode == "markers"
-        for said in trace.customdata
-    ]
-    assert points and all(number % 2 == 0 for number in points)
+    drawn = FIGURES["slice_1"].draw(replace(view, trials=only))
+    assert {trace.name for trace in drawn.data} == {
+        "resnet50, complete",
+        "resnet50, stopped",
+        "senet50, complete",
+        "senet50, stopped",
+        "median of the complete",
+    }
 
 
 def test_the_map_shows_each_cells_best_score_and_number(study_of):
@@ -345,7 +378,7 @@ def test_retraining_shows_every_run_with_training_and_validation(study_of):
     drawn = FIGURES["retraining_curves"].draw(view)
     assert len(drawn.data) == 5 * len(view.histories)
     assert {trace.name for trace in drawn.data if trace.showlegend} == set(view.histories)
-    rates = [t for t in drawn.data if t.yaxis == "y3"]
+    rates = [t for t in drawn.data if t.yaxis == "y4"]
     assert list(rates[0].y) == list(view.histories["seed 0"]["learning_rate"])
 
 

@@ -9,6 +9,7 @@ import pytest
 from models.metrics.intervals import wilson
 from reports.analysis.answer import answer
 from reports.analysis.comparison import compare
+from reports.analysis.published import PUBLISHED
 from search.study.view import best_trial
 
 
@@ -87,16 +88,40 @@ def test_a_recipe_is_comparable_only_without_a_difference(case, study_of):
 
 def test_published_results_follow_with_their_sources_and_their_own_conditions(study_of):
     view = study_of("full")
-    barsoum, albanie = compare(view)[2:]
+    albanie, _, barsoum, *_ = compare(view)[2:]
     assert (barsoum.test_accuracy, albanie.test_accuracy) == (0.8499, 0.888)
     assert "Barsoum et al. 2016" in barsoum.source and "Albanie et al. 2018" in albanie.source
-    assert albanie.comparable and not barsoum.comparable
+    assert (
+        albanie.reasons == ("not measured on its 3,294 test rows (protocol cntk)",)
+        and albanie.our_test is None
+    )
+    assert not barsoum.comparable
     assert "starts from weights vggface2, the published one from none" in barsoum.reasons
     assert "images of 224 x 224, the published one of 64 x 64" in barsoum.reasons
     scratch = {**view.config["arguments"], "weights": "none", "image_size": 64}
-    barsoum, albanie = compare(replace(view, config={**view.config, "arguments": scratch}))[2:]
-    assert barsoum.reasons == ("the paper's own choice of test rows, not shown to be the same",)
+    albanie, _, barsoum, *_ = compare(replace(view, config={**view.config, "arguments": scratch}))[2:]
+    assert barsoum.reasons == ("not measured on its 3,153 test rows (protocol microsoft)",)
     assert not albanie.comparable
+
+
+def test_a_published_figure_stands_beside_ours_on_its_own_rows_alone(study_of):
+    view = study_of("full")
+    cntk = {"val": {"accuracy": 0.81, "n": 3318}, "test": {"accuracy": 0.79, "n": 3294}}
+    found = compare(replace(view, metrics={**view.metrics, "protocols": {"cntk": cntk}}))
+    senet = next(one for one in found if "Albanie" in one.source)
+    assert senet.comparable and (senet.our_val, senet.our_test) == (0.81, 0.79)
+    cntk["test"]["n"] = 3275
+    found = compare(replace(view, metrics={**view.metrics, "protocols": {"cntk": cntk}}))
+    senet = next(one for one in found if "Albanie" in one.source)
+    assert not senet.comparable and senet.our_test is None
+    ours = view.metrics["test_accuracy"]
+    assert [one.our_test for one in found[:2]] == [ours, ours]
+
+
+def test_figures_that_were_not_read_at_their_source_say_so():
+    unread = {one.model for one in PUBLISHED if not one.read}
+    assert {"EAC", "POSTER++", "VGG13, probabilistic label drawing"} <= unread
+    assert all(one.caveat or one.protocol for one in PUBLISHED)
 
 
 def test_recipes_in_percent_and_as_fractions_are_the_same(study_of):

@@ -16,8 +16,7 @@ CASES = {
     "size": ([64, 16, 64], "integer", False, (16, 64)),
     "freeze_before": ([0, -51, -12], "integer", False, (-51, -12, 0)),
     "dropout": ([0.5, 0.017, 0.3], "real", False, (0.017, 0.3, 0.5)),
-    "decay": ([1e-6, 1e-2, 1e-4], "real", True, (1e-6, 1e-4, 1e-2)),
-    "learning_rate": ([0.001, 0.002, 0.0015], "real", True, (0.001, 0.0015, 0.002)),
+    "decay": ([1e-6, 1e-2, 1e-4], "real", False, (1e-6, 1e-4, 1e-2)),
     "momentum": ([0, 0.9, 0.5], "real", False, (0, 0.5, 0.9)),
     "clip": ([None, 1.0, 2.0], "categorical", False, ("none", "1", "2")),
 }
@@ -29,6 +28,92 @@ def test_kind_scale_and_choices(name, study_of):
     trials = [replace(t, hyperparameters={name: v}) for t, v in zip(study_of().trials, values, strict=False)]
     (found,) = hyperparameters(trials)
     assert (found.kind, found.log, found.choices, found.conditional) == (kind, log, choices, False)
+
+
+DECLARED = {
+    "this version": [
+        {
+            "name": "rate",
+            "kind": "float",
+            "values": None,
+            "low": 1e-5,
+            "high": 1e-1,
+            "scale": "log",
+            "conditions": [],
+        },
+        {"name": "depth", "kind": "choice", "values": [0, -99, -51, -3], "ordered": True, "conditions": []},
+        {
+            "name": "size",
+            "kind": "choice",
+            "values": [1, 2],
+            "ordered": False,
+            "conditions": [["net", ["a"]]],
+        },
+        {
+            "name": "wait",
+            "kind": "int",
+            "values": None,
+            "low": 1,
+            "high": 5,
+            "scale": "linear",
+            "conditions": [],
+        },
+    ],
+    "the version before": {
+        "space": [
+            {
+                "class_name": "Float",
+                "config": {
+                    "name": "rate",
+                    "conditions": [],
+                    "min_value": 1e-5,
+                    "max_value": 1e-1,
+                    "sampling": "log",
+                },
+            },
+            {
+                "class_name": "Choice",
+                "config": {"name": "depth", "conditions": [], "values": [0, -99, -51, -3], "ordered": True},
+            },
+            {
+                "class_name": "Choice",
+                "config": {
+                    "name": "size",
+                    "conditions": [{"class_name": "Parent", "config": {"name": "net", "values": ["a"]}}],
+                    "values": [1, 2],
+                    "ordered": False,
+                },
+            },
+            {
+                "class_name": "Int",
+                "config": {
+                    "name": "wait",
+                    "conditions": [],
+                    "min_value": 1,
+                    "max_value": 5,
+                    "sampling": "linear",
+                },
+            },
+        ],
+        "values": {},
+    },
+}
+
+
+@pytest.mark.parametrize("version", DECLARED)
+def test_the_declared_space_says_what_three_trials_cannot(version, study_of):
+    values = [
+        {"rate": 0.011, "depth": -3, "size": 2, "wait": 2},
+        {"rate": 0.012, "depth": 0, "wait": 5},
+        {"rate": 0.013, "depth": -51, "size": 1, "wait": 3},
+    ]
+    trials = [replace(t, hyperparameters=own) for t, own in zip(study_of().trials, values, strict=False)]
+    rate, depth, size, wait = hyperparameters(trials, DECLARED[version])
+    assert (rate.kind, rate.log, rate.discrete, rate.low, rate.high) == ("real", True, False, 1e-5, 1e-1)
+    assert (depth.kind, depth.discrete, depth.choices) == ("integer", True, (-51, -3, 0))
+    assert (size.kind, size.choices, size.conditions) == ("categorical", ("1", "2"), (("net", ("a",)),))
+    assert size.conditional and not depth.conditional
+    assert (wait.kind, wait.discrete, wait.low, wait.high) == ("integer", True, 1, 5)
 
 
 def test_conditional_and_constant_ones_are_told_apart(study_of):

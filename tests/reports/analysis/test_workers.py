@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from reports.analysis.savings import caching, pruning
-from reports.analysis.workers import time_split, workers
+from reports.analysis.workers import REPORT_SECONDS, afterwards, time_split, workers
 
 START = datetime(2026, 3, 4, tzinfo=UTC)
 
@@ -57,10 +57,45 @@ def test_a_running_trial_lasts_until_the_last_sign_of_life(trials):
 def test_pruning_saved_the_epochs_that_were_left(study_of):
     view = study_of("full")
     pruned = next(t for t in view.trials if t.state == "pruned")
-    pruned = replace(pruned, values={1: 0.5, 2: 0.6}, ended=pruned.started + timedelta(seconds=40))
+    times = {"training": 30.0, "validation": 10.0, "build": 100.0}
+    pruned = replace(pruned, values={1: 0.5, 2: 0.6}, times=times)
     found = pruning(replace(view, trials=[pruned]))
     assert (found.trials, found.epochs, found.possible, found.seconds) == (1, 10, 12, 200)
     assert pruning(replace(view, trials=[])) is None
+
+
+def test_pruning_counts_what_patience_leaves_and_the_pace_after_the_first_epoch(study_of, tmp_path):
+    view = study_of("full")
+    complete = [t for t in view.trials if t.state == "complete"][:2]
+    complete = [
+        replace(t, values=dict.fromkeys(range(1, n + 1), 0.5)) for t, n in zip(complete, (4, 6), strict=True)
+    ]
+    pruned = [t for t in view.trials if t.state == "pruned"][:2]
+    seconds = ([60.0, 8.0, 12.0], [30.0])  # the first epoch compiles the network; one is stopped after it
+    pruned = [
+        replace(t, values=dict.fromkeys(range(1, len(own) + 1), 0.4), directory=tmp_path / str(t.number))
+        for t, own in zip(pruned, seconds, strict=True)
+    ]
+    for trial, own in zip(pruned, seconds, strict=True):
+        trial.directory.mkdir()
+        rows = "".join(f"{epoch},{took}\n" for epoch, took in enumerate(own, 1))
+        (trial.directory / "history.csv").write_text("epoch,seconds\n" + rows)
+    found = pruning(replace(view, trials=complete + pruned))
+    assert (found.typical, found.epochs, found.possible) == (5.0, 2 + 4, 10 + 4 + 6)
+    assert found.seconds == pytest.approx(2 * 10.0 + 4 * 30.0 * (10.0 / 60.0))
+
+
+def test_retraining_evaluation_and_report_are_in_the_time(study_of, tmp_path):
+    view = study_of("full", directory=tmp_path)
+    metrics = {**view.metrics, "times": {"evaluation": 7.0}}
+    (tmp_path / "report.html").write_text(REPORT_SECONDS.format(12.5))
+    seconds = sum(float(frame["seconds"].sum()) for frame in view.histories.values())
+    assert afterwards(replace(view, metrics=metrics)) == {
+        "retraining": seconds,
+        "evaluation": 7.0,
+        "report": 12.5,
+    }
+    assert afterwards(study_of("running", directory=tmp_path / "none")) == {}
 
 
 def test_caching_counts_uses_and_reasons(study_of):

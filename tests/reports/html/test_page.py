@@ -6,7 +6,7 @@ import base64
 import io
 import re
 from dataclasses import replace
-from html import unescape
+from html import escape, unescape
 
 import numpy as np
 import pytest
@@ -15,9 +15,11 @@ from plotly.offline import get_plotlyjs
 
 from ferplus_data.labels import EMOTIONS, soft_targets
 from reports.analysis.annotators import agreement
+from reports.analysis.workers import written_seconds
 from reports.figures import FIGURES
 from reports.html.gallery import ERRORS, OF_EACH, confident_errors, of_each_emotion
 from reports.html.page import SECTIONS, render, write_report
+from reports.html.trial_table import trial_table
 from search.results.predictions import Predictions
 
 ATTACK = "<script>alert(1)</script>"
@@ -46,10 +48,20 @@ def test_has_every_section_in_order_and_links_to_it(view):
 
 def test_shows_every_figure_or_says_why_not(view):
     page = without_plotly(render(view))
+    text = visible(render(view))
     for name, entry in FIGURES.items():
-        block = page.split(f'id="figure-{name}"')[1].split("</figure>")[0]
-        assert ('class="plot"' in block) == (entry.draw(view) is not None)
-        assert (entry.empty in unescape(block)) == (entry.draw(view) is None)
+        drawn = entry.draw(view)
+        assert (f'id="figure-{name}"' in page) == (drawn is not None)
+        if drawn is None:
+            assert re.search(
+                rf"Without a figure: [^.]*{re.escape(entry.title)}[^.]*\. {re.escape(entry.empty)}", text
+            )
+        else:
+            block = page.split(f'id="figure-{name}"')[1].split("</figure>")[0]
+            assert (
+                f'aria-label="{escape(drawn.layout.meta["shows"], quote=True)}"'.replace("&#x27;", "&#39;")
+                in block
+            )
 
 
 def test_asks_no_host_for_anything(view):
@@ -90,7 +102,8 @@ def test_numbers_of_the_result_stand_on_the_page(study_of):
         assert f"{view.metrics[key]:.2%}" in text
     assert "3,275" in text and "3,018" in text
     assert "mean" in text and "over 3 seeds" in text
-    assert "ResNet50 VGGFace2 88.0% 86.5% yes" in text
+    assert f"ResNet50 VGGFace2 88.0% 86.5% {view.metrics['test_accuracy']:.1%} yes" in text
+    assert "The honest accuracy. The test accuracy, " in text
     diagonal = view.metrics["confusion"]["test"][0][0]
     assert f'"{diagonal}\\u003cbr\\u003e' in page
     for row in view.metrics["per_class"]["test"]:
@@ -165,12 +178,52 @@ def test_reloads_itself_only_when_it_will_be_written_again(study_of):
     assert '<meta http-equiv="refresh" content="15">' in live and "every 15 seconds" in visible(live)
 
 
+def test_the_first_screen_says_which_accuracy_is_the_honest_one(study_of):
+    page = without_plotly(render(study_of("full")))
+    head = page.split("</header>")[0]
+    assert "The honest accuracy." in head and "nothing was chosen by it" in unescape(head)
+    table = page.split("<h3>Accuracy</h3>")[1].split("</table>")[0]
+    rows = [visible_text(row) for row in table.split("<tr")[2:]]
+    for row in rows:
+        assert ("chosen on these rows" in row) == (row.startswith("validation") and "class" not in row)
+
+
+def visible_text(html):
+    return " ".join(unescape(re.sub(r"<[^>]+>", " ", html.partition(">")[2])).split())
+
+
+def test_the_table_is_best_first_with_a_column_for_what_varied(study_of):
+    view = study_of("full")
+    trials = [replace(t, hyperparameters={**t.hyperparameters, "image_size": 224}) for t in view.trials]
+    found = trial_table(replace(view, trials=trials))
+    assert found.constants == {"image_size": "224"}
+    assert "freeze_before" in found.columns and "image_size" not in found.columns
+    states = [row.trial.state for row in found.rows]
+    assert states == sorted(states, key=["complete", "pruned", "failed"].index)
+    scores = [row.trial.score for row in found.rows if row.trial.state == "complete"]
+    assert scores == sorted(scores, reverse=True) and found.rows[0].best
+    place = list(found.columns).index("learning_rate")
+    for row in found.rows:
+        assert row.cells[place].value == row.trial.hyperparameters["learning_rate"]
+
+
+def test_a_page_tells_the_next_one_what_it_took(study_of, tmp_path):
+    view = study_of("one trial", directory=tmp_path)
+    path = write_report(view, tmp_path / "report.html")
+    first = written_seconds(path)
+    assert 0 < first < 60
+    write_report(view, path)
+    assert written_seconds(path) > first
+    assert written_seconds(tmp_path / "none.html") == 0.0
+
+
 def test_says_what_pruning_and_the_cache_saved(study_of):
     view = study_of("full")
     text = visible(render(view))
     pruned = [trial for trial in view.trials if trial.state == "pruned"]
     left = sum(12 - len(trial.values) for trial in pruned)
     assert f"stopped {len(pruned)} trials early and left out {left} of the" in text
+    assert "at the 12.0 epochs of a complete one" in text
     assert f"was used by {sum(t.number % 3 == 0 for t in view.trials)} of 60 trials" in text
     bare = replace(view, trials=[replace(t, prefix_cache=None, times={}) for t in view.trials])
     assert "the trials recorded nothing about it" in visible(render(bare))

@@ -1,0 +1,33 @@
+"""Numbers and hyperparameters in people's words."""
+
+from __future__ import annotations
+
+import pytest
+
+from reports.analysis.explanations import explanation, title
+from reports.analysis.words import duration_words
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [
+        (None, "–"),
+        (0.42, "0.4 s"),
+        (42.4, "42 s"),
+        (60, "1 min"),
+        (187, "3 min 7 s"),
+        (3599.7, "1 h"),
+        (7387, "2 h 3 min"),
+        (100_000, "1 d 3 h"),
+    ],
+)
+def test_durations_as_people_write_them(seconds, words):
+    assert duration_words(seconds) == words
+
+
+def test_a_freeze_index_says_what_it_leaves_trainable():
+    assert "the last 51 layers are trained" in explanation("freeze_before@resnet50", -51)
+    assert explanation("freeze_before", 0) == "every layer is trained"
+    assert "the classifier alone" in explanation("freeze_before", -3)
+    assert title("freeze_before@resnet50") == "freeze index (resnet50)"
+    assert title("a_new_one") == "a new one" and explanation("a_new_one") == ""
