@@ -121,7 +121,7 @@ def _headline(view: StudyView) -> str:
     if not view.trials:
         return "No trial has started yet: there is nothing to report."
     best = best_trial(view.trials)
-    if best is not None:
+    if best is not None and best.state == "complete":
         return (
             f"{ended}{of} trials have ended. The best so far is trial {best.number}; it has not been "
             "retrained, so there is no test accuracy yet."
@@ -174,7 +174,7 @@ def _trials(count: int) -> str:
 
 
 def _result(split: str, rows: str, accuracy: Any, n: Any) -> Result | None:
-    if accuracy is None or not n:
+    if accuracy is None or not n or not 0 <= accuracy <= 1:  # NaN too
         return None
     low, high = wilson(accuracy, n)
     return Result(split, rows, accuracy, n, low, high)

@@ -32,6 +32,10 @@ RESAMPLES = 60
 """Bootstrap resamples of the trials behind every interval."""
 ITERATIONS = 15
 """Of the search for lengthscales; the shares no longer move after about ten."""
+IDLE = 10.0
+"""Lengthscale, in a unit cube, from which a column makes no difference worth a parameter."""
+STRONG = 3.0
+"""Log of the odds that Kass and Raftery (1995, JASA 90, 773-795) call strong evidence."""
 CHANCE = 0.01
 """Probability at which trials without any effect are taken for trials with one."""
 
@@ -59,14 +63,17 @@ class Surrogate:
         self._targets = ((targets - self._mean) / self._spread)[order]
         chosen = [trials[index] for index in order]
         self._points = np.hstack([_columns(one, *_places(one, chosen)) for one in parameters])
-        learned = self._learn(self._points[:LEARNED_FROM], self._targets[:LEARNED_FROM])
+        learned, self._evidence = self._learn(self._points[:LEARNED_FROM], self._targets[:LEARNED_FROM])
         self._signal, self._noise = learned.k1, float(learned.k2.noise_level)
         rows = np.vstack([np.arange(len(order)), rng.integers(0, len(order), (RESAMPLES, len(order)))])
         self._weights, self._left_out = self._solve(rows)
 
     @property
     def tells(self) -> bool:
-        """Whether trials left out of a resample rank as the others predict, beyond chance."""
+        """Whether the trials are much likelier under the process than if no hyperparameter mattered, its parameters paid for, and
+        those left out of a resample rank as the others predict, beyond chance."""
+        if self._evidence < STRONG:
+            return False
         seen = np.isfinite(self._left_out)
         if seen.sum() < MIN_TRIALS or np.ptp(self._left_out[seen]) == 0:
             return False
@@ -108,12 +115,18 @@ class Surrogate:
         return np.hstack(columns)
 
     @staticmethod
-    def _learn(points: Floats, targets: Floats) -> Any:
+    def _learn(points: Floats, targets: Floats) -> tuple[Any, float]:
+        """The kernel, and by how much its log likelihood is above that of noise alone less what its parameters cost (Bayesian
+        information criterion; a column as good as idle costs nothing)."""
         kernel = ConstantKernel(1.0, (1e-2, 1e2)) * Matern([1.0] * points.shape[1], (0.1, 20), nu=2.5)
         process = GaussianProcessRegressor(kernel + WhiteKernel(0.1, (1e-3, 2)), optimizer=_minimise)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)
-            return process.fit(points, targets).kernel_
+            process.fit(points, targets)
+        used = int((process.kernel_.k1.k2.length_scale < IDLE).sum())
+        noise = -len(targets) / 2 * (math.log(2 * math.pi * float(targets.var())) + 1)
+        cost = (used + 1) / 2 * math.log(len(targets))
+        return process.kernel_, float(process.log_marginal_likelihood_value_) - noise - cost
 
     def _solve(self, rows: NDArray[np.int64]) -> tuple[Floats, Floats]:
         """Each resample's weights of the points, and the mean prediction of each point by the resamples without it."""

@@ -116,7 +116,8 @@ def _quality(chosen: dict[str, Any]) -> float:
 
 
 def make_trial(number: int, state: str, rng: random.Random, directory: Path, epochs: int = 12) -> TrialRecord:
-    chosen = sample_hyperparameters(rng)
+    drawn = sorted((sample_hyperparameters(rng) for _ in range(3)), key=_quality)
+    chosen = drawn[{"pruned": 0, "complete": 2}.get(state, 1)]
     ran = {"complete": epochs, "pruned": rng.randint(1, epochs - 1), "failed": rng.choice([0, 2])}
     ran |= {"running": 3, "queued": 0}
     top = max(0.3, _quality(chosen))

@@ -398,4 +398,7 @@ def test_what_a_user_typed_never_becomes_markup_in_a_plot(name, study_of):
         for t in view.trials
     ]
     drawn = FIGURES[name].draw(replace(view, trials=trials))
+    if drawn is None:
+        assert name in UNSURE
+        return
     assert "<b>" not in json.dumps(drawn.to_plotly_json(), default=str)
