@@ -21,12 +21,6 @@ from reports.analysis.trials import count_states
 from search.study.view import StudyView, best_trial
 
 SPLITS = {"val": "validation", "test": "test"}
-ROWS = {
-    "all rows": "",
-    "without training twins": "_without_twins",
-    "of photographs that are not in training": "_new_photographs",
-}
-"""Rows of a split that it is measured on -> the ending of their figures in metrics.json."""
 
 
 @dataclass(frozen=True)
@@ -121,14 +115,14 @@ def _headline(view: StudyView) -> str:
     if not view.trials:
         return "No trial has started yet: there is nothing to report."
     best = best_trial(view.trials)
-    if best is not None and best.state == "complete":
-        return (
-            f"{ended}{of} trials have ended. The best so far is trial {best.number}; it has not been "
-            "retrained, so there is no test accuracy yet."
-        )
     if counts["failed"] == len(view.trials):
         return f"No result: all {_trials(counts['failed'])} failed. The reasons are in the table of trials."
-    return f"No trial is complete yet: {ended}{of} have ended, {counts['running']} running."
+    if best is None:
+        return f"No trial is complete yet: {ended}{of} have ended, {counts['running']} running."
+    so_far = f"The best so far is trial {best.number}; it has not been retrained, so there is no test accuracy yet."
+    if best.state == "complete":
+        return f"{ended}{of} trials have ended. {so_far}"
+    return f"No trial is complete yet: {ended}{of} have ended, {counts['running']} running. {so_far}"
 
 
 def _test_result(view: StudyView) -> str:
@@ -156,7 +150,7 @@ def honest(view: StudyView) -> str:
         interval = f"({test.low:.1%} to {test.high:.1%}, n = {test.n:,})"
         said = f"The test accuracy, {test.accuracy:.1%} {interval}: nothing was chosen by it"
         if clean is not test:
-            said += f"; {clean.rows} it is {clean.accuracy:.1%}"
+            said += f"; on {clean.rows} alone {clean.accuracy:.1%}"
         return f"{said}. Every validation accuracy is of something chosen for it, and flatters."
     found = corrected(view)
     if found is not None:
@@ -184,7 +178,7 @@ ROWS = {
     "all rows": "",
     "new photographs": "_new_photographs",
     # What studies of before photographs were told apart have instead.
-    "without byte-identical training images": "_without_twins",
+    "rows without byte-identical training images": "_without_twins",
 }
 """Which rows an accuracy of metrics.json is on -> how its name ends."""
 

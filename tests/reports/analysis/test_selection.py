@@ -64,7 +64,7 @@ def test_the_honest_accuracy_is_the_test_accuracy_once_there_is_one(study_of):
     view = study_of("full")
     said = answer(view).honest
     assert said.startswith(f"The test accuracy, {view.metrics['test_accuracy']:.1%}")
-    assert f"{view.metrics['test_accuracy_without_twins']:.1%}" in said
+    assert f"{view.metrics['test_accuracy_new_photographs']:.1%}" in said
     marked = as_dict(view)["selection"][CHOSEN]
     assert {"metrics.val_accuracy", "metrics.trial_val_accuracy", "metrics.seeds[].val_accuracy"} <= set(
         marked

@@ -21,7 +21,7 @@ needs_kaleido = pytest.mark.skipif(
 
 @needs_kaleido
 def test_every_figure_that_has_something_to_show_is_a_picture(chromium, study_of, tmp_path, monkeypatch):
-    chosen = ("learning_curves", "worker_timeline", "confusion_test", "parameter_importances")
+    chosen = ("learning_curves", "worker_timeline", "confusion_test", "importances")
     monkeypatch.setattr(images, "FIGURES", {name: FIGURES[name] for name in chosen})
     view = study_of("one trial")
     folder = output(tmp_path / "runs" / "report.html", "png")
@@ -32,7 +32,7 @@ def test_every_figure_that_has_something_to_show_is_a_picture(chromium, study_of
     (folder / "mine.png").write_bytes(b"mine")
     assert write_png(view, folder) == folder
     drawn = [path for path in folder.glob("*.png") if path.name != "mine.png"]
-    assert {path.stem for path in drawn} == set(chosen) - {"parameter_importances"}
+    assert {path.stem for path in drawn} == set(chosen) - {"importances"}
     assert (folder / "mine.png").read_bytes() == b"mine"
     for path in drawn:
         with Image.open(path) as picture:
