@@ -4,6 +4,7 @@ always of one moment."""
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 import os
 import re
@@ -107,6 +108,20 @@ class Checkpoints:
             self.history.clear()
             return 0
         return last
+
+    def take_over(self, directory: Path) -> None:
+        """Begin with the epochs that another training left in `directory`, unless this one has epochs already. Where the other's
+        last checkpoint is missing, there is nothing to begin with."""
+        history = readable_history(directory / _HISTORY)
+        if self.history or not history:
+            return
+        names = (f"epoch-{history[-1].epoch:04d}.weights.h5", _BEST, _VALIDATION)
+        if not all((directory / name).is_file() for name in names):
+            return
+        for name in names:
+            write_file(self.directory / name, functools.partial(_link, directory / name))
+        self.history = history
+        write_history(self.history_path, history)
 
     def save(
         self, model: keras.Model, epoch: Epoch, split: Split, probabilities: NDArray[np.float32]

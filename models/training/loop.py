@@ -102,6 +102,8 @@ def train(
         network.begin(recipe, fuse=stair(recipe, len(split)))
     listener.record["network"] = {"parameters": network.parameters, "bytes": 4 * network.parameters}
     checkpoints = Checkpoints(directory, _identity(recipe, dataset, settings, epochs), settings.objective)
+    if settings.after is not None:
+        checkpoints.take_over(settings.after)
     with mirrored(settings.replicas):
         done = checkpoints.restore(network.suffix)
     stopped = any([listener.on_epoch(epoch) for epoch in checkpoints.history]) if listener.on_epoch else False

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from ferplus_data.dataset import Split
@@ -27,6 +28,8 @@ class Settings:
         objective: Name in `models.metrics.objectives.OBJECTIVES`: it tells the best epoch, and so when patience has run out.
         replicas: GPUs that share each batch. With several, the rows beyond the last whole batch are left out.
         train_split: Rows to train on in place of the whole training split.
+        after: Directory of a shorter training of the same recipe, as it is with the checkpoint of its last epoch. A new training
+            goes on from there, with its epochs, weights and optimizer state.
     """
 
     weights: str = "none"
@@ -35,6 +38,7 @@ class Settings:
     objective: str = DEFAULT_OBJECTIVE
     replicas: int = 1
     train_split: Split | None = None
+    after: Path | None = None
 
 
 @dataclass(frozen=True)

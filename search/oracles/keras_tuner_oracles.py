@@ -22,6 +22,9 @@ from search.storages.registry import OBJECTIVE
 from search.storages.trial_store import Claim, TrialStore
 from search.study.trial_life import State, state_of
 
+_ID = "keras_tuner_trial"
+"""User attribute of a trial of the study: Keras Tuner's id of it."""
+
 
 def recorded(oracle: type[keras_tuner.Oracle]) -> type[keras_tuner.Oracle]:
     """Return a subclass of Keras Tuner's `oracle` that also takes `store`, the study's trials; `recipes`, the values of its first
@@ -68,17 +71,24 @@ def recorded(oracle: type[keras_tuner.Oracle]) -> type[keras_tuner.Oracle]:
                         self.store.release_lost(row)
                 # A trial that Keras Tuner tries again after a restart is, in the study, one that was released.
                 for row in self.store.read():
-                    if state_of(row) == State.RELEASED and row.params == values:
+                    if state_of(row) == State.RELEASED and row.user_attrs.get(_ID) == trial.trial_id:
                         claim = self.store.claim(row, self.worker.name)
                         if claim is not None:
                             return claim
                 described = {hp.name: describe(hp) for hp in trial.hyperparameters.space}
                 distributions = {name: described[name].distribution() for name in values}
-                return self.store.create(State.RUNNING, values, distributions, worker=self.worker.name)
+                claim = self.store.create(State.RUNNING, values, distributions, worker=self.worker.name)
+                self.store.annotate(claim, {_ID: trial.trial_id})
+                return claim
 
         def number(self, trial_id: str) -> int:
             """The number, to the user, of a running trial."""
             return self._claims[trial_id].number
+
+        def promoted_from(self, trial: Trial) -> int | None:
+            """The number of the trial of fewer epochs that `trial` goes on from, where there is one (Hyperband)."""
+            before = trial.hyperparameters.values.get("tuner/trial_id")
+            return next((row.number for row in self.store.read() if row.user_attrs.get(_ID) == before), None)
 
         def epochs(self, trial_id: str) -> int:
             """0: a trial of Keras Tuner's own oracles stays where its checkpoint is."""
@@ -145,7 +155,9 @@ def recorded(oracle: type[keras_tuner.Oracle]) -> type[keras_tuner.Oracle]:
             return False
 
         def is_resting(self, trial_id: str) -> bool:
-            return False
+            """Whether another trial may go on from this one (Hyperband), so that its checkpoint has to stay."""
+            values = self.trials[trial_id].hyperparameters.values
+            return values.get("tuner/epochs", 0) < getattr(self, "max_epochs", 0)
 
     Recorded.__name__ = Recorded.__qualname__ = f"Recorded{oracle.__name__}"
     return Recorded

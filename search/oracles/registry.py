@@ -78,21 +78,23 @@ def _keras_tuner(
     **options: Any,
 ) -> keras_tuner.Oracle:
     # To Keras Tuner a seed of 0 is none.
-    # Hyperband's brackets decide how many trials there are and which epochs each has, and the grid has an order of its own: a
-    # recipe has no place in either.
+    # Hyperband's brackets decide which epochs a trial has, and the grid has an order of its own: a recipe has no place in either.
     if oracle is keras_tuner.oracles.HyperbandOracle:
-        options["max_epochs"] = search.epochs
+        # Brackets follow one another until there are as many trials as were asked for.
+        options |= {"max_epochs": search.epochs, "hyperband_iterations": search.trials}
     else:
         options["max_trials"] = search.trials
     if oracle not in (keras_tuner.oracles.HyperbandOracle, _GridSearchOracle):
         options["recipes"] = search.recipes
-    return recorded(oracle)(
+    made = recorded(oracle)(
         store=store,
         worker=worker,
         seed=1 + search.seed % (2**32 - 1),
         hyperparameters=search.hyperparameters,
         **options,
     )
+    made.max_trials = search.trials  # which Hyperband's constructor does not take
+    return made
 
 
 class _GridSearchOracle(keras_tuner.oracles.GridSearchOracle):

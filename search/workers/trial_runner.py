@@ -202,6 +202,7 @@ class FERPlusTuner(BaseTuner):
             return False
 
         recipe = Recipe.from_hyperparameters(values)
+        promoted_from = getattr(self.oracle, "promoted_from", lambda trial: None)(trial)
         train(
             recipe,
             self._dataset,
@@ -213,6 +214,7 @@ class FERPlusTuner(BaseTuner):
                 precision=self._precision,
                 replicas=self._replicas,
                 train_split=self._train_split,
+                after=None if promoted_from is None else self._run.trial(promoted_from),
             ),
             networks=self._networks,
             caching=self._caching,

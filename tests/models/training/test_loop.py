@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -68,6 +69,21 @@ def test_an_interrupted_training_ends_as_one_that_was_not(
     np.testing.assert_allclose(figures(rest.history), figures(whole.history), rtol=2e-3, atol=2e-3)
     for a, b in zip(rest.model.get_weights(), whole.model.get_weights(), strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-2, atol=1e-3)
+
+
+def test_a_longer_training_goes_on_after_a_shorter_one(
+    tiny: Dataset, tmp_path: Path, networks: Networks
+) -> None:
+    """As Hyperband promotes a trial: its epochs, weights and optimizer state, in a directory of its own."""
+    constant = dataclasses.replace(RECIPE, lr_policy="constant")  # the same course at every length
+    whole = train(constant, tiny, networks=networks, directory=tmp_path / "whole", epochs=3, settings=SEED_3)
+    train(constant, tiny, networks=networks, directory=tmp_path / "short", epochs=1, settings=SEED_3)
+    before = read_history(tmp_path / "short" / "history.csv")
+    after = dataclasses.replace(SEED_3, after=tmp_path / "short")
+    longer = train(constant, tiny, networks=networks, directory=tmp_path / "long", epochs=3, settings=after)
+    assert longer.history[:1] == before, "the first epoch was trained once more"
+    np.testing.assert_allclose(figures(longer.history), figures(whole.history), rtol=2e-3, atol=2e-3)
+    assert read_history(tmp_path / "short" / "history.csv") == before
 
 
 def test_the_best_epoch_is_kept(tiny: Dataset, tmp_path: Path, networks: Networks) -> None:

@@ -173,3 +173,30 @@ def test_two_oracles_share_one_budget(driver: Any) -> None:
 def test_an_unknown_oracle_is_named(driver: Any) -> None:
     with pytest.raises(InputError, match="unknown oracle 'oracle9'"):
         driver.oracle("oracle9")
+
+
+def test_hyperband_promotes_as_keras_tuner_does_and_begins_again_until_there_are_enough(
+    driver: Any, tmp_path: Path
+) -> None:
+    one_iteration = (9 + 3 + 1) + (5 + 2) + 3  # the brackets of 9 epochs and factor 3
+    oracle = driver.oracle("kt-hyperband", trials=40, epochs=9, directory=tmp_path)
+    budgets = []
+    while (trial := oracle.create_trial("tuner0")).status == TrialStatus.RUNNING:
+        values = trial.hyperparameters.values
+        budgets.append(values["tuner/epochs"])
+        number, before = oracle.number(trial.trial_id), oracle.promoted_from(trial)
+        if before is None:
+            assert values["tuner/initial_epoch"] == 0
+        else:
+            shorter = driver.trials()[before]
+            assert shorter.params == driver.trials()[number].params
+            assert max(shorter.intermediate_values) == values["tuner/initial_epoch"] < values["tuner/epochs"]
+        for epoch in range(1, values["tuner/epochs"] + 1):
+            score = 0.5 + 0.3 * values["dropout"] + 0.01 * epoch
+            oracle.update_trial(trial.trial_id, {"val_accuracy": score}, step=epoch)
+        trial.status = TrialStatus.COMPLETED
+        assert oracle.is_resting(trial.trial_id) == (values["tuner/epochs"] < 9)  # its checkpoint stays
+        oracle.end_trial(trial)
+    assert len(budgets) == len(driver.trials()) == 40
+    assert sorted(budgets[:one_iteration]) == [1] * 9 + [3] * 8 + [9] * 6
+    assert budgets[one_iteration] == 1, "no further iteration"
