@@ -42,7 +42,7 @@ def start(program: Path, *arguments: str, **environment: str) -> subprocess.Pope
     )
 
 
-def until(condition: Callable[[], Any], seconds: float = 120, every: float = 0.3) -> Any:
+def until(condition: Callable[[], Any], seconds: float = 240, every: float = 0.3) -> Any:
     """Return the first true value of `condition`."""
     end = time.monotonic() + seconds
     while not (value := condition()):
@@ -111,7 +111,7 @@ def assert_nothing_lost_or_repeated(run: Path, url: str, trials: int, epochs: in
     return {number: {pid for _, pid in done} for number, done in runs.items()}
 
 
-def end(process: subprocess.Popen[str], code: int = 0, seconds: float = 200) -> str:
+def end(process: subprocess.Popen[str], code: int = 0, seconds: float = 400) -> str:
     """Wait for the end of `process` with `code`; return what it said."""
     try:
         output, _ = process.communicate(timeout=seconds)

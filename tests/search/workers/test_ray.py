@@ -60,7 +60,7 @@ def test_a_node_is_lost(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
         starts = sum(log.read_text().count("trials compute in") for log in run.path.glob("workers/*.log"))
         assert starts > 3, "no worker was started again"
         pids = {pid for pids in workers_of.values() for pid in pids}
-        p.until(lambda: not any(map(p.is_alive, pids)), seconds=15)
+        p.until(lambda: not any(map(p.is_alive, pids)), seconds=60)
     finally:
         ray.shutdown()
         cluster.shutdown()

@@ -28,7 +28,7 @@ def test_killed_worker_killed_parent_and_everything_killed(tmp_path: Path) -> No
     # The parent: its workers hand their trials back and leave.
     workers = {pid for done in p.executed(run).values() for _, pid in done}
     p.sigkill(first.pid)
-    p.until(lambda: not any(map(p.is_alive, workers)), seconds=15)
+    p.until(lambda: not any(map(p.is_alive, workers)), seconds=60)
 
     # The same command again, then everything at once.
     second = p.start(p.SIMULATED, *command, SIMULATED_EPOCH="0.4")
@@ -53,7 +53,7 @@ def test_a_stopped_parent_stops_its_workers_which_hand_back(tmp_path: Path, stop
     trial = p.until(p.in_mid_trial(url, run.name, EPOCHS))
     worker = p.pid_of(trial)
     os.kill(process.pid, stop)
-    output = p.end(process, code, seconds=15)
+    output = p.end(process, code, seconds=60)
     assert "nothing finished is lost" in output and not p.is_alive(worker)
     states = {t.state.name for t in p.trials_of(url, run.name).values()}
     assert "RUNNING" not in states and "WAITING" in states
