@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """FERPlus Tuner: hyperparameter search for facial-expression models on FER+.
 
-The commands by name. Each has a file in search/console/commands; what a command does is in the folder it imports, and it imports
+The commands by name. Each has a file in search/commands; what a command does is in the folder it imports, and it imports
 nothing heavy before it must.
 """
 
@@ -10,9 +10,8 @@ from __future__ import annotations
 import sys
 
 from search import __version__
-from search.console import command_line
-from search.console.command_line import Command
-from search.console.commands import (
+from search.commands import (
+    command_line,
     dashboard,
     evaluate,
     export,
@@ -24,7 +23,8 @@ from search.console.commands import (
     status,
     worker,
 )
-from search.console.study_options import Reports, StorageOptions
+from search.commands.command_line import Command
+from search.commands.study_options import Reports, StorageOptions
 
 ABOUT = """Hyperparameter search for facial-expression models on FER+.
 

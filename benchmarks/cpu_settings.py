@@ -39,8 +39,8 @@ def measure(backbone: str, batches: int) -> None:
     import numpy as np
 
     from models.networks.build import build_model, compile_model
+    from models.optimization.optimizers import make_optimizer
     from models.recipe import Recipe
-    from models.training.optimizers import make_optimizer
 
     recipe = Recipe(backbone=backbone, optimizer="adamw", batch_size=64)
     model = build_model(recipe)

@@ -1,6 +1,6 @@
 """What the benchmarks compare with: the network run whole in every step, fed image by image, as the seed did it.
 
-The model is that of `models.networks.backbones` at its own input size and precision, compiled with Keras's defaults. Each image
+The model is that of `models.backbones.registry` at its own input size and precision, compiled with Keras's defaults. Each image
 is parsed from its string of pixels, resized, augmented at the network's size by albumentations and has its mean taken off, one
 after the other, in a `PyDataset`.
 """
@@ -14,7 +14,7 @@ import numpy as np
 from keras import layers
 
 from ferplus_data.dataset import Split
-from models.networks.backbones import BACKBONES, BGR_MEAN
+from models.backbones.registry import BACKBONES, BGR_MEAN
 from models.networks.freezing import freeze
 from models.networks.weights import load_weights
 

@@ -51,7 +51,7 @@ def ten(hp: Any) -> None:
 def make(url: str, study: str, space: str, trials: int, seed: int) -> tuple[Any, Any]:
     """Return (the study's trials, OptunaOracle) on connections of their own."""
     from search.oracles.registry import Search, make_oracle
-    from search.oracles.search_space import SpaceModel, declared
+    from search.oracles.space.search_space import SpaceModel, declared
     from search.storages.registry import open_storage, open_study
     from search.study.space import load_space
     from search.workers.heartbeat import ThisProcess
@@ -119,7 +119,7 @@ def work(url: str, study: str, trials: int, first: int, threads: int, results: A
 
 
 def waves(url: str, workers: int, processes: int, trials: int) -> dict[str, Any]:
-    from search.study.trial_life import State, state_of, trials_of
+    from search.storages.trial_life import State, state_of, trials_of
 
     name = f"waves-{time.time_ns()}"
     store, _ = make(url, name, "ten", trials, 0)
@@ -177,7 +177,7 @@ def fill(store: Any, space: str, stored: int) -> None:
 
     from search.oracles.optuna_oracle import OptunaOracle
     from search.oracles.registry import Search, make_oracle
-    from search.oracles.search_space import SpaceModel, declared
+    from search.oracles.space.search_space import SpaceModel, declared
     from search.storages.registry import memory, open_study
     from search.study.space import load_space
 

@@ -101,11 +101,11 @@ def plain(
     from plain import PlainBatches, plain_model
 
     from ferplus_data.dataset import load_dataset
+    from models.optimization.class_weights import CLASS_WEIGHTS
+    from models.optimization.lr_policies import LR_POLICIES
+    from models.optimization.optimizers import make_optimizer
     from models.recipe import Recipe
-    from models.training.class_weights import CLASS_WEIGHTS
-    from models.training.lr_policies import LR_POLICIES
-    from models.training.optimizers import make_optimizer
-    from search.oracles.search_space import SpaceModel
+    from search.oracles.space.search_space import SpaceModel
     from search.study.space import load_space
 
     start = time.perf_counter()
@@ -203,9 +203,8 @@ def ours(
     from search import launch
     from search.console.progress import Progress
     from search.setup import prepare as prepare_search
-    from search.storages.registry import storage_url
     from search.study.config import SearchArguments, write_config
-    from search.study.run_directory import RunDirectory
+    from search.study.run_directory import RunDirectory, storage_url
     from search.workers.time_budget import Clock
 
     start = time.perf_counter()

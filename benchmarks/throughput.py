@@ -37,9 +37,9 @@ from plain import PlainBatches, plain_model  # noqa: E402
 from ferplus_data.augment import AUGMENTATIONS  # noqa: E402
 from ferplus_data.batches import Batches  # noqa: E402
 from ferplus_data.dataset import Split, load_dataset  # noqa: E402
+from models.backbones.registry import BACKBONES, HEAD_ONLY  # noqa: E402
 from models.frozen_prefix.activations import CHUNK, ActivationBatches  # noqa: E402
 from models.frozen_prefix.cache import PrefixCache  # noqa: E402
-from models.networks.backbones import BACKBONES, HEAD_ONLY  # noqa: E402
 from models.networks.compiled import Network  # noqa: E402
 from models.recipe import Recipe  # noqa: E402
 

@@ -11,11 +11,11 @@ from typing import Any
 from ferplus_data.augment import AUGMENTATIONS
 from ferplus_data.errors import InputError
 from ferplus_data.labels import TARGETS
+from models.backbones.registry import BACKBONES
 from models.hyperparameters import Acts, Parameter, Range, hyperparameter, own_parameters
-from models.networks.backbones import BACKBONES
-from models.training.class_weights import CLASS_WEIGHTS
-from models.training.lr_policies import LR_POLICIES
-from models.training.optimizers import OPTIMIZERS
+from models.optimization.class_weights import CLASS_WEIGHTS
+from models.optimization.lr_policies import LR_POLICIES
+from models.optimization.optimizers import OPTIMIZERS
 
 _SHARE = Range(0, 1 - 1e-6)
 
@@ -25,19 +25,19 @@ class Recipe:
     """One point of a search space. The defaults are the baseline's, on the small backbone.
 
     Args:
-        backbone: Name in `models.networks.backbones.BACKBONES`.
+        backbone: Name in `models.backbones.registry.BACKBONES`.
         image_size: Side, in pixels, that the 48x48 face is resized to inside the model; 0: the backbone's own.
         freeze_before: 0 trains all layers; -k freezes every layer before `model.layers[-k]`.
         dropout: Rate before the last Dense layer, 0 to below 1.
-        optimizer: Name in `models.training.optimizers.OPTIMIZERS`.
+        optimizer: Name in `models.optimization.optimizers.OPTIMIZERS`.
         optimizer_parameters: The optimizer's own parameters, where they differ from its defaults.
         learning_rate: Initial (or, for warm-up policies, highest) learning rate, above 0.
         beta_1: First-moment decay of Adam and AdamW, 0 to below 1.
         momentum: Of SGD, 0 to below 1.
         weight_decay: Decoupled weight decay of AdamW and SGD, 0 or more. Adam has none.
-        lr_policy: Name in `models.training.lr_policies.LR_POLICIES`.
+        lr_policy: Name in `models.optimization.lr_policies.LR_POLICIES`.
         policy_parameters: The policy's own parameters, where they differ from its defaults.
-        class_weights: Name in `models.training.class_weights.CLASS_WEIGHTS`.
+        class_weights: Name in `models.optimization.class_weights.CLASS_WEIGHTS`.
         weighting_parameters: The class weighting's own parameters, where they differ from its defaults.
         target: Name in `ferplus_data.labels.TARGETS`: what is trained on. Evaluation is always on the majority label.
         label_smoothing: 0 to below 1.

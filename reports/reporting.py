@@ -16,7 +16,7 @@ from search.study.view import read_study
 
 
 class StudyReports:
-    """What `search.console.study_options.Reports` asks for."""
+    """What `search.commands.study_options.Reports` asks for."""
 
     @contextlib.contextmanager
     def live(self, run: RunDirectory, storage: str | None, progress: Progress) -> Iterator[None]:

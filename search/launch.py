@@ -20,12 +20,12 @@ from search.oracles.registry import KERAS_TUNER_ORACLES, make_oracle, remarks
 from search.preflight import check_before, check_placement, chief_role
 from search.results.retraining import retrain
 from search.setup import Prepared, caching, load, precision, prepare, weights_for
-from search.storages.registry import memory, open_storage, open_study, storage_url
+from search.storages.registry import memory, open_storage, open_study
 from search.storages.retrying import RetryingStorage
+from search.storages.trial_life import state_of, trials_of
 from search.study import ownership
 from search.study.config import SearchArguments, check_continuation, read_arguments, write_config
-from search.study.run_directory import RunDirectory
-from search.study.trial_life import state_of, trials_of
+from search.study.run_directory import RunDirectory, storage_url
 from search.study.view import best_trial, read_study
 from search.workers import preemption
 from search.workers.checkpoint_store import Artifacts

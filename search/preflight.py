@@ -33,9 +33,9 @@ def check_before(arguments: SearchArguments, run: RunDirectory, url: str, *, fre
 
 def check_placement(arguments: SearchArguments) -> None:
     """Raise InputError if the workers, GPUs or store that `arguments` name cannot be had."""
+    from models.device.gpus import visible_gpus
     from search.oracles.registry import KERAS_TUNER_ORACLES
     from search.workers.checkpoint_store import Artifacts
-    from search.workers.engines.local import visible_gpus
 
     if (arguments.workers > 1 or arguments.engine != "local") and arguments.oracle in KERAS_TUNER_ORACLES:
         raise InputError(f"--oracle {arguments.oracle}: is Keras Tuner's own and has room for one worker")
@@ -50,7 +50,7 @@ def check_placement(arguments: SearchArguments) -> None:
 
 def default_url(run: RunDirectory) -> str:
     """Return the URL of the SQLite file in the run directory."""
-    from search.storages.registry import storage_url
+    from search.study.run_directory import storage_url
 
     return storage_url(run, None)
 

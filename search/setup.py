@@ -10,16 +10,16 @@ import keras_tuner
 from keras_tuner.engine.hyperparameters import Choice
 
 from ferplus_data.dataset import Dataset, Split, load_dataset, stratified
+from models.backbones.registry import BACKBONES
 from models.device.precision import resolve_precision
 from models.frozen_prefix.activations import Caching
 from models.frozen_prefix.cache import PrefixCache
-from models.networks.backbones import BACKBONES
 from models.networks.build import build_model
 from models.recipe import Recipe, base_name
 from search.console.progress import Progress
-from search.oracles.drawing import describe
 from search.oracles.registry import Search
-from search.oracles.search_space import SpaceModel, declared, recipe_values
+from search.oracles.space.drawing import describe
+from search.oracles.space.search_space import SpaceModel, declared, recipe_values
 from search.study.config import SearchArguments
 from search.study.space import load_space
 
@@ -35,7 +35,7 @@ class Prepared:
 
     @property
     def space(self) -> list[dict[str, Any]]:
-        """All that the space declares, as `search.oracles.hyperparameters.Hyperparameter` describes it, in plain values."""
+        """All that the space declares, as `search.oracles.space.hyperparameters.Hyperparameter` describes it, in plain values."""
         return [describe(hp).to_json() for hp in self.search.hyperparameters.space]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from models.networks.backbones import BACKBONES
+from models.backbones.registry import BACKBONES
 from spaces.seed import RECIPES as SEED_RECIPES
 
 if TYPE_CHECKING:

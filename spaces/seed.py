@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from models.networks.backbones import BACKBONES
+from models.backbones.registry import BACKBONES
 
 if TYPE_CHECKING:
     from keras_tuner import HyperParameters

@@ -12,7 +12,7 @@ import pytest
 
 import run_search
 from search import __version__
-from search.console.command_line import parse
+from search.commands.command_line import parse
 from search.study.options import flag_of, options_of
 
 ROOT = Path(run_search.__file__).parent

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import run_search
-from search.console.reference import reference
+from search.commands.reference import reference
 
 
 def test_the_page_is_current() -> None:

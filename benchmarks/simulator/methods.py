@@ -15,7 +15,7 @@ from search.oracles import DEFAULT_ORACLE, DEFAULT_PRUNER
 from search.oracles.optuna_oracle import OptunaOracle
 from search.oracles.pruners import PRUNERS
 from search.oracles.registry import ORACLES, Search, make_oracle
-from search.oracles.search_space import SpaceModel
+from search.oracles.space.search_space import SpaceModel
 from search.storages.registry import memory, open_study
 from spaces.space import Space
 

@@ -6,8 +6,8 @@ import keras
 from keras import layers
 
 from ferplus_data.labels import EMOTIONS
+from models.backbones.registry import BACKBONES, Backbone
 from models.device.precision import dtype_policy
-from models.networks.backbones import BACKBONES, Backbone
 from models.networks.freezing import freeze
 from models.networks.weights import load_weights
 from models.recipe import Recipe

@@ -15,11 +15,11 @@ import keras
 import numpy as np
 
 from models.device.setup import has_gpu
-from models.frozen_prefix.split import cut_position, fingerprints, split_model
 from models.hyperparameters import Acts
 from models.networks.build import build_model, compile_model
+from models.networks.split import cut_position, fingerprints, split_model
+from models.optimization.optimizers import ADJUSTABLE, make_optimizer
 from models.recipe import Recipe
-from models.training.optimizers import ADJUSTABLE, make_optimizer
 
 KEPT = 4
 """Networks that a process keeps compiled. One of ResNet50 with Adam's state is 300 MB."""

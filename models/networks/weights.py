@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ferplus_data.errors import InputError
-from models.networks.backbones import BACKBONES, Backbone
+from models.backbones.registry import BACKBONES, Backbone
 
 _CACHE_SUBDIR = "models/vggface"  # keras_vggface.utils.VGGFACE_DIR, so that a file it has fetched is found
 

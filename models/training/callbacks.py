@@ -15,11 +15,11 @@ import numpy as np
 
 from models.metrics.objectives import measure
 from models.networks.compiled import Network
+from models.optimization.lr_policies import LR_POLICIES
 from models.recipe import Recipe
 from models.training.checkpoints import Checkpoints
 from models.training.feed import Feed
 from models.training.history import Epoch
-from models.training.lr_policies import LR_POLICIES
 from models.training.settings import OnBatch, OnEpoch, Settings
 from models.training.times import Times
 

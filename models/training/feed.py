@@ -16,8 +16,8 @@ from ferplus_data.dataset import Dataset, Split
 from models.frozen_prefix.activations import ActivationBatches, Caching, PrefixActivations
 from models.frozen_prefix.cache import CacheError
 from models.networks.compiled import Network
+from models.optimization.class_weights import CLASS_WEIGHTS
 from models.recipe import Recipe
-from models.training.class_weights import CLASS_WEIGHTS
 from models.training.settings import Settings
 
 VALIDATION_BATCH = 256

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ferplus_data.labels import EMOTIONS, soft_targets
-from search.results.predictions import Predictions
+from search.study.predictions import Predictions
 from search.study.view import StudyView
 
 SPLITS = {"val": "validation", "test": "test"}

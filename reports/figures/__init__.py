@@ -13,7 +13,6 @@ from dataclasses import dataclass
 
 import plotly.graph_objects as go
 
-from reports.analysis.surrogate import MIN_TRIALS
 from reports.figures import (
     accuracy_against_cost,
     accuracy_by_agreement,
@@ -33,6 +32,7 @@ from reports.figures import (
     time_spent,
     worker_timeline,
 )
+from reports.hyperparameters.surrogate import MIN_TRIALS
 from search.study.view import StudyView
 
 

@@ -7,14 +7,14 @@ from typing import Any
 import numpy as np
 import plotly.graph_objects as go
 
-from reports.analysis.explanations import title
-from reports.analysis.families import member
-from reports.analysis.hyperparameters import Hyperparameter, shown
-from reports.analysis.importance import importances
-from reports.analysis.surrogate import place, surrogate, value_at
 from reports.analysis.trials import judged
 from reports.figures.style import ACCENT, SCORE_SURFACE, figure, plain
 from reports.figures.ticks import even_ticks, log_ticks
+from reports.hyperparameters.declared import Hyperparameter, shown
+from reports.hyperparameters.explanations import title
+from reports.hyperparameters.families import member
+from reports.hyperparameters.importance import importances
+from reports.hyperparameters.surrogate import place, surrogate, value_at
 from search.study.view import StudyView
 
 STEPS = 20

@@ -8,9 +8,9 @@ from math import floor, log10
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from reports.analysis.families import member
 from reports.analysis.trials import judged
 from reports.figures.style import COUNT_COLOURS, GRID, plain, styled
+from reports.hyperparameters.families import member
 from search.study.view import StudyView, TrialRecord
 
 PER_DECADE = 2

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import plotly.graph_objects as go
 
-from reports.analysis.explanations import title
-from reports.analysis.importance import importances, what_mattered
 from reports.figures.style import NEUTRAL, SERIES, figure, plain
+from reports.hyperparameters.explanations import title
+from reports.hyperparameters.importance import importances, what_mattered
 from search.study.view import StudyView
 
 MOST = 15

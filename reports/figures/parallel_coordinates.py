@@ -9,12 +9,12 @@ from typing import Any
 import plotly.graph_objects as go
 from plotly.colors import sample_colorscale
 
-from reports.analysis.families import family
-from reports.analysis.hyperparameters import Hyperparameter, shown, varied
-from reports.analysis.importance import importances
 from reports.analysis.trials import judged
 from reports.figures.style import NEUTRAL, SCORE_COLOURS, figure, plain
 from reports.figures.ticks import even_ticks, log_ticks
+from reports.hyperparameters.declared import Hyperparameter, shown, varied
+from reports.hyperparameters.families import family
+from reports.hyperparameters.importance import importances
 from search.study.view import StudyView, TrialRecord
 
 MAX_AXES = 9

@@ -11,7 +11,7 @@ from sklearn.metrics import average_precision_score, precision_recall_curve
 
 from ferplus_data.labels import EMOTIONS
 from reports.figures.style import CLASS_COLOURS, figure
-from search.results.predictions import Predictions
+from search.study.predictions import Predictions
 from search.study.view import StudyView
 
 Floats = NDArray[np.float64]

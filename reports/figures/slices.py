@@ -8,13 +8,13 @@ from typing import Any
 
 import plotly.graph_objects as go
 
-from reports.analysis.explanations import explanation, title
-from reports.analysis.families import families, member
-from reports.analysis.hyperparameters import Hyperparameter, shown
-from reports.analysis.importance import importances
 from reports.analysis.trials import judged
 from reports.figures.style import ACCENT, SERIES, figure, plain
 from reports.figures.ticks import ACCURACY_AXIS, log_ticks
+from reports.hyperparameters.declared import Hyperparameter, shown
+from reports.hyperparameters.explanations import explanation, title
+from reports.hyperparameters.families import families, member
+from reports.hyperparameters.importance import importances
 from search.study.view import StudyView, TrialRecord
 
 _SYMBOLS = {"complete": "circle", "stopped": "diamond-open"}

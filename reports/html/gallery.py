@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image
 
 from ferplus_data.labels import EMOTIONS, VOTE_COLUMNS
-from search.results.predictions import Predictions
+from search.study.predictions import Predictions
 
 ERRORS = 12
 """Errors of a split that are shown."""

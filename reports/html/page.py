@@ -20,9 +20,6 @@ from ferplus_data.labels import EMOTIONS
 from reports.analysis.annotators import agreements
 from reports.analysis.answer import SPLITS, answer
 from reports.analysis.commands import commands
-from reports.analysis.explanations import explanation, title
-from reports.analysis.hyperparameters import shown
-from reports.analysis.importance import what_mattered
 from reports.analysis.savings import caching, pruning
 from reports.analysis.selection import CHOSEN
 from reports.analysis.trials import count_states
@@ -31,6 +28,9 @@ from reports.analysis.workers import REPORT_SECONDS, workers, written_seconds
 from reports.figures import FIGURES, FigureEntry
 from reports.html.gallery import confident_errors, of_each_emotion
 from reports.html.trial_table import details, meanings, trial_table
+from reports.hyperparameters.declared import shown
+from reports.hyperparameters.explanations import explanation, title
+from reports.hyperparameters.importance import what_mattered
 from reports.writers.redaction import without_passwords
 from search.study.view import StudyView
 

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from reports.analysis.commands import trial_command
-from reports.analysis.explanations import explanation, title
-from reports.analysis.families import families, member
-from reports.analysis.hyperparameters import shown
 from reports.analysis.trials import STOPPED, duration, first_line
 from reports.analysis.words import duration_words
 from reports.figures.slices import in_order
+from reports.hyperparameters.declared import shown
+from reports.hyperparameters.explanations import explanation, title
+from reports.hyperparameters.families import families, member
 from search.study.view import StudyView, TrialRecord, best_trial
 
 

@@ -13,10 +13,10 @@ from typing import Any
 
 from ferplus_data.files.owned import check_owned, write_owned
 from reports.analysis.answer import asked_for, honest
-from reports.analysis.hyperparameters import hyperparameters
-from reports.analysis.importance import importances
 from reports.analysis.selection import CHOSEN, corrected
 from reports.analysis.trials import count_states, duration
+from reports.hyperparameters.declared import hyperparameters
+from reports.hyperparameters.importance import importances
 from reports.writers.redaction import without_passwords
 from search.study.view import StudyView, TrialRecord
 

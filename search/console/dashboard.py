@@ -7,8 +7,8 @@ from collections.abc import Callable
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
 from ferplus_data.errors import InputError
-from search.storages.registry import open_storage, storage_url
-from search.study.run_directory import RunDirectory
+from search.storages.registry import open_storage
+from search.study.run_directory import RunDirectory, storage_url
 from search.study.view import read_study
 
 HOST = "127.0.0.1"

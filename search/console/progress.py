@@ -15,7 +15,7 @@ from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeElapsed
 from rich.progress import Progress as Bars
 
 from models.training.history import Epoch
-from search.study.trial_life import State, state_of, trials_of
+from search.storages.trial_life import State, state_of, trials_of
 
 
 class Progress:

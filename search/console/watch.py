@@ -8,7 +8,7 @@ import optuna
 from optuna.trial import FrozenTrial
 
 from search.console.progress import Progress, trial_line
-from search.study.trial_life import State, state_of, trials_of
+from search.storages.trial_life import State, state_of, trials_of
 
 
 class Watch:

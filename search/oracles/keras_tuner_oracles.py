@@ -15,12 +15,12 @@ from keras_tuner.engine.trial import Trial, TrialStatus
 
 from ferplus_data.errors import InputError
 from ferplus_data.files import write_json
-from search.oracles.drawing import describe
 from search.oracles.outcomes import reason_of
 from search.oracles.protocol import OneProcess, Worker
+from search.oracles.space.drawing import describe
 from search.storages.registry import OBJECTIVE
+from search.storages.trial_life import State, state_of
 from search.storages.trial_store import Claim, TrialStore
-from search.study.trial_life import State, state_of
 
 _ID = "keras_tuner_trial"
 """User attribute of a trial of the study: Keras Tuner's id of it."""

@@ -12,15 +12,15 @@ from optuna.pruners import BasePruner
 from optuna.samplers import BaseSampler
 from optuna.trial import FrozenTrial
 
-from search.oracles.drawing import describe
 from search.oracles.outcomes import STATUS, Running, number_in, outcome
 from search.oracles.promotion import Decision, RestingPruner
 from search.oracles.protocol import OneProcess, Worker
 from search.oracles.sampling import Declare, Sampling
+from search.oracles.space.drawing import describe
 from search.oracles.trial_queue import Taken, TrialQueue
 from search.storages.registry import OBJECTIVE, memory, open_study
+from search.storages.trial_life import State, counted, state_of
 from search.storages.trial_store import Claim, TrialStore
-from search.study.trial_life import State, counted, state_of
 
 
 class OptunaOracle(keras_tuner.Oracle):

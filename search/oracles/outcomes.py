@@ -9,8 +9,8 @@ from typing import Any
 from keras_tuner.engine.trial import Trial, TrialStatus
 
 from search.oracles.promotion import Decision
+from search.storages.trial_life import State
 from search.storages.trial_store import Claim
-from search.study.trial_life import State
 
 STATUS = {
     State.COMPLETE: TrialStatus.COMPLETED,

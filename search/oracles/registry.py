@@ -13,13 +13,13 @@ from typing import Any
 import keras_tuner
 
 from ferplus_data.errors import InputError
-from search.oracles.drawing import describe
 from search.oracles.keras_tuner_oracles import recorded
 from search.oracles.optuna_oracle import OptunaOracle
 from search.oracles.protocol import OneProcess, Worker
 from search.oracles.pruners import PRUNERS
 from search.oracles.samplers import SAMPLERS, SamplerSettings, drawn_at_random
-from search.oracles.search_space import SpaceModel
+from search.oracles.space.drawing import describe
+from search.oracles.space.search_space import SpaceModel
 from search.storages.trial_store import TrialStore
 
 

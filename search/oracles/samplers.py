@@ -17,8 +17,8 @@ from optuna.samplers import BaseSampler
 from optuna.trial import FrozenTrial, TrialState
 
 from ferplus_data.errors import InputError
-from search.oracles.hyperparameters import Hyperparameter
 from search.oracles.portfolio.sampler import PortfolioSampler, startup_of
+from search.oracles.space.hyperparameters import Hyperparameter
 
 _STARTUP_TRIALS = 10
 """Random trials before a model of the space is worth asking: Optuna's own default for TPE."""

@@ -16,11 +16,11 @@ from optuna.pruners import BasePruner
 from optuna.samplers import BaseSampler
 from optuna.trial import FrozenTrial, TrialState
 
-from search.oracles.drawing import Drawing, describe
 from search.oracles.history import History
-from search.oracles.hyperparameters import Hyperparameter
-from search.oracles.search_space import SpaceError
-from search.study.trial_life import State, state_of
+from search.oracles.space.drawing import Drawing, describe
+from search.oracles.space.hyperparameters import Hyperparameter
+from search.oracles.space.search_space import SpaceError
+from search.storages.trial_life import State, state_of
 
 _NOT_STORED = "tpe:"
 """What TPE tells other processes of a trial it has not finished drawing: here they see it when it is whole."""

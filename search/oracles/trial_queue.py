@@ -16,8 +16,8 @@ from optuna.trial import FrozenTrial
 from search.oracles.promotion import RestingPruner
 from search.oracles.protocol import Worker
 from search.oracles.sampling import Draw, Sampling, key
+from search.storages.trial_life import State, counted, state_of
 from search.storages.trial_store import Claim, TrialStore
-from search.study.trial_life import State, counted, state_of
 
 _DRAWS, _RANDOM_DRAWS = 5, 20
 """Draws of the sampler, then random ones, that may repeat what was tried until the space is gone through for what was not."""

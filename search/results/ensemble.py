@@ -20,9 +20,9 @@ from models.recipe import Recipe
 from models.serving.model_files import load_model
 from models.training.checkpoints import Checkpoints
 from search.console.progress import Progress
-from search.results.best import check_place, read_metrics, write_best
 from search.results.evaluation import of_splits
 from search.results.retraining import retraining_seeds, train_again
+from search.study.best import check_place, read_metrics, write_best
 from search.study.config import SearchArguments
 from search.study.run_directory import RunDirectory
 from search.study.view import TrialRecord, read_study

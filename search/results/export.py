@@ -13,15 +13,15 @@ from ferplus_data.dataset import Dataset, load_dataset
 from ferplus_data.errors import InputError
 from ferplus_data.files.owned import sha256_of
 from ferplus_data.labels import EMOTIONS
-from models.networks.backbones import BACKBONES
+from models.backbones.registry import BACKBONES
 from models.serving.export import Exported, check_formats, check_place, export_model
 from models.serving.export.proof import Evidence
 from models.serving.model_files import load_model
 from models.serving.runtimes.legacy_h5 import load_legacy_model
 from search import __version__
 from search.console.progress import Progress
-from search.results.best import read_metrics
 from search.results.ensemble import make_ensemble
+from search.study.best import read_metrics
 from search.study.config import SearchArguments, check_continuation, read_arguments
 from search.study.run_directory import RunDirectory
 

@@ -17,19 +17,19 @@ from ferplus_data.dataset import Dataset
 from ferplus_data.errors import InputError
 from ferplus_data.files import write_json
 from ferplus_data.files.shapes import read_json
+from models.backbones.registry import BACKBONES
 from models.device.precision import resolve_precision
 from models.metrics.scores import predict_probabilities, score
-from models.networks.backbones import BACKBONES
 from models.recipe import Recipe
 from models.serving.model_files import load_model, save_model
 from models.training.checkpoints import Checkpoints, remove_training
 from models.training.loop import Training, train
 from models.training.settings import Listener, Settings
 from search.console.progress import Progress
-from search.results.best import check_place, read_metrics, write_best
-from search.results.predictions import SPLITS, Predictions
 from search.setup import weights_for
+from search.study.best import check_place, read_metrics, write_best
 from search.study.config import SearchArguments
+from search.study.predictions import SPLITS, Predictions
 from search.study.run_directory import RunDirectory
 from search.study.view import TrialRecord
 from search.workers import preemption

@@ -1,7 +1,7 @@
 """The study's storage: one Optuna study, the single record of truth, that any number of processes can share.
 
 What the project adds to each Optuna trial, as user attributes:
-    state             what Optuna's own state does not tell (search.study.trial_life)
+    state             what Optuna's own state does not tell (search.storages.trial_life)
     worker            host:pid:token of the process that runs it
     attempt           how many workers have had it
     error             why it failed
@@ -27,13 +27,12 @@ import sqlalchemy
 from optuna.study import StudyDirection
 
 from ferplus_data.errors import InputError
+from search.storages import GRACE_SECONDS, RETRIES
 from search.storages.rdb import DatabaseStorage
 from search.storages.redaction import redact
 from search.storages.retrying import RetryingStorage
 from search.storages.trial_store import TrialStore
 from search.storages.urls import check_url
-from search.study.config import GRACE_SECONDS, RETRIES
-from search.study.run_directory import RunDirectory
 
 OBJECTIVE = "val_accuracy"
 """What a study maximises; its metric's name in the database."""
@@ -42,15 +41,6 @@ MADE_BY = {"program": "ferplus-tuner", "version": 2}
 
 # The project pins Optuna's release, and what is experimental in it with it.
 warnings.filterwarnings("ignore", category=optuna.exceptions.ExperimentalWarning)
-
-
-def storage_url(run: RunDirectory, url: str | None) -> str:
-    """Return `url`, or that of the SQLite file in the run directory, whose path may hold what means something in a URL, or,
-    as braces do to Optuna, in a template of one."""
-    if url:
-        return url
-    own = sqlalchemy.URL.create("sqlite", database=str(run.database.resolve()))
-    return own.render_as_string().replace("{", "{{").replace("}", "}}")
 
 
 def open_storage(

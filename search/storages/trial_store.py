@@ -16,7 +16,7 @@ from optuna.exceptions import UpdateFinishedTrialError
 from optuna.trial import FrozenTrial, TrialState
 
 from search.storages.retrying import RetryingStorage
-from search.study.trial_life import STATE, TRANSITIONS, State, state_of
+from search.storages.trial_life import STATE, TRANSITIONS, State, state_of
 
 HEARTBEAT = "heartbeat"
 """The trial's system attribute that changes while its worker lives."""

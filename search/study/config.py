@@ -10,6 +10,7 @@ import attrs
 from ferplus_data.errors import InputError
 from ferplus_data.files import write_json
 from search.oracles import DEFAULT_ORACLE, DEFAULT_PRUNER
+from search.storages import GRACE_SECONDS, RETRIES
 from search.study import options as o
 from search.study.options import option
 from search.study.run_directory import RunDirectory
@@ -20,8 +21,6 @@ if TYPE_CHECKING:
 
 CONFIG_VERSION = 2
 """Of config.json and of how a study keeps its trials. A study of an earlier one is reported and not continued."""
-GRACE_SECONDS = 120.0
-RETRIES = 3
 _SPLITS = ("train", "val", "test")
 MOST_EPOCHS, MOST_SEEDS = 100_000, 1000
 """Of one training, and of one retraining; more is a slip of the keyboard."""
@@ -219,7 +218,7 @@ class SearchArguments:
                 f"seed each, found {self.seed}"
             )
         if self.workers == "auto":
-            from search.workers.engines.local import visible_gpus
+            from models.device.gpus import visible_gpus
 
             object.__setattr__(self, "workers", max(1, len(visible_gpus()) // self.gpus_per_trial))
 

@@ -15,10 +15,10 @@ from ferplus_data.files import write_json
 from ferplus_data.files.locks import locked
 from ferplus_data.files.owned import OwnFolder
 from models.training.checkpoints import remove_training
-from search.results import best
 from search.storages.redaction import redact
 from search.storages.registry import MADE_BY, open_storage, quiet
 from search.storages.retrying import RetryingStorage
+from search.study import best
 from search.study.run_directory import RunDirectory
 
 _OURS = ("study.db", "trials", "best", "ensemble", "export", "keras_tuner", "workers")

@@ -143,3 +143,14 @@ class RunDirectory:
                 f"run directory {self.path}: expected to be able to write there, found: {error.strerror or error}; choose "
                 "another with --runs-dir"
             ) from error
+
+
+def storage_url(run: RunDirectory, url: str | None) -> str:
+    """Return `url`, or that of the SQLite file in the run directory, whose path may hold what means something in a URL, or,
+    as braces do to Optuna, in a template of one."""
+    if url:
+        return url
+    import sqlalchemy
+
+    own = sqlalchemy.URL.create("sqlite", database=str(run.database.resolve()))
+    return own.render_as_string().replace("{", "{{").replace("}", "}}")

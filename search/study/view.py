@@ -14,12 +14,12 @@ from optuna.trial import FrozenTrial
 
 from ferplus_data.errors import InputError
 from models.training.history import read_history
-from search.results.best import read_metrics
-from search.results.predictions import Predictions, read_predictions
 from search.storages.redaction import redact
-from search.storages.registry import open_storage, quiet, storage_url
-from search.study.run_directory import RunDirectory
-from search.study.trial_life import State, state_of, trials_of
+from search.storages.registry import open_storage, quiet
+from search.storages.trial_life import State, state_of, trials_of
+from search.study.best import read_metrics
+from search.study.predictions import Predictions, read_predictions
+from search.study.run_directory import RunDirectory, storage_url
 from search.study.version_one import is_version_one, trials_of_version_one
 
 MAX_FAILURES = 3
@@ -31,7 +31,7 @@ class TrialRecord:
     """One trial of a study, under the names and values the user knows.
 
     Attributes:
-        state: A word of `search.study.trial_life.State`.
+        state: A word of `search.storages.trial_life.State`.
         score: Best validation accuracy of an epoch, 0 to 1.
         values: Epoch, from 1, -> validation accuracy.
         worker: host:pid:token of the process that ran it.

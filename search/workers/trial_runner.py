@@ -23,7 +23,7 @@ from models.training.settings import Listener, Settings
 from search.console.progress import Progress
 from search.oracles.optuna_oracle import OptunaOracle
 from search.oracles.protocol import TrialOracle
-from search.oracles.search_space import SpaceModel
+from search.oracles.space.search_space import SpaceModel
 from search.storages.registry import OBJECTIVE
 from search.storages.retrying import StorageLost
 from search.storages.trial_store import TrialStore

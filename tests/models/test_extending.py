@@ -14,15 +14,15 @@ from keras import layers
 
 from ferplus_data.dataset import Dataset
 from ferplus_data.errors import InputError
+from models.backbones.registry import BACKBONES, HEAD_ONLY, Backbone
 from models.hyperparameters import Range
 from models.metrics.objectives import OBJECTIVES, Objective
-from models.networks.backbones import BACKBONES, HEAD_ONLY, Backbone
+from models.optimization.class_weights import CLASS_WEIGHTS
+from models.optimization.lr_policies import LR_POLICIES
+from models.optimization.optimizers import OPTIMIZERS
 from models.recipe import Recipe, hyperparameter_names
 from models.training.callbacks import CALLBACKS, Context
-from models.training.class_weights import CLASS_WEIGHTS
 from models.training.loop import Training, train
-from models.training.lr_policies import LR_POLICIES
-from models.training.optimizers import OPTIMIZERS
 from models.training.settings import Settings
 
 GUIDE = Path(__file__).parents[2] / "docs" / "extending.md"

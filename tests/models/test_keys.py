@@ -14,10 +14,10 @@ from models.frozen_prefix.activations import Caching
 from models.frozen_prefix.cache import PrefixCache
 from models.hyperparameters import Acts, Range, hyperparameter
 from models.networks.compiled import Networks
+from models.optimization.lr_policies import LR_POLICIES
+from models.optimization.optimizers import OPTIMIZERS
 from models.recipe import Recipe
 from models.training.loop import train
-from models.training.lr_policies import LR_POLICIES
-from models.training.optimizers import OPTIMIZERS
 
 # A head or a preparation of the faces that this version does not have.
 Wider = dataclasses.make_dataclass("Wider", [("wider", int, 0)], bases=(Recipe,), frozen=True)

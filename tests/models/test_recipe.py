@@ -4,8 +4,8 @@ import pytest
 
 from ferplus_data.errors import InputError
 from models.hyperparameters import own_parameters
+from models.optimization.lr_policies import LR_POLICIES
 from models.recipe import Recipe, all_own_parameters, hyperparameter_names
-from models.training.lr_policies import LR_POLICIES
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ import pytest
 from sklearn.metrics import confusion_matrix
 
 from models.metrics.scores import calibration
-from search.results.predictions import Predictions
+from search.study.predictions import Predictions
 from search.study.view import StudyView, TrialRecord
 
 KINDS = ("full", "running", "one trial", "none finished", "only failures", "no trials")

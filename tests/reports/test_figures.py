@@ -11,14 +11,14 @@ import plotly.graph_objects as go
 import pytest
 from sklearn.metrics import average_precision_score
 
-from reports.analysis.families import member
-from reports.analysis.hyperparameters import shown
-from reports.analysis.importance import importances, what_mattered
 from reports.analysis.trials import duration
 from reports.analysis.workers import workers
 from reports.figures import FIGURES, parallel_coordinates
 from reports.figures.precision_recall import steps
 from reports.html.page import SECTIONS
+from reports.hyperparameters.declared import shown
+from reports.hyperparameters.families import member
+from reports.hyperparameters.importance import importances, what_mattered
 
 DATA = {"class_distribution", "vote_distribution", "ambiguity"}
 STARTED = {"optimisation_history", "learning_curves", "worker_timeline", "time_spent"} | DATA

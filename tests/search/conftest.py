@@ -16,10 +16,10 @@ from keras_tuner.engine.trial import TrialStatus
 from optuna.trial import FrozenTrial
 
 from search.oracles.registry import Search, make_oracle
-from search.oracles.search_space import SpaceModel, declared
+from search.oracles.space.search_space import SpaceModel, declared
 from search.storages.registry import open_storage, open_study
+from search.storages.trial_life import trials_of
 from search.storages.trial_store import TrialStore
-from search.study.trial_life import trials_of
 from search.workers.heartbeat import ThisProcess
 from spaces.space import Space
 

@@ -14,7 +14,7 @@ from typing import Any
 from optuna.trial import FrozenTrial, TrialState
 
 from search.storages.registry import open_storage, open_study
-from search.study.trial_life import trials_of as trials_of_study
+from search.storages.trial_life import trials_of as trials_of_study
 
 ROOT = Path(__file__).parents[2]
 SIMULATED = Path(__file__).with_name("simulated.py")

@@ -66,7 +66,7 @@ def train(recipe: Any, dataset: Any, *, directory: Path, epochs: int, listener: 
 
 def install() -> None:
     """Put the simulation in the place of training and retraining in this process and in the workers that it places."""
-    import search.console.commands.search as command
+    import search.commands.search as command
     import search.launch as launch
     import search.workers.engines.team as team
     import search.workers.trial_runner as tuner

@@ -10,7 +10,7 @@ import run_search
 from ferplus_data.readers import demo
 from reports.reporting import Reports
 from search import launch
-from search.console.commands import search as search_command
+from search.commands import search as search_command
 from search.study.run_directory import RunDirectory
 from search.study.view import read_study
 from search.workers import trial_runner

@@ -20,7 +20,7 @@ import pytest
 from PIL import Image
 
 import run_search
-from search.results.predictions import read_predictions
+from search.study.predictions import read_predictions
 
 ROOT = Path(__file__).parents[2]
 SMALL = ["--subset", "0.15", "--epochs", "2", "--trials", "3", "--set", "backbone=small", "--pruner", "none"]

@@ -9,8 +9,8 @@ import pytest
 
 import run_search
 from reports.analysis.commands import commands
-from search.storages.registry import open_storage, open_study, storage_url
-from search.study.run_directory import RunDirectory
+from search.storages.registry import open_storage, open_study
+from search.study.run_directory import RunDirectory, storage_url
 from search.study.view import read_study
 
 NASTY = "a?b%20c#d{e}{0} 'f\" [g] ü&h=i;j$k`l(m)!n~o@p:q+r,s^t|u<v>*"

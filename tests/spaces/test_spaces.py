@@ -7,11 +7,11 @@ import random
 import keras_tuner
 import pytest
 
-from models.networks.backbones import BACKBONES
+from models.backbones.registry import BACKBONES
 from models.networks.build import build_model, compile_model
+from models.optimization.optimizers import make_optimizer
 from models.recipe import Recipe, base_name
-from models.training.optimizers import make_optimizer
-from search.oracles.search_space import SpaceModel, declared, recipe_values
+from search.oracles.space.search_space import SpaceModel, declared, recipe_values
 from spaces import SPACES
 
 

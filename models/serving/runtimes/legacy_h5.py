@@ -10,7 +10,7 @@ import keras
 import numpy as np
 
 from ferplus_data.errors import InputError
-from models.networks.backbones import BACKBONES
+from models.backbones.registry import BACKBONES
 from models.networks.build import build_model
 from models.networks.weights import load_weights
 from models.recipe import Recipe

@@ -15,7 +15,7 @@ from optuna.distributions import (
     IntDistribution,
 )
 
-from search.oracles.hyperparameters import Hyperparameter
+from search.oracles.space.hyperparameters import Hyperparameter
 
 
 @dataclass(frozen=True)

@@ -14,12 +14,12 @@ from optuna.samplers import BaseSampler
 from optuna.study import Study, StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
-from search.oracles.hyperparameters import Hyperparameter
 from search.oracles.portfolio import density, sources
 from search.oracles.portfolio.gaussian_process import start
 from search.oracles.portfolio.improvement import Improvement, used
 from search.oracles.portfolio.observations import Observation, observe, rungs
 from search.oracles.portfolio.unit_cube import UnitCube
+from search.oracles.space.hyperparameters import Hyperparameter
 
 STARTUP_TRIALS = 12
 """Random trials before the first model, or a quarter of the search where that is fewer."""

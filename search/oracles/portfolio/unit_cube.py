@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 from optuna.distributions import BaseDistribution
 
-from search.oracles.hyperparameters import Hyperparameter
 from search.oracles.portfolio.axes import Axis, axes_of, axes_of_distributions
+from search.oracles.space.hyperparameters import Hyperparameter
 
 IDLE = 0.5
 """The middle of a range is as far from all values as can be."""

@@ -7,6 +7,7 @@ import signal
 import subprocess
 from types import TracebackType
 
+from models.device.gpus import visible_gpus
 from search.workers.engines.team import GONE_EARLY, RESTARTS, Team, cores
 from search.workers.preemption import PATIENCE_SECONDS
 
@@ -81,19 +82,6 @@ class LocalEngine:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
-
-
-def visible_gpus() -> list[str]:
-    """Return the GPUs that this process sees, by the names that CUDA_VISIBLE_DEVICES takes."""
-    import keras
-
-    if keras.backend.backend() != "tensorflow":
-        return []
-    import tensorflow as tf
-
-    found = len(tf.config.list_physical_devices("GPU"))
-    named = [name for name in os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",") if name.strip()]
-    return named[:found] if named else [str(i) for i in range(found)]
 
 
 def _in_words(code: int) -> str:

@@ -4,10 +4,10 @@ import keras
 import numpy as np
 import pytest
 
-from models.networks.backbones import BACKBONES, BGR_MEAN
+from models.backbones.registry import BACKBONES, BGR_MEAN
 from models.networks.build import build_model, compile_model
+from models.optimization.optimizers import OPTIMIZERS, make_optimizer
 from models.recipe import Recipe
-from models.training.optimizers import OPTIMIZERS, make_optimizer
 
 
 @pytest.fixture(scope="module", params=BACKBONES)

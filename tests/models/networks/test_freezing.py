@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from ferplus_data.errors import InputError
-from models.networks.backbones import BACKBONES, HEAD_ONLY
+from models.backbones.registry import BACKBONES, HEAD_ONLY
 from models.networks.freezing import freeze
 
 SIZE = 48

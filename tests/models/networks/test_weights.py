@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from ferplus_data.errors import InputError
-from models.networks.backbones import BACKBONES, HEAD_ONLY, Backbone
+from models.backbones.registry import BACKBONES, HEAD_ONLY, Backbone
 from models.networks.freezing import freeze
 from models.networks.weights import load_weights
 

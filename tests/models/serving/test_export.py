@@ -207,7 +207,7 @@ def test_what_there_is_not_is_refused(
 def test_the_composite_that_was_off_is_not(tmp_path: Path) -> None:
     """Bytes in, a resize to 224 in the graph, ResNet50 of random weights: 0.57 off by Keras's own ONNX and SavedModel exports,
     for its Resizing layer, called without `training`, puts what follows into training mode."""
-    from models.networks import vggface
+    from models.backbones import vggface
 
     keras.utils.set_random_seed(0)
     faces = keras.Input((48, 48, 1), dtype="uint8", name="face")

@@ -16,8 +16,8 @@ import pytest
 
 from ferplus_data.dataset import Dataset
 from ferplus_data.errors import InputError
-from models.networks import vggface
-from models.networks.backbones import BGR_MEAN
+from models.backbones import vggface
+from models.backbones.registry import BGR_MEAN
 from models.networks.build import build_model
 from models.recipe import Recipe
 from models.serving.export import EXPORTERS

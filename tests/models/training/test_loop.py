@@ -8,12 +8,12 @@ import pytest
 
 from ferplus_data.dataset import Dataset
 from models.networks.compiled import Networks
+from models.optimization.class_weights import CLASS_WEIGHTS
+from models.optimization.lr_policies import LR_POLICIES
 from models.recipe import Recipe
 from models.training.callbacks import DivergedError
-from models.training.class_weights import CLASS_WEIGHTS
 from models.training.history import Epoch, read_history
 from models.training.loop import train
-from models.training.lr_policies import LR_POLICIES
 from models.training.settings import Listener, Settings
 
 RECIPE = Recipe(

@@ -15,10 +15,10 @@ import pytest
 from ferplus_data.dataset import Dataset, Split
 from models.metrics.objectives import OBJECTIVES, Objective
 from models.networks.compiled import Networks
+from models.optimization.class_weights import CLASS_WEIGHTS
 from models.recipe import Recipe
 from models.training.callbacks import DropoutSeed
 from models.training.checkpoints import Checkpoints, Epoch, read_history
-from models.training.class_weights import CLASS_WEIGHTS
 from models.training.feed import Feed, feed
 from models.training.loop import train
 from models.training.settings import Settings

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from reports.analysis.explanations import explanation, title
 from reports.analysis.words import duration_words
+from reports.hyperparameters.explanations import explanation, title
 
 
 @pytest.mark.parametrize(

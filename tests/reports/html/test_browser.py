@@ -18,9 +18,9 @@ from ferplus_data.summary import summarise
 from models.metrics.scores import score
 from reports.figures import FIGURES
 from reports.html.page import write_report
-from search.results.predictions import SPLITS, Predictions, write_predictions
-from search.storages.registry import open_storage, open_study, storage_url
-from search.study.run_directory import RunDirectory
+from search.storages.registry import open_storage, open_study
+from search.study.predictions import SPLITS, Predictions, write_predictions
+from search.study.run_directory import RunDirectory, storage_url
 from search.study.view import StudyView, read_study
 
 QUIET = [

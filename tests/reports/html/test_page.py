@@ -20,7 +20,7 @@ from reports.figures import FIGURES
 from reports.html.gallery import ERRORS, OF_EACH, confident_errors, of_each_emotion
 from reports.html.page import SECTIONS, render, write_report
 from reports.html.trial_table import trial_table
-from search.results.predictions import Predictions
+from search.study.predictions import Predictions
 
 ATTACK = "<script>alert(1)</script>"
 

@@ -16,8 +16,8 @@ import run_search
 from ferplus_data.errors import InputError
 from ferplus_data.files import write_json
 from search.console.dashboard import serve
-from search.storages.registry import open_storage, open_study, storage_url
-from search.study.run_directory import RunDirectory
+from search.storages.registry import open_storage, open_study
+from search.study.run_directory import RunDirectory, storage_url
 
 pytest.importorskip("optuna_dashboard")
 ROOT = Path(run_search.__file__).parent

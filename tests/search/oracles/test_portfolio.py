@@ -23,12 +23,12 @@ from benchmarks.simulator.methods import method
 from benchmarks.simulator.study import run_study
 from benchmarks.simulator.tasks import Range, Task
 from benchmarks.simulator.tellings import tell
-from search.oracles.hyperparameters import Hyperparameter
 from search.oracles.portfolio import density, gaussian_process, sources
 from search.oracles.portfolio.improvement import Improvement
 from search.oracles.portfolio.observations import Observation, observe, rungs
 from search.oracles.portfolio.sampler import PortfolioSampler
 from search.oracles.portfolio.unit_cube import UnitCube
+from search.oracles.space.hyperparameters import Hyperparameter
 
 
 class TestConformance(BasicSamplerTestCase, RelativeSamplerTestCase, SingleOnlySamplerTestCase):

@@ -15,9 +15,9 @@ from optuna.trial import FrozenTrial
 from search.oracles.promotion import Decision, RestingPruner
 from search.oracles.pruners import PRUNERS
 from search.oracles.registry import Search, make_oracle, remarks
-from search.oracles.search_space import SpaceModel, declared
+from search.oracles.space.search_space import SpaceModel, declared
 from search.storages.registry import memory, open_study
-from search.study.trial_life import State, state_of, trials_of
+from search.storages.trial_life import State, state_of, trials_of
 from spaces.space import Space
 from tests.search.conftest import accuracy, toy_space
 

@@ -12,7 +12,7 @@ import pytest
 from ferplus_data.errors import InputError
 from search.storages.registry import open_storage, open_study
 from search.storages.retrying import StorageLost
-from search.study.trial_life import State, state_of
+from search.storages.trial_life import State, state_of
 from search.workers.heartbeat import Watchman
 from tests.search import processes as p
 from tests.search.processes import EPOCHS, search

@@ -16,7 +16,7 @@ from optuna.trial import TrialState
 
 from search.storages.registry import open_storage, open_study
 from search.storages.retrying import StorageLost
-from search.study.trial_life import State, state_of
+from search.storages.trial_life import State, state_of
 from tests.search import processes as p
 from tests.search.processes import EPOCHS, search
 

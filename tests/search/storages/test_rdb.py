@@ -14,7 +14,7 @@ from optuna.distributions import FloatDistribution
 
 from ferplus_data.errors import InputError
 from search.storages.registry import RETRIES, open_storage, open_study
-from search.study.trial_life import State, state_of
+from search.storages.trial_life import State, state_of
 from search.workers.heartbeat import ThisProcess, Watchman
 
 

@@ -13,9 +13,9 @@ import pytest
 from ferplus_data.errors import InputError
 from ferplus_data.files.owned import OwnFolder
 from models.training.checkpoints import remove_training
-from search.storages.registry import open_storage, open_study, storage_url
+from search.storages.registry import open_storage, open_study
 from search.study.ownership import alone, check_directory, forget, stored_study, take_over
-from search.study.run_directory import RunDirectory
+from search.study.run_directory import RunDirectory, storage_url
 
 CONFIG: dict[str, Any] = {
     "study": "s",

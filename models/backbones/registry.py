@@ -1,0 +1,216 @@
+"""The networks a trial can be built on: one entry each in `BACKBONES`, which holds all that the rest needs to know of it.
+
+Importing this file imports no Keras, so that choices can be listed without it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from ferplus_data.errors import InputError
+from models.backbones.vggface import block_functions, resnet50, senet50
+
+# The release that keras_vggface.utils names.
+_RELEASE = "https://github.com/rcmalli/keras-vggface/releases/download/v2.0/"
+
+
+BGR_MEAN = (91.4953, 103.8827, 131.0912)
+"""VGGFace2's channel means on the 0-255 scale (keras_vggface.utils.preprocess_input, version 2)."""
+
+
+_RESEARCH = "published for research; see the release of keras-vggface and VGGFace2's own terms"
+_BASELINE = "the seed repository's README"
+
+
+@dataclass(frozen=True)
+class PublishedFigures:
+    """What somebody reports of a recipe on FER+; accuracies from 0 to 1."""
+
+    model: str
+    weights: str
+    val_accuracy: float
+    test_accuracy: float
+    source: str
+
+
+@dataclass(frozen=True)
+class Backbone:
+    """A network without its head, and what a search may vary about it.
+
+    Attributes:
+        name: its name in `BACKBONES`.
+        body: KerasTensor [B,s,s,3] -> pooled KerasTensor [B,1,1,C]; adds its layers flat to the caller's
+            graph, the last one named avg_pool. Flatten, Dropout and Dense have to follow for the freeze
+            choices to hold.
+        default_image_size: s, in pixels, that the network was made for.
+        min_image_size: the smallest s it is offered at.
+        freeze_choices: what `models.networks.freezing.freeze` takes, by how much it freezes: 0 (nothing) first, then
+            ascending from the first block boundary (the stem alone) to `HEAD_ONLY`.
+        weights_url: the published VGGFace2 weights, or None.
+        weights_licence: what they may be used for.
+        channel_means: of the images the weights were made with, 0-255 scale, in the order of the network's input channels.
+        channel_scale: what is divided by after the means are subtracted.
+        published: figures to set a run of it beside.
+        batch_norm_momentum: of the moving statistics, or None for the layer's own (0.99, as the published weights were
+            made). A network that is trained from scratch for a few hundred steps needs them to follow faster.
+    """
+
+    name: str
+    body: Callable[[Any], Any]
+    default_image_size: int
+    min_image_size: int
+    freeze_choices: tuple[int, ...]
+    weights_url: str | None = None
+    weights_licence: str = ""
+    channel_means: tuple[float, float, float] = BGR_MEAN
+    channel_scale: float = 1.0
+    published: tuple[PublishedFigures, ...] = ()
+    batch_norm_momentum: float | None = None
+
+    def check_image_size(self, size: int) -> None:
+        """Raise InputError for an image size below `min_image_size`."""
+        if size < self.min_image_size:
+            raise InputError(
+                f"image size for {self.name}: expected at least {self.min_image_size} pixels, found {size}; "
+                f"its default is {self.default_image_size}"
+            )
+
+
+# The head is Flatten, Dropout, Dense; before it come avg_pool and the network.
+HEAD_ONLY = -3
+_LAYERS_AFTER_BLOCKS = 4
+
+# Layers of one conv block and of one identity block, as the seed's listings count them.
+_RESNET_BLOCK_LAYERS = (12, 10)
+_SENET_BLOCK_LAYERS = (19, 17)
+
+# Points inside a block of ResNet50 that the seed's listing names and our benchmarks measure: -51
+# (activation_36) and -41 (activation_39) leave the 1x1 increase of conv4_5 and conv4_6 the first trainable
+# layer, -12 (activation_47) the 3x3 of conv5_3. -51 is the seed's best; the benchmarks' -25 (activation_43)
+# is a boundary: all of conv5_1 is frozen. SENet50's best, -39 (activation_71), is a boundary too: again all
+# of conv5_1 is frozen.
+_RESNET50_INNER_POINTS = (-51, -41, -12)
+
+
+def block_boundaries(model: Any) -> tuple[int, ...]:
+    """Where residual blocks begin in a built model, ascending, as negative indices into `model.layers`.
+
+    The boundary is the layer that feeds the block's first convolution (conv{stage}_{block}_1x1_reduce): the
+    last activation of the block before, or the stem's last layer. It has no weights, so that freezing up to
+    it or up to the convolution is the same; it is the one the seed's listings name (-25, -39), and the one
+    tensor at which the network can be cut.
+    """
+    first_convolution = re.compile(r"conv\d+_\d+_1x1_reduce")
+    count = len(model.layers)
+    return tuple(
+        i - count - 1 for i, layer in enumerate(model.layers) if first_convolution.fullmatch(layer.name)
+    )
+
+
+def _freeze_choices(
+    blocks_per_stage: Sequence[int],
+    block_layers: tuple[int, int],
+    inner_points: Sequence[int] = (),
+    layers_between_stages: int = 0,
+) -> tuple[int, ...]:
+    conv_block, identity_block = block_layers
+    lengths = [
+        (conv_block if block == 0 else identity_block) + (layers_between_stages if block == n - 1 else 0)
+        for n in blocks_per_stage
+        for block in range(n)
+    ]
+    lengths[-1] -= layers_between_stages
+    boundaries = [-(_LAYERS_AFTER_BLOCKS + 1 + sum(lengths[i:])) for i in range(len(lengths))]
+    return (0, *sorted({*boundaries, *inner_points, HEAD_ONLY}))
+
+
+class Stage(NamedTuple):
+    """Residual blocks at one resolution, after a pooling that halves it: a conv block, then identity blocks."""
+
+    blocks: int
+    filters: tuple[int, int, int]  # 1x1 reduce, 3x3, 1x1 increase
+
+
+SMALL_STEM_FILTERS = 32
+SMALL_STAGES = (Stage(2, (48, 48, 128)), Stage(2, (96, 96, 256)))
+
+
+def small(x: Any) -> Any:
+    """A small ResNet for 48-pixel faces and CPUs, from keras-vggface's blocks: [B,s,s,3] -> [B,1,1,256]."""
+    blocks = block_functions()
+    return _small(x, blocks.resnet_conv_block, blocks.resnet_identity_block)
+
+
+def small_se(x: Any) -> Any:
+    """`small` with squeeze-and-excitation blocks."""
+    blocks = block_functions()
+    return _small(x, blocks.senet_conv_block, blocks.senet_identity_block)
+
+
+def _small(x: Any, conv_block: Callable[..., Any], identity_block: Callable[..., Any]) -> Any:
+    from keras import layers
+
+    stem = layers.Conv2D(
+        SMALL_STEM_FILTERS, 5, strides=2, padding="same", use_bias=False, name="conv1_5x5_s2"
+    )
+    x = stem(x)
+    x = layers.BatchNormalization(name="conv1_5x5_s2_bn")(x)
+    x = layers.Activation("relu")(x)
+    for stage, (count, filters) in enumerate(SMALL_STAGES, start=2):  # the stem is stage 1
+        # The blocks' own way to halve the resolution, a 1x1 convolution with stride 2, drops three of four
+        # activations; at these sizes that is too much to lose.
+        x = layers.MaxPooling2D(3, strides=2, padding="same", name=f"pool{stage}")(x)
+        x = conv_block(x, 3, list(filters), stage=stage, block=1, strides=(1, 1))
+        for block in range(2, count + 1):
+            x = identity_block(x, 3, list(filters), stage=stage, block=block)
+    return layers.GlobalAveragePooling2D(keepdims=True, name="avg_pool")(x)
+
+
+_FIFTY = (3, 4, 6, 3)
+_SMALL = tuple(stage.blocks for stage in SMALL_STAGES)
+
+BACKBONES: dict[str, Backbone] = {
+    backbone.name: backbone
+    for backbone in (
+        Backbone(
+            name="resnet50",
+            body=resnet50,
+            default_image_size=224,
+            min_image_size=32,
+            freeze_choices=_freeze_choices(_FIFTY, _RESNET_BLOCK_LAYERS, _RESNET50_INNER_POINTS),
+            weights_url=_RELEASE + "rcmalli_vggface_tf_notop_resnet50.h5",
+            weights_licence=_RESEARCH,
+            published=(PublishedFigures("ResNet50", "VGGFace2", 0.880, 0.865, _BASELINE),),
+        ),
+        Backbone(
+            name="senet50",
+            body=senet50,
+            default_image_size=224,
+            min_image_size=32,
+            freeze_choices=_freeze_choices(_FIFTY, _SENET_BLOCK_LAYERS),
+            weights_url=_RELEASE + "rcmalli_vggface_tf_notop_senet50.h5",
+            weights_licence=_RESEARCH,
+            published=(PublishedFigures("SENet50", "VGGFace2", 0.873, 0.858, _BASELINE),),
+        ),
+        Backbone(
+            name="small",
+            body=small,
+            default_image_size=48,
+            min_image_size=16,
+            freeze_choices=_freeze_choices(_SMALL, _RESNET_BLOCK_LAYERS, layers_between_stages=1),
+            batch_norm_momentum=0.9,
+        ),
+        Backbone(
+            name="small_se",
+            body=small_se,
+            default_image_size=48,
+            min_image_size=16,
+            freeze_choices=_freeze_choices(_SMALL, _SENET_BLOCK_LAYERS, layers_between_stages=1),
+            batch_norm_momentum=0.9,
+        ),
+    )
+}
+"""Backbone by name. vggface2 weights exist for those with a `weights_url`."""

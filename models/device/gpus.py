@@ -1,0 +1,18 @@
+"""The GPUs that this process sees."""
+
+from __future__ import annotations
+
+import os
+
+
+def visible_gpus() -> list[str]:
+    """Return the GPUs that this process sees, by the names that CUDA_VISIBLE_DEVICES takes."""
+    import keras
+
+    if keras.backend.backend() != "tensorflow":
+        return []
+    import tensorflow as tf
+
+    found = len(tf.config.list_physical_devices("GPU"))
+    named = [name for name in os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",") if name.strip()]
+    return named[:found] if named else [str(i) for i in range(found)]

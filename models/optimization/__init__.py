@@ -1,0 +1,1 @@
+"""What a training step does with a batch: optimizers, learning-rate policies, class weights."""

@@ -1,0 +1,49 @@
+"""Ctrl-C and SIGTERM, as they end a command."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import signal
+import sys
+from typing import Any
+
+from search.commands.command_line import DONE, INTERRUPTED
+from search.storages.redaction import redact
+
+GONE_EARLY = 75  # search.workers.engines.team's, which imports too much for here
+
+
+class Interruptible:
+    """Turns Ctrl-C into the exit code 130, and SIGTERM into 0 as soon as what was under way is handed back; both into the command
+    that goes on. After the block, `code` is the exit code."""
+
+    code = DONE
+
+    def __enter__(self) -> Interruptible:
+        from search.workers import preemption
+
+        # A worker that another process has placed ends with it, and tells it whether it had to.
+        placed = os.environ.get("FERPLUS_TETHER") is not None
+        self._stopped = GONE_EARLY if placed else DONE
+        # Explicitly: a shell that starts a job in the background has it ignore SIGINT.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        preemption.watch(self._stopped, f"stopped by SIGTERM; {_continuation()}")
+        if placed:
+            preemption.tether()
+        return self
+
+    def __exit__(self, kind: Any, error: Any, traceback: Any) -> bool:
+        if kind is KeyboardInterrupt:
+            print(f"interrupted; {_continuation()}", file=sys.stderr)
+            self.code = INTERRUPTED
+            return True
+        if kind is not None and kind.__name__ == "Preempted":
+            self.code = self._stopped
+            return True
+        return False
+
+
+def _continuation() -> str:
+    command = shlex.join(redact(word) for word in sys.argv if word != "--fresh")
+    return f"nothing finished is lost. To continue: python {command}"

@@ -1,0 +1,106 @@
+"""docs/reference.md: every option, variable, exit code, file and hyperparameter, from what declares them."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from search.commands.command_line import EXIT_CODES, PROGRAM, Command, default_of
+from search.study.options import GROUPS, Option, flag_of, options_of
+
+VARIABLES = {
+    "FERPLUS_STORAGE": "The storage, where `--storage` is not given.",
+    "FERPLUS_CACHE": "Where decoded data and activations are kept. Default: `~/.cache/ferplus-tuner`.",
+    "KERAS_BACKEND": "tensorflow (the default), jax or torch. `~/.keras/keras.json` is not taken into account.",
+    "KERAS_HOME": "Where the VGGFace2 weights are kept, in `models/vggface`. Default: `~/.keras`.",
+    "KERASTUNER_TUNER_ID, KERASTUNER_ORACLE_IP, KERASTUNER_ORACLE_PORT": "As Keras Tuner has them, all three or none.",
+    "CUDA_VISIBLE_DEVICES": "Which GPUs there are.",
+    "COLUMNS": "How wide the help is, up to 100.",
+}
+FILES = {
+    "config.json": "every option, resolved; versions; the data's fingerprint; what the space declares",
+    "study.db": "the Optuna study, where `--storage` names no server",
+    "trials/NNNN/": "each trial's best weights, history.csv, and error.txt if it failed",
+    "workers/N.log": "what placed workers say",
+    "best/model.keras": "the retrained best trial, preprocessing included: uint8 48x48x1 in, 8 probabilities out",
+    "best/metrics.json": "its figures, per class and per split",
+    "best/predictions.npz": "what it says of every validation and test face",
+    "ensemble/NNNN/": "further configurations that `export --ensemble` retrained",
+    "report.html": "the report, one file",
+    "export/": "what `export` wrote, with its proof in parity.json",
+}
+_HEAD = """# Reference
+
+Made by `make reference` from what declares it; do not edit.
+
+    python run_search.py [COMMAND] [OPTIONS]
+
+Without a command: `search`. `COMMAND --help` shows one, `--version` the version. An option's value is checked before anything is
+done; what is wrong is one line, `error: ...`, on standard error.
+"""
+
+
+def reference(commands: Mapping[str, Command]) -> str:
+    """Return the page for `commands`. Loads what the hyperparameters' tables need, which takes seconds."""
+    parts = [_HEAD]
+    for name, command in commands.items():
+        parts.append(f"## {name}\n\n{command.help}\n")
+        if command.examples:
+            parts.append("\n".join(f"    python {PROGRAM} {line}" for line in command.examples) + "\n")
+        parts.append(_options(command.options))
+    parts += [
+        "## Exit codes\n",
+        _table(("code", "meaning"), [(str(c), words) for c, words in EXIT_CODES.items()]),
+    ]
+    parts += ["## Environment variables\n", _table(("variable", "meaning"), VARIABLES.items())]
+    parts += ["## Files of a study, in RUNS_DIR/STUDY\n", _table(("file", "content"), FILES.items())]
+    parts += ["## Hyperparameters\n", _hyperparameters()]
+    return "\n".join(parts).rstrip() + "\n"
+
+
+def _options(options: type) -> str:
+    ordered = sorted(options_of(options).items(), key=lambda item: GROUPS.index(item[1].group))
+    rows = [(_name(field, about), about.help, default_of(options, field) or "") for field, about in ordered]
+    return _table(("option", "meaning", "default"), rows)
+
+
+def _name(field: str, about: Option) -> str:
+    flags = ", ".join(f"`{flag}`" for flag in (about.short, flag_of(field, about)) if flag)
+    choices = ", ".join(about.kind.choices) or about.kind.metavar
+    return flags if about.positional or not choices else f"{flags} {choices}"
+
+
+def _hyperparameters() -> str:
+    from models.recipe import Recipe, all_own_parameters, hyperparameter_names
+
+    fields = {field.name: field for field in dataclasses.fields(Recipe)}
+    meanings = dict(re.findall(r"^ {8}(\w+): (.+(?:\n {12}.+)*)", Recipe.__doc__ or "", re.MULTILINE))
+    own = all_own_parameters()
+    rows = []
+    for name in hyperparameter_names():
+        if name in fields:
+            default, declared = fields[name].default, fields[name].metadata
+            values = ", ".join(declared["table"]) if declared.get("table") else _bounds(declared["range"])
+            meaning = " ".join(meanings.get(name, "").split()).replace("`", "")
+        else:
+            default, values, meaning = own[name].default, _bounds(own[name].range), own[name].range.meaning
+        rows.append((f"`{name}`", values, _shown(default), meaning))
+    return _table(("name", "values", "default", "meaning"), rows)
+
+
+def _bounds(found: Any) -> str:
+    return f"{found.low:g} to {found.high:g}"
+
+
+def _shown(value: Any) -> str:
+    return value if isinstance(value, str) else f"{value:g}"
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return (
+        "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
+        + "\n"
+    )

@@ -1,0 +1,53 @@
+"""retrain: the best trial once more."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import attrs
+
+from search.commands.interruption import Interruptible
+from search.commands.study_options import Reports, StorageOptions, progress_of, report_result, start
+from search.study import options as o
+from search.study.config import MOST_EPOCHS, MOST_SEEDS
+from search.study.options import option
+
+EXAMPLES = ("retrain --retrain-seeds 3", "retrain --study mine --trial 17")
+
+
+@attrs.frozen(kw_only=True, slots=False)
+class RetrainOptions(StorageOptions):
+    """What to retrain, and for how long."""
+
+    trial: int | None = option(
+        o.whole(0, 1_000_000), "Number of the trial.", o.RETRAINING, unless_given="the best"
+    )
+    retrain_epochs: int | None = option(
+        o.whole(1, MOST_EPOCHS), "Most epochs.", o.RETRAINING, unless_given="the study's"
+    )
+    retrain_seeds: int | None = option(
+        o.whole(1, MOST_SEEDS),
+        "Retrainings, each with a seed of its own.",
+        o.RETRAINING,
+        unless_given="the study's",
+    )
+
+
+def run(options: RetrainOptions, reports: Callable[[], Reports]) -> int:
+    """Retrain the best (or a given) trial of a study and replace its checkpoint, metrics and report."""
+    directory = options.run
+    with Interruptible() as interruptible:
+        start(options)
+        from search.launch import retrain_again
+
+        with progress_of(options) as progress:
+            metrics = retrain_again(
+                directory,
+                storage=options.storage,
+                trial=options.trial,
+                epochs=options.retrain_epochs,
+                seeds=options.retrain_seeds,
+                progress=progress,
+            )
+        report_result(directory, reports().write(directory, options.storage), metrics)
+    return interruptible.code

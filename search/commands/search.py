@@ -1,0 +1,68 @@
+"""search: trials, retraining, report."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import attrs
+
+from search.commands.interruption import Interruptible
+from search.commands.study_options import Reports, StorageOptions, progress_of, report_result, start
+from search.study import options as o
+from search.study.config import SearchArguments
+from search.study.options import option
+from search.study.run_directory import RunDirectory
+from search.study.space import default_study_name
+
+EXAMPLES = (
+    "search",
+    "search --data PATH/TO/FERPLUS --trials 100 --timeout 12h",
+    "search --data PATH --space my_space.py:mine --set backbone=resnet50 --study mine",
+)
+
+
+@attrs.frozen(kw_only=True, slots=False)
+class SearchOptions(StorageOptions, SearchArguments):
+    """What to search, and which study it is."""
+
+    study: str = option(
+        o.text("NAME"),
+        "Name of the study; the same name continues it.",
+        o.STUDY,
+        resolve=lambda given: default_study_name(given.data, given.space),
+        unless_given="the data's and the space's",
+    )
+    fresh: bool = option(
+        o.FLAG,
+        "Start the study over instead of continuing it.",
+        o.STUDY,
+        default=False,
+        off="--resume",
+    )
+
+    @property
+    def arguments(self) -> SearchArguments:
+        """What config.json holds of them."""
+        return SearchArguments(**{name: getattr(self, name) for name in o.options_of(SearchArguments)})
+
+    @property
+    def run(self) -> RunDirectory:
+        """The study's directory, which need not exist."""
+        return RunDirectory.of(Path(self.runs_dir), self.study)
+
+
+def run(options: SearchOptions, reports: Callable[[], Reports]) -> int:
+    """Search, retrain the best trial, read the test split once, report, save."""
+    arguments, directory = options.arguments, options.run
+    with Interruptible() as interruptible:
+        start(options)
+        from search.launch import search
+
+        with progress_of(options) as progress, reports().live(directory, options.storage, progress):
+            metrics = search(
+                arguments, directory, storage=options.storage, fresh=options.fresh, progress=progress
+            )
+            if metrics is not None:
+                report_result(directory, reports().write(directory, options.storage), metrics)
+    return interruptible.code

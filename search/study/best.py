@@ -1,0 +1,85 @@
+"""A retrained model with what is known of it: model.keras, predictions.npz and metrics.json, always of one retraining."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ferplus_data.files import write_json
+from ferplus_data.files.owned import OwnFolder, sha256_of
+from ferplus_data.files.shapes import NUMBER, read_json
+from search.study.predictions import Predictions, write_predictions
+
+if TYPE_CHECKING:
+    import keras
+
+MODEL, PREDICTIONS, METRICS = "model.keras", "predictions.npz", "metrics.json"
+_NAMES = (MODEL, PREDICTIONS, METRICS)
+_SPLITS = {"val": NUMBER, "test": NUMBER}
+_EMOTIONS = [{"emotion": str, "precision": NUMBER, "recall": NUMBER, "f1": NUMBER, "support": int}]
+_SHAPE = {
+    "val_accuracy": NUMBER,
+    "test_accuracy": NUMBER,
+    "n_val": int,
+    "n_test": int,
+    "interval?": {"val": [NUMBER], "test": [NUMBER]},
+    "per_class": {"val": _EMOTIONS, "test": _EMOTIONS},
+    "confusion": {"val": [[int]], "test": [[int]]},
+    "macro_f1?": _SPLITS,
+    "majority_class_rate?": _SPLITS,
+}
+_OF_ONE_TRIAL = {
+    "hyperparameters": dict,
+    "trial": int,
+    "seeds": [{"seed": int, "val_accuracy": NUMBER, "test_accuracy": NUMBER}],
+    "retraining?": {"trial": int, "seeds": [int], "epochs": int},
+}
+
+
+def check_place(folder: Path) -> None:
+    """Raise InputError if `write_best` would replace a file in `folder` that no earlier retraining wrote."""
+    OwnFolder(folder).check(_NAMES, "study's folder")
+
+
+def write_best(
+    folder: Path,
+    model: keras.Model,
+    measure: Callable[[Path], Mapping[str, Any]],
+    predictions: Mapping[str, Predictions] | None = None,
+) -> dict[str, Any]:
+    """Put the model and what is known of it into `folder`, all at once, and return the content of metrics.json: what
+    `measure` says of the file with the model, and model_sha256, its sum.
+
+    Raises:
+        InputError: There is a file in the way that no earlier retraining wrote.
+    """
+    from models.serving.model_files import save_model
+
+    own = OwnFolder(folder)
+    with own.filling() as work:
+        save_model(model, work / MODEL)
+        if predictions is not None:
+            write_predictions(work / PREDICTIONS, predictions)
+        written = {**measure(work / MODEL), "model_sha256": sha256_of(work / MODEL)}
+        write_json(work / METRICS, written)
+        own.put(work, [name for name in _NAMES if (work / name).exists()])
+    return written
+
+
+def read_metrics(folder: Path, *, of_one_trial: bool = True) -> dict[str, Any] | None:
+    """Return the content of metrics.json in `folder`, None if there is none yet.
+
+    Raises:
+        InputError: It is damaged.
+    """
+    OwnFolder(folder).settle()
+    if not (folder / METRICS).exists():
+        return None
+    shape = {**_SHAPE, **_OF_ONE_TRIAL} if of_one_trial else _SHAPE
+    return read_json(
+        folder / METRICS,
+        shape,
+        what="the figures of a retraining",
+        otherwise="remove it, and retrain with: run_search.py retrain",
+    )
