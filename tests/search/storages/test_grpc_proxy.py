@@ -60,7 +60,9 @@ def test_a_trial_without_a_heartbeat_is_found_by_the_observers_clock(
 
 @pytest.mark.parametrize("server", ["proxy", "postgres"])
 def test_two_that_claim_the_same_waiting_trial(server: str, request: pytest.FixtureRequest) -> None:
-    one, other = (open_study(open_storage(request.getfixturevalue(server).url), "claimed") for _ in range(2))
+    one, other = (
+        open_study(open_storage(request.getfixturevalue(server).url), f"claimed-{server}") for _ in range(2)
+    )
     one.create(State.QUEUED, {}, {})
     (waiting,) = other.read()
     assert one.claim(waiting, "one") is not None and other.claim(waiting, "other") is None
