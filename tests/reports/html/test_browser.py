@@ -376,6 +376,18 @@ def test_a_live_page_comes_back_as_it_was_left(
     assert opened.wrong == []
 
 
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing(scheme: str, report: Path, visit: Callable[..., Visit]) -> None:
+    axe = pytest.importorskip(
+        "axe_playwright_python.sync_playwright", reason="axe-playwright-python is not installed"
+    )
+    opened = visit(report, 1400, scheme)
+    opened.page.evaluate("document.querySelectorAll('details').forEach((fold) => (fold.open = true))")
+    opened.page.locator("table.trials tbody button").first.click()
+    found = axe.Axe().run(opened.page, options={"resultTypes": ["violations"]})
+    assert [(one["id"], one["nodes"][0]["html"][:120]) for one in found.response["violations"]] == []
+
+
 @pytest.mark.parametrize("kind", ["one trial", "none finished", "only failures"])
 def test_every_state_of_a_study_is_a_page_without_errors(
     kind: str, study_of: Callable[..., StudyView], tmp_path: Path, visit: Callable[..., Visit]
