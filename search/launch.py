@@ -12,6 +12,7 @@ import attrs
 from ferplus_data.dataset import Dataset
 from ferplus_data.errors import InputError
 from ferplus_data.files.locks import locked
+from models.metrics.objectives import OBJECTIVES
 from models.training.history import readable_history
 from search.console.progress import Progress
 from search.console.watch import Watch
@@ -23,6 +24,7 @@ from search.setup import Prepared, caching, load, precision, prepare, weights_fo
 from search.storages.registry import memory, open_storage, open_study
 from search.storages.retrying import RetryingStorage
 from search.storages.trial_life import state_of, trials_of
+from search.storages.trial_store import TrialStore
 from search.study import ownership
 from search.study.config import SearchArguments, check_continuation, read_arguments, write_config
 from search.study.run_directory import RunDirectory, storage_url
@@ -94,7 +96,7 @@ def _search(
     if not run.config.exists():
         # Before the database: without it the directory would not be known to be a study's.
         write_config(run, arguments, prepared.dataset, prepared.space)
-    study = open_study(_connect(url, arguments), run.stored_name()).study
+    study = _open(_connect(url, arguments), run, arguments).study
     write_config(run, arguments, prepared.dataset, prepared.space)
     study.set_user_attr("config", run.read_config())
     study.set_user_attr("deadline", arguments.timeout and time.time() + arguments.timeout)
@@ -129,7 +131,7 @@ def join(
     check_continuation(run, arguments, prepared.dataset.fingerprint, prepared.space)
     study_storage = _connect(url, arguments)
     ownership.stored_study(run, study_storage, url)
-    study = open_study(study_storage, run.stored_name()).study
+    study = _open(study_storage, run, arguments).study
     deadline = study.user_attrs.get("deadline")
     clock = _clock(arguments, prepared.dataset, deadline and max(deadline - time.time(), 0.001))
     progress.say(_run_all(arguments, prepared, run, storage, clock, progress))
@@ -169,7 +171,7 @@ def run_trials(
 ) -> str:
     """Run trials in this process until the oracle has no more or time is up; return why it ended."""
     # A chief's worker has no record of its own.
-    store = open_study(memory() if has_chief() else _connect(url, arguments), run.stored_name())
+    store = _open(memory() if has_chief() else _connect(url, arguments), run, arguments)
     oracle = make_oracle(arguments.oracle, prepared.search, store, ThisProcess(), _kind_of_oracle())
     for remark in remarks(arguments.oracle, prepared.search):
         progress.say(remark)
@@ -186,6 +188,7 @@ def run_trials(
         caching=caching(arguments, prepared.search.hyperparameters),
         clock=clock,
         progress=progress,
+        objective=arguments.objective,
         replicas=arguments.gpus_per_trial,
         artifacts=Artifacts(arguments.artifacts, run.unique_name()) if arguments.artifacts else None,
     )
@@ -217,7 +220,7 @@ def _run_all(
             return run_trials(arguments, prepared, run, url, clock, progress)
     if arguments.workers == 1 and arguments.engine == "local":
         return run_trials(arguments, prepared, run, url, clock, progress)
-    store = open_study(_connect(url, arguments), run.stored_name())
+    store = _open(_connect(url, arguments), run, arguments)
     watch = Watch(store.study, arguments.trials, arguments.epochs, progress)
     team = Team(
         run, storage, arguments.workers, arguments.gpus_per_trial, arguments.ray_address, progress.say
@@ -285,6 +288,16 @@ def _kind_of_oracle() -> type[OptunaOracle]:
     from search.workers.chief import ChiefOracle  # gRPC, which nobody else needs
 
     return ChiefOracle
+
+
+def _open(storage: RetryingStorage, run: RunDirectory, arguments: SearchArguments) -> TrialStore:
+    highest = OBJECTIVES[arguments.objective].direction == "max"
+    return open_study(
+        storage,
+        run.stored_name(),
+        direction="maximize" if highest else "minimize",
+        metric=f"val_{arguments.objective}",
+    )
 
 
 def _connect(url: str, arguments: SearchArguments) -> RetryingStorage:

@@ -66,6 +66,7 @@ def prepare(arguments: SearchArguments, progress: Progress) -> Prepared:
             epochs=arguments.epochs,
             seed=arguments.seed,
             pruner=arguments.pruner,
+            objective=arguments.objective,
         ),
     )
 

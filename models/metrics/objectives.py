@@ -59,7 +59,6 @@ class Objective:
     """A figure of a model's probabilities on a split.
 
     Attributes:
-        name: Its name in `OBJECTIVES`, and in history.csv after "val_".
         function: (probabilities float32 [N, 8], the split of N rows) -> the figure.
         direction: Whether the best is the highest ("max") or the lowest ("min").
         label: For people.
@@ -69,7 +68,6 @@ class Objective:
         True
     """
 
-    name: str
     function: Callable[[NDArray[np.float32], Split], float]
     direction: Literal["max", "min"]
     label: str
@@ -80,16 +78,13 @@ class Objective:
 
 
 OBJECTIVES: dict[str, Objective] = {
-    objective.name: objective
-    for objective in (
-        Objective("accuracy", accuracy, "max", "accuracy"),
-        Objective("macro_f1", macro_f1, "max", "macro-F1"),
-        Objective("balanced_accuracy", balanced_accuracy, "max", "balanced accuracy"),
-        Objective("nll_majority", nll_majority, "min", "NLL, majority label"),
-        Objective("nll_votes", nll_votes, "min", "NLL, annotators' votes"),
-    )
+    "accuracy": Objective(accuracy, "max", "accuracy"),
+    "macro_f1": Objective(macro_f1, "max", "macro-F1"),
+    "balanced_accuracy": Objective(balanced_accuracy, "max", "balanced accuracy"),
+    "nll_majority": Objective(nll_majority, "min", "NLL, majority label"),
+    "nll_votes": Objective(nll_votes, "min", "NLL, annotators' votes"),
 }
-"""Objective by name."""
+"""Objective by name. In history.csv, and as the metric of a study, NAME is val_NAME."""
 
 DEFAULT_OBJECTIVE = "accuracy"
 

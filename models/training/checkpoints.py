@@ -50,7 +50,7 @@ class Checkpoints:
         identity: dict[str, Any] | None = None,
         objective: str = DEFAULT_OBJECTIVE,
     ) -> None:
-        self._objective = OBJECTIVES[objective]
+        self._objective = objective
         self.directory = directory
         directory.mkdir(parents=True, exist_ok=True)
         if identity is not None:
@@ -84,8 +84,8 @@ class Checkpoints:
         return best
 
     def _improves(self, epoch: Epoch, best: Epoch) -> bool:
-        name = self._objective.name
-        return self._objective.better(epoch.metrics[name], best.metrics[name])
+        name = self._objective
+        return OBJECTIVES[name].better(epoch.metrics[name], best.metrics[name])
 
     def restore(self, model: keras.Model) -> int:
         """Load the last finished epoch's weights and optimizer state into the compiled `model`; return its number, 0 when

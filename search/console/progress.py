@@ -14,6 +14,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as Bars
 
+from models.metrics.objectives import DEFAULT_OBJECTIVE, OBJECTIVES
 from models.training.history import Epoch
 from search.storages.trial_life import State, state_of, trials_of
 
@@ -96,15 +97,20 @@ class Progress:
         trials = {trial.number: trial for trial in trials_of(self._study)}
         done = sum(state_of(trial).ended for trial in trials.values())
         remaining = max(self._trials - done, 0) * sum(self._durations) / len(self._durations)
-        line = trial_line(number, trials, self._trials, self._durations[-1])
+        line = trial_line(number, trials, self._trials, self._durations[-1], self._objective)
         self.say(f"{line}, about {duration(remaining)} left")
         if self.on_trial_end is not None:
             self.on_trial_end()
 
+    @property
+    def _objective(self) -> str:
+        names = self._study.metric_names if self._study is not None else None
+        return names[0].removeprefix("val_") if names else DEFAULT_OBJECTIVE
+
     def epoch_seen(self, number: int, epoch: int, epochs: int, score: float) -> None:
         """Tell of an epoch that another process has finished."""
         if not self.console.is_terminal:
-            self.say(f"  trial {number} epoch {epoch}/{epochs}: val_accuracy {score:.4f}")
+            self.say(f"  trial {number} epoch {epoch}/{epochs}: val_{self._objective} {score:.4f}")
 
     def trials_seen(self, done: int, trials: int, running: str) -> None:
         """Show how far the trials of all processes are."""
@@ -134,20 +140,28 @@ _OUTCOMES = {State.COMPLETE: "done", State.RESTING: "rests"}
 """How a line calls the state of a trial, where not by its name."""
 
 
-def trial_line(number: int, trials: Mapping[int, FrozenTrial], asked: int, seconds: float) -> str:
+def trial_line(
+    number: int,
+    trials: Mapping[int, FrozenTrial],
+    asked: int,
+    seconds: float,
+    objective: str = DEFAULT_OBJECTIVE,
+) -> str:
     """Return the line of trial `number` of `trials`, which has ended after `seconds`; `asked` is how many there will be."""
     trial = trials[number]
-    score = max(trial.intermediate_values.values(), default=None)
+    highest = OBJECTIVES[objective].direction == "max" if objective in OBJECTIVES else True
+    best_of = max if highest else min
+    score = best_of(trial.intermediate_values.values(), default=None)
     state = state_of(trial)
     done = sum(state_of(t).ended for t in trials.values())
     complete = {
         n: t.value for n, t in trials.items() if state_of(t) == State.COMPLETE and t.value is not None
     }
-    best = max(complete, key=lambda n: complete[n], default=None)
+    best = best_of(complete, key=lambda n: complete[n], default=None)
     outcome = _OUTCOMES.get(state, state.value)
     parts = [
         f"trial {number:>3} {outcome:<6} {done}/{asked}",
-        f"val_accuracy {score:.4f} after {len(trial.intermediate_values)} epochs"
+        f"val_{objective} {score:.4f} after {len(trial.intermediate_values)} epochs"
         if score is not None
         else "no epoch",
     ]

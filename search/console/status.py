@@ -8,6 +8,7 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
+from models.metrics.objectives import DEFAULT_OBJECTIVE
 from search.study.view import StudyView, best_trial
 
 
@@ -16,18 +17,19 @@ def status_table(view: StudyView) -> Group:
     counts = Counter(trial.state for trial in view.trials)
     asked = view.config["arguments"]["trials"]
     best = best_trial(view.trials)
+    metric = f"val_{view.config['arguments'].get('objective', DEFAULT_OBJECTIVE)}"
     lines = [
         f"study {view.name}: {len(view.trials)} of {asked} trials  "
         + "  ".join(f"{n} {s}" for s, n in counts.items())
     ]
     if best is not None:
-        lines.append(f"best val_accuracy {best.score:.4f} (trial {best.number})")
+        lines.append(f"best {metric} {best.score:.4f} (trial {best.number})")
     if view.metrics is not None:
         lines.append(
             f"retrained: val_accuracy {view.metrics['val_accuracy']:.4f}  test_accuracy {view.metrics['test_accuracy']:.4f}"
         )
     table = Table()
-    for heading in ("trial", "state", "val_accuracy", "epochs", "seconds", "hyperparameters or error"):
+    for heading in ("trial", "state", metric, "epochs", "seconds", "hyperparameters or error"):
         table.add_column(heading)
     for trial in view.trials:
         seconds = (trial.ended - trial.started).total_seconds() if trial.ended and trial.started else None

@@ -39,7 +39,7 @@ def recorded(oracle: type[keras_tuner.Oracle]) -> type[keras_tuner.Oracle]:
             worker: Worker | None = None,
             **options: Any,
         ) -> None:
-            super().__init__(objective=keras_tuner.Objective(OBJECTIVE, "max"), **options)
+            super().__init__(**{"objective": keras_tuner.Objective(OBJECTIVE, "max"), **options})
             self.verbose = 0
             self.store, self.worker = store, worker or OneProcess()
             self.stopped_because: str | None = None
@@ -100,7 +100,7 @@ def recorded(oracle: type[keras_tuner.Oracle]) -> type[keras_tuner.Oracle]:
 
         @keras_tuner.synchronized
         def update_trial(self, trial_id: str, metrics: Mapping[str, float], step: int = 0) -> Trial:
-            self.store.report(self._claims[trial_id], step, float(metrics[OBJECTIVE]))
+            self.store.report(self._claims[trial_id], step, float(metrics[self.objective.name]))
             return super().update_trial(trial_id, metrics, step)
 
         @keras_tuner.synchronized
@@ -108,7 +108,8 @@ def recorded(oracle: type[keras_tuner.Oracle]) -> type[keras_tuner.Oracle]:
             claim = self._claims.pop(trial.trial_id)
             values = self.store.get(claim.number).intermediate_values.values()
             if trial.status == TrialStatus.COMPLETED and values:
-                self.store.leave(claim, State.COMPLETE, value=max(values))
+                best = max if self.objective.direction == "max" else min
+                self.store.leave(claim, State.COMPLETE, value=best(values))
             else:
                 error = reason_of(trial.message or "the trial ended without a finished epoch")
                 self.store.leave(claim, State.FAILED, attributes={"error": error})

@@ -13,6 +13,7 @@ from typing import Any
 import keras_tuner
 
 from ferplus_data.errors import InputError
+from models.metrics.objectives import DEFAULT_OBJECTIVE, OBJECTIVES
 from search.oracles.keras_tuner_oracles import recorded
 from search.oracles.optuna_oracle import OptunaOracle
 from search.oracles.protocol import OneProcess, Worker
@@ -34,6 +35,12 @@ class Search:
     epochs: int
     seed: int
     pruner: str
+    objective: str = DEFAULT_OBJECTIVE
+
+    @property
+    def metric(self) -> keras_tuner.Objective:
+        """The objective as Keras Tuner knows it."""
+        return keras_tuner.Objective(f"val_{self.objective}", OBJECTIVES[self.objective].direction)
 
 
 def _optuna(
@@ -63,6 +70,7 @@ def _optuna(
         max_trials=search.trials,
         hyperparameters=search.hyperparameters,
         seed=search.seed,
+        objective=search.metric,
     )
     oracle.verbose = 0
     return oracle
@@ -86,6 +94,7 @@ def _keras_tuner(
         options["max_trials"] = search.trials
     if oracle not in (keras_tuner.oracles.HyperbandOracle, _GridSearchOracle):
         options["recipes"] = search.recipes
+    options["objective"] = search.metric
     made = recorded(oracle)(
         store=store,
         worker=worker,

@@ -81,7 +81,7 @@ def _make(
     members = [
         {
             "trial": trial.number,
-            "trial_val_accuracy": trial.score,
+            "trial_score": trial.score,
             "val_accuracy": evaluate(load_model(member), dataset.val)["accuracy"],
             "hyperparameters": trial.hyperparameters,
             "sha256": sha256_of(member),
@@ -120,9 +120,7 @@ def averaged(members: list[keras.Model]) -> keras.Model:
 
 def _best_distinct(trials: list[TrialRecord], count: int) -> list[TrialRecord]:
     scored = [trial for trial in trials if trial.score is not None and trial.state in ("complete", "pruned")]
-    ranked = sorted(
-        scored, key=lambda trial: (trial.state != "complete", -(trial.score or 0.0), trial.number)
-    )
+    ranked = sorted(scored, key=lambda trial: (trial.state != "complete", -trial.merit, trial.number))
     found: list[TrialRecord] = []
     recipes: list[Recipe] = []
     for trial in ranked:

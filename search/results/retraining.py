@@ -19,6 +19,7 @@ from ferplus_data.files import write_json
 from ferplus_data.files.shapes import read_json
 from models.backbones.registry import BACKBONES
 from models.device.precision import resolve_precision
+from models.metrics.objectives import OBJECTIVES
 from models.metrics.scores import predict_probabilities, score
 from models.recipe import Recipe
 from models.serving.model_files import load_model, save_model
@@ -52,7 +53,7 @@ def retrain(
     progress: Progress,
     again: bool = False,
 ) -> dict[str, Any]:
-    """Retrain `trial` with every seed, choose the seed and the epoch by validation accuracy, read the test split once, and write
+    """Retrain `trial` with every seed, choose the seed and the epoch by the objective, read the test split once, and write
     best/model.keras, best/predictions.npz and best/metrics.json.
 
     A retraining of the same trial that was interrupted is continued with the epochs it was planned for, and one that has ended is
@@ -79,7 +80,7 @@ def retrain(
         seed: train_again(recipe, dataset, run.retraining(seed), arguments, seed, epochs, progress)
         for seed in seeds
     }
-    best_seed = max(seeds, key=lambda seed: trainings[seed].best.val_accuracy)
+    best_seed = _best_seed(trainings, arguments.objective)
     progress.say("retraining done; the test split is read now, once")
     candidates = {seed: run.retraining(seed) / "model.keras" for seed in seeds}
     predictions = {seed: _predict(candidates[seed], dataset) for seed in seeds}
@@ -91,7 +92,11 @@ def retrain(
     metrics = write_best(
         run.best_model.parent,
         load_model(candidates[best_seed]),
-        lambda _: {**_metrics(trial, trainings, figures, best_seed, epochs), "retraining": asked_for},
+        lambda _: {
+            **_metrics(trial, trainings, figures, best_seed, epochs),
+            "objective": arguments.objective,
+            "retraining": asked_for,
+        },
         {split: Predictions.of(chosen[split], getattr(dataset, split)) for split in SPLITS},
     )
     run.retraining_plan.unlink()
@@ -116,7 +121,7 @@ def train_again(
     progress: Progress,
 ) -> Training:
     """Train `recipe` on the whole training split in `directory`, or continue what was interrupted there, and save the model of
-    the epoch with the best validation accuracy as model.keras beside its checkpoints."""
+    the epoch that is best by the objective as model.keras beside its checkpoints."""
     progress.retraining_begins(seed)
     keras.backend.clear_session()
     gc.collect()
@@ -134,6 +139,7 @@ def train_again(
             weights=weights_for(arguments, recipe.backbone),
             seed=seed,
             precision=resolve_precision(arguments.precision)[0],
+            objective=arguments.objective,
         ),
         listener=Listener(partial(progress.epoch_ends, epochs=epochs), on_batch),
     )
@@ -143,6 +149,12 @@ def train_again(
         f"{len(training.history)}"
     )
     return training
+
+
+def _best_seed(trainings: Mapping[int, Training], objective: str) -> int:
+    """The seed whose best epoch is the best on the validation split; the first of equals."""
+    sign = 1 if OBJECTIVES[objective].direction == "max" else -1
+    return max(trainings, key=lambda seed: sign * trainings[seed].best.metrics[objective])
 
 
 def _plan(run: RunDirectory, asked_for: dict[str, Any], epochs: int) -> int:
@@ -186,7 +198,7 @@ def _metrics(
         "n_test_new_photographs": test["n_new_photographs"],
         "hyperparameters": trial.hyperparameters,
         "trial": trial.number,
-        "trial_val_accuracy": trial.score,
+        "trial_score": trial.score,
         "epochs": epochs,
         "best_epoch": trainings[best_seed].best.epoch,
         "best_seed": best_seed,

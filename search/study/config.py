@@ -85,6 +85,12 @@ class SearchArguments:
         unless_given=f"{DEFAULT_PRUNER}; with hyperband and Keras Tuner's oracles their own",
         may_change=True,
     )
+    objective: str = option(
+        o.choice("models.metrics.objectives.OBJECTIVES"),
+        "What the best is the best by, on the validation split: trials, their best epochs, patience, the retraining's seed.",
+        o.SEARCH,
+        default="accuracy",
+    )
     trials: int = option(
         o.whole(1, _MILLION),
         "Trials in all.",

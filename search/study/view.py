@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -32,8 +33,9 @@ class TrialRecord:
 
     Attributes:
         state: A word of `search.storages.trial_life.State`.
-        score: Best validation accuracy of an epoch, 0 to 1.
-        values: Epoch, from 1, -> validation accuracy.
+        score: Best value of the study's objective in an epoch; of the accuracy, if nothing else was asked for.
+        values: Epoch, from 1, -> that.
+        minimized: Whether the lowest score is the best.
         worker: host:pid:token of the process that ran it.
         times: Seconds spent in build, training, validation, cache and oracle; empty where it was not recorded.
         prefix_cache: used, reason and seconds_saved, as the training told them; None where it was not recorded.
@@ -51,6 +53,14 @@ class TrialRecord:
     directory: Path
     times: dict[str, float] = field(default_factory=dict)
     prefix_cache: dict[str, Any] | None = None
+    minimized: bool = False
+
+    @property
+    def merit(self) -> float:
+        """The higher, the better: the score, or its negative where the lowest is the best; -infinity without one."""
+        if self.score is None:
+            return -math.inf
+        return -self.score if self.minimized else self.score
 
 
 @dataclass(frozen=True)
@@ -142,27 +152,31 @@ def _predictions_of(metrics: dict[str, Any] | None, run: RunDirectory) -> dict[s
 
 
 def best_trial(trials: Sequence[TrialRecord]) -> TrialRecord | None:
-    """Return the trial that a retraining takes: the one with the highest score, the earliest of equals, of those that are
+    """Return the trial that a retraining takes: the one with the best score, the earliest of equals, of those that are
     complete or rest at a rung; when there are none, of those that finished an epoch and have not failed; None when there is none
     of them either."""
     scored = [trial for trial in trials if trial.score is not None and trial.state != "failed"]
     standing = [trial for trial in scored if trial.state in ("complete", "resting")]
-    return max(standing or scored, key=lambda trial: (trial.score or 0.0, -trial.number), default=None)
+    return max(standing or scored, key=lambda trial: (trial.merit, -trial.number), default=None)
 
 
 def _records(run: RunDirectory, study: optuna.Study) -> list[TrialRecord]:
     if is_version_one(study):
         return [_record(run, *one) for one in trials_of_version_one(study)]
-    return [_record(run, trial.number, trial, trial.params) for trial in trials_of(study)]
+    minimized = study.direction == optuna.study.StudyDirection.MINIMIZE
+    return [_record(run, trial.number, trial, trial.params, minimized) for trial in trials_of(study)]
 
 
-def _record(run: RunDirectory, number: int, trial: FrozenTrial, values: dict[str, Any]) -> TrialRecord:
+def _record(
+    run: RunDirectory, number: int, trial: FrozenTrial, values: dict[str, Any], minimized: bool = False
+) -> TrialRecord:
     state = state_of(trial)
+    best = min if minimized else max
     return TrialRecord(
         number=number,
         state=state.value,
         hyperparameters=dict(values),
-        score=max(trial.intermediate_values.values(), default=None),
+        score=best(trial.intermediate_values.values(), default=None),
         values=dict(trial.intermediate_values),
         started=trial.datetime_start,
         ended=trial.datetime_complete,
@@ -171,4 +185,5 @@ def _record(run: RunDirectory, number: int, trial: FrozenTrial, values: dict[str
         directory=run.trial(number),
         times=dict(trial.user_attrs.get("times", {})),
         prefix_cache=trial.user_attrs.get("prefix_cache"),
+        minimized=minimized,
     )

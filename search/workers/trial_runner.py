@@ -14,6 +14,7 @@ from keras_tuner.engine.trial import Trial, TrialStatus
 from ferplus_data.dataset import Dataset, Split
 from ferplus_data.files import write_text
 from models.frozen_prefix.activations import Caching
+from models.metrics.objectives import DEFAULT_OBJECTIVE
 from models.networks.compiled import Networks
 from models.recipe import Recipe
 from models.training.checkpoints import Checkpoints
@@ -24,7 +25,6 @@ from search.console.progress import Progress
 from search.oracles.optuna_oracle import OptunaOracle
 from search.oracles.protocol import TrialOracle
 from search.oracles.space.search_space import SpaceModel
-from search.storages.registry import OBJECTIVE
 from search.storages.retrying import StorageLost
 from search.storages.trial_store import TrialStore
 from search.study.run_directory import RunDirectory
@@ -65,6 +65,7 @@ class FERPlusTuner(BaseTuner):
         caching: How trials use the prefix cache; None: not at all.
         clock: Says when the search has to end.
         progress: Told what happens.
+        objective: Name in `models.metrics.objectives.OBJECTIVES`; the oracle's is val_NAME.
         replicas: GPUs that share each batch of a trial.
         artifacts: Where checkpoints go besides the run directory.
     """
@@ -84,12 +85,13 @@ class FERPlusTuner(BaseTuner):
         caching: Caching | None,
         clock: Clock,
         progress: Progress,
+        objective: str = DEFAULT_OBJECTIVE,
         replicas: int = 1,
         artifacts: Artifacts | None = None,
     ) -> None:
         self._run = run
         super().__init__(oracle, model, directory=run.path, project_name="keras_tuner")
-        self._replicas, self._artifacts = replicas, artifacts
+        self._objective, self._replicas, self._artifacts = objective, replicas, artifacts
         self.oracle: TrialOracle
         self._store: TrialStore | None = getattr(oracle, "store", None)
         if not self._has_study():
@@ -192,7 +194,9 @@ class FERPlusTuner(BaseTuner):
             began = time.monotonic()
             self.oracle.record(trial.trial_id, record)
             updated = self.oracle.update_trial(
-                trial.trial_id, {OBJECTIVE: epoch.val_accuracy}, step=epoch.epoch
+                trial.trial_id,
+                {f"val_{self._objective}": epoch.metrics[self._objective]},
+                step=epoch.epoch,
             )
             record["times"]["oracle"] += time.monotonic() - began
             if updated.status == TrialStatus.STOPPED:
@@ -212,6 +216,7 @@ class FERPlusTuner(BaseTuner):
                 weights=self._weights_for(recipe.backbone),
                 seed=self._seed,
                 precision=self._precision,
+                objective=self._objective,
                 replicas=self._replicas,
                 train_split=self._train_split,
                 after=None if promoted_from is None else self._run.trial(promoted_from),

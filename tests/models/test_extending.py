@@ -119,7 +119,7 @@ def test_a_metric(tiny: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     def surprise(probabilities: np.ndarray, split: Any) -> float:
         return float(probabilities[:, 2].mean())
 
-    monkeypatch.setitem(OBJECTIVES, "surprise", Objective("surprise", surprise, "min", "mean surprise"))
+    monkeypatch.setitem(OBJECTIVES, "surprise", Objective(surprise, "min", "mean surprise"))
     training = trained(tiny, tmp_path, epochs=3, objective="surprise", learning_rate=0.05)
     values = [epoch.metrics["surprise"] for epoch in training.history]
     assert training.best.epoch == 1 + int(np.argmin(values))

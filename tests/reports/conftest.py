@@ -209,7 +209,7 @@ def make_metrics(best: TrialRecord, predictions: dict[str, Predictions]) -> dict
         "n_test_new_photographs": 3018,
         "hyperparameters": best.hyperparameters,
         "trial": best.number,
-        "trial_val_accuracy": best.score,
+        "trial_score": best.score,
         "epochs": 20,
         "best_epoch": 14,
         "seeds": [

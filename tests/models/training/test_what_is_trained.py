@@ -179,7 +179,7 @@ def test_the_best_epochs_weights_are_the_result(
 def falling(monkeypatch: pytest.MonkeyPatch) -> str:
     """An objective that is best after the first epoch."""
     values = itertools.count(0, -1)
-    one = Objective("falling", lambda probabilities, split: float(next(values)), "max", "falls")
+    one = Objective(lambda probabilities, split: float(next(values)), "max", "falls")
     monkeypatch.setitem(OBJECTIVES, "falling", one)
     return "falling"
 

@@ -1,0 +1,50 @@
+"""What a search is for: where the objective is read, in either direction."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from models.networks.backbones import BACKBONES
+
+from models.metrics.objectives import OBJECTIVES
+from search.results.retraining import retraining_seeds
+from search.setup import weights_for
+from search.study.config import SearchArguments
+from search.study.view import TrialRecord, best_trial
+
+
+def record(number: int, score: float | None, minimized: bool) -> TrialRecord:
+    return TrialRecord(number, "complete", {}, score, {}, None, None, None, None, Path(), minimized=minimized)
+
+
+@pytest.mark.parametrize(("minimized", "best"), [(False, 2), (True, 1)])
+def test_the_best_trial_is_the_best_by_the_objective(minimized: bool, best: int) -> None:
+    trials = [record(n, score, minimized) for n, score in enumerate([None, 0.4, 0.9, 0.9, 0.4])]
+    found = best_trial(trials)
+    assert found is not None and found.number == best
+
+
+def test_accuracy_is_asked_for_unless_another_is() -> None:
+    assert SearchArguments(data="demo").objective == "accuracy"
+    for name in OBJECTIVES:
+        assert SearchArguments(data="demo", objective=name).objective == name
+    with pytest.raises(ValueError, match="--objective.*nll_votes.*found.*f2"):
+        SearchArguments(data="demo", objective="f2")
+
+
+@pytest.mark.parametrize("seed", [0, 7, 2**32 - 1])
+def test_a_retraining_has_seeds_that_no_trial_had(seed: int) -> None:
+    arguments: Any = SimpleNamespace(seed=seed, retrain_seeds=3)
+    seeds = retraining_seeds(arguments)
+    assert len({seed, *seeds}) == 4 and all(0 <= one < 2**32 for one in seeds)
+
+
+@pytest.mark.parametrize("backbone", BACKBONES)
+def test_published_weights_are_loaded_unless_others_are_asked_for(backbone: str) -> None:
+    given: Any = SimpleNamespace(weights=None)
+    published = backbone in ("resnet50", "senet50")
+    assert weights_for(given, backbone) == ("vggface2" if published else "none")
+    assert weights_for(SimpleNamespace(weights="mine.h5"), backbone) == "mine.h5"  # type: ignore[arg-type]
