@@ -194,9 +194,10 @@ def _results(view: StudyView) -> list[Result]:
         return [result for result in found if result is not None]
     best = best_trial(view.trials)
     counts = ((view.config.get("data") or {}).get("counts") or {}).get("val")
+    objective = (view.config.get("arguments") or {}).get("objective", "accuracy")
     result = (
         _result("validation", "all rows, during the search", best.score, sum(counts))
-        if best and counts
+        if best and counts and objective == "accuracy"
         else None
     )
     return [result] if result else []
