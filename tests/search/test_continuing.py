@@ -8,7 +8,7 @@ import pytest
 
 import run_search
 from ferplus_data.readers import demo
-from reports.reporting import Reports
+from reports.reporting import StudyReports
 from search import launch
 from search.commands import search as search_command
 from search.study.run_directory import RunDirectory
@@ -24,7 +24,7 @@ def without_training(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SIMULATED_EPOCH", "0")
     monkeypatch.setattr(trial_runner, "train", simulated.train)
     monkeypatch.setattr(launch, "retrain_best", lambda *_, **__: {})
-    monkeypatch.setattr(Reports, "write", lambda *_: None)
+    monkeypatch.setattr(StudyReports, "write", lambda *_: None)
     monkeypatch.setattr(search_command, "report_result", lambda *_: None)
 
 

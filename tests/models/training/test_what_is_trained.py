@@ -18,8 +18,9 @@ from models.networks.compiled import Networks
 from models.optimization.class_weights import CLASS_WEIGHTS
 from models.recipe import Recipe
 from models.training.callbacks import DropoutSeed
-from models.training.checkpoints import Checkpoints, Epoch, read_history
+from models.training.checkpoints import Checkpoints
 from models.training.feed import Feed, feed
+from models.training.history import Epoch, read_history
 from models.training.loop import train
 from models.training.settings import Settings
 
