@@ -1,0 +1,70 @@
+"""The picture of the rooms is what the code does, and imports go one way."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+import run_search
+
+ROOT = Path(run_search.__file__).parent
+
+
+@pytest.fixture(scope="module")
+def architecture() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("make_architecture", ROOT / "docs" / "make_architecture.py")
+    assert spec and spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_every_folder_and_file_has_its_room(architecture: ModuleType) -> None:
+    rooms = set()
+    for top in ("models", "search", "reports"):
+        for path in (ROOT / top).iterdir():
+            if path.name not in ("__init__.py", "__pycache__"):
+                rooms.add(f"{top}/{path.stem}")
+    assert rooms == {room for room in architecture.ROOMS if "/" in room}
+
+
+def test_imports_go_one_way(architecture: ModuleType) -> None:
+    order = list(architecture.ROOMS)
+    upwards = [(one, other) for one, other in architecture.arrows() if order.index(one) < order.index(other)]
+    assert not upwards, "rooms that import from rooms above them"
+
+
+def test_oracles_know_no_process_and_storages_no_run_directory(architecture: ModuleType) -> None:
+    arrows = architecture.arrows()
+    assert not {("search/oracles", "search/workers"), ("search/storages", "search/study")} & arrows
+    assert {one for one, other in arrows if other == "spaces"} <= {"search/oracles", "search/study"}
+
+
+def test_the_picture_is_of_these_imports(architecture: ModuleType) -> None:
+    drawn = architecture.PICTURE.read_text(encoding="utf-8")
+    assert drawn == architecture.picture(architecture.arrows()), "run docs/make_architecture.py"
+
+
+def test_no_file_or_folder_outgrows_a_reader() -> None:
+    files = [
+        path
+        for top in ("models", "search", "reports", "spaces", "ferplus_data")
+        for path in (ROOT / top).rglob("*.py")
+    ]
+    long = {
+        str(path.relative_to(ROOT)): n
+        for path in files
+        if (n := len(path.read_text("utf-8").splitlines())) > 300
+    }
+    assert not long, "files over 300 lines"
+    families = {"reports/figures", "search/commands"}  # one member a file
+    folders = {path.parent for path in files}
+    crowded = {
+        str(folder.relative_to(ROOT))
+        for folder in folders
+        if len([path for path in folder.glob("*.py") if path.name != "__init__.py"]) > 12
+    }
+    assert crowded <= families
