@@ -7,8 +7,8 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from models.networks.backbones import BACKBONES
 
+from models.backbones.registry import BACKBONES
 from models.metrics.objectives import OBJECTIVES
 from search.results.retraining import retraining_seeds
 from search.setup import weights_for
