@@ -26,8 +26,8 @@ class Training:
         self.full = float(full_scores(self.curve[None])[0])
         # Keras Tuner's Hyperband says how many epochs it wants.
         self.epochs = min(values.get("tuner/epochs", told.task.epochs), told.task.epochs)
-        # A trial that rested goes on after its last epoch.
-        self.done = oracle.epochs(trial.trial_id) if hasattr(oracle, "epochs") else 0
+        # A trial that rested goes on after its last epoch, and one of Hyperband's after those of the shorter one it comes from.
+        self.done = max(_known_epochs(oracle, trial.trial_id), values.get("tuner/initial_epoch", 0))
 
     def epoch(self) -> float:
         """Train one more epoch; return its score."""
@@ -43,6 +43,10 @@ class Training:
         self.trial.status = TrialStatus.COMPLETED
         self.oracle.end_trial(self.trial)
         return True
+
+
+def _known_epochs(oracle: Any, trial_id: str) -> int:
+    return oracle.epochs(trial_id) if hasattr(oracle, "epochs") else 0
 
 
 def run_study(oracle: Any, told: Told, *, workers: int, budget: float) -> np.ndarray:

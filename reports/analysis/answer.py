@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from statistics import fmean, stdev
@@ -62,6 +63,7 @@ class Answer:
     weights: str
     trial: int | None
     configuration: str
+    suggested: str
     hyperparameters: dict[str, Any]
     results: list[Result]
     majority: dict[str, float]
@@ -69,6 +71,24 @@ class Answer:
     spreads: list[Spread]
     comparisons: list[Comparison]
     corrected: Corrected | None
+
+
+_SOURCES = {
+    "random": "a random draw",
+    "density": "the density estimate of good configurations",
+    "process": "the Gaussian process over hyperparameters and epochs",
+}
+"""The sources of the portfolio, as docs/search.md explains them."""
+
+
+def _suggested(view: StudyView, number: int | None) -> str:
+    """What of the portfolio suggested the trial, and how many trials each source had; nothing with other oracles."""
+    source = next((trial.source for trial in view.trials if trial.number == number), None)
+    if source is None:
+        return ""
+    counts = Counter(trial.source for trial in view.trials if trial.source)
+    shares = ", ".join(f"{name} {counts[name]}" for name in _SOURCES if counts[name])
+    return f"Suggested by {_SOURCES.get(source, source)}. Trials by source: {shares}."
 
 
 def answer(view: StudyView) -> Answer:
@@ -90,6 +110,7 @@ def answer(view: StudyView) -> Answer:
         configuration=f"Configuration of trial {trial}, asked for by the user"
         if asked_for(view)
         else f"Best configuration: trial {trial}",
+        suggested=_suggested(view, trial),
         hyperparameters=chosen,
         results=_results(view),
         majority={SPLITS[split]: majority[split] for split in SPLITS if majority.get(split) is not None},

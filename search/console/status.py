@@ -23,7 +23,8 @@ def status_table(view: StudyView) -> Group:
         + "  ".join(f"{n} {s}" for s, n in counts.items())
     ]
     if best is not None:
-        lines.append(f"best {metric} {best.score:.4f} (trial {best.number})")
+        by = f", suggested by: {best.source}" if best.source else ""
+        lines.append(f"best {metric} {best.score:.4f} (trial {best.number}{by})")
     if view.metrics is not None:
         lines.append(
             f"retrained: val_accuracy {view.metrics['val_accuracy']:.4f}  test_accuracy {view.metrics['test_accuracy']:.4f}"

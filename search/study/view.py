@@ -39,6 +39,7 @@ class TrialRecord:
         worker: host:pid:token of the process that ran it.
         times: Seconds spent in build, training, validation, cache and oracle; empty where it was not recorded.
         prefix_cache: used, reason and seconds_saved, as the training told them; None where it was not recorded.
+        source: What suggested it, a source of the portfolio; None with other oracles and for known recipes.
     """
 
     number: int
@@ -54,6 +55,7 @@ class TrialRecord:
     times: dict[str, float] = field(default_factory=dict)
     prefix_cache: dict[str, Any] | None = None
     minimized: bool = False
+    source: str | None = None
 
     @property
     def merit(self) -> float:
@@ -186,4 +188,5 @@ def _record(
         times=dict(trial.user_attrs.get("times", {})),
         prefix_cache=trial.user_attrs.get("prefix_cache"),
         minimized=minimized,
+        source=trial.user_attrs.get("source"),
     )

@@ -178,6 +178,17 @@ def test_a_pruned_trial_is_never_the_best(study_of):
     assert best_trial(trials) == best_trial(view.trials)
 
 
+def test_the_answer_says_what_suggested_the_best_trial(study_of):
+    view = study_of("full")
+    assert answer(view).suggested == ""
+    sources = ["random", "density", "process", "process"]
+    trials = [replace(t, source=sources[i % 4]) for i, t in enumerate(view.trials[:8])]
+    found = answer(replace(view, trials=trials, metrics={**view.metrics, "trial": trials[2].number}))
+    assert found.suggested == (
+        "Suggested by the Gaussian process over hyperparameters and epochs. Trials by source: random 2, density 2, process 4."
+    )
+
+
 def test_a_trial_that_leads_from_its_rung_is_the_best(study_of):
     trials = [t for t in study_of("full").trials if t.state == "complete"][:3]
     leading = replace(trials[1], state="resting", score=0.99)
