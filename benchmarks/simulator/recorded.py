@@ -61,11 +61,11 @@ def record(run: Path) -> Path:
         InputError: It has too few trials with all their epochs.
     """
     from ferplus_data.files import write_text
-    from search.study.run_directory import RunDirectory, read_json
+    from search.study.run_directory import RunDirectory
     from search.study.view import read_study
 
     study = read_study(RunDirectory(run))
-    config = read_json(run / "config.json")
+    config = study.config
     epochs = config["arguments"]["epochs"]
     complete = [trial for trial in study.trials if len(trial.values) == epochs]
     if len(complete) < _FEWEST:
@@ -109,10 +109,10 @@ def declare(space: Sequence[Mapping[str, Any]], hp: Any) -> None:
 
 def _declare(one: Mapping[str, Any], hp: Any) -> None:
     name, kind = one["name"], one["kind"]
-    if kind in ("float", "int"):
+    if kind in ("float", "int") and one["values"] is None:
         kinds = {"float": hp.Float, "int": hp.Int}
         kinds[kind](name, one["low"], one["high"], step=one["step"], sampling=one["scale"])
-    elif kind == "choice":
+    elif kind in ("float", "int", "choice"):
         hp.Choice(name, one["values"], ordered=one["ordered"])
     elif kind == "boolean":
         hp.Boolean(name)

@@ -146,13 +146,16 @@ class OptunaOracle(keras_tuner.Oracle):
         self._check_objective_found(metrics)
         value = float(self.objective.get_value(metrics))
         self._measure(trial, {**metrics, self.objective.name: value}, step)
-        if step not in running.values:
+        known = step in running.values
+        if not known:
             if not self.store.report(running.claim, step, value):
                 running.lost = True
                 trial.status = TrialStatus.STOPPED
                 return trial
             running.values[step] = value
-        if self._epochs is None or step < self._epochs:
+        # A trial that is promoted tells of its earlier epochs again: it has rested there.
+        rested = known and isinstance(self._pruner, RestingPruner)
+        if not rested and (self._epochs is None or step < self._epochs):
             running.decision = self._decide(running.claim)
             if running.decision != Decision.CONTINUE:
                 trial.status = TrialStatus.STOPPED

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import optuna
@@ -89,6 +90,16 @@ def test_a_promoted_trial_goes_on_after_its_last_epoch(workers: int) -> None:
     # Four of twelve reach epoch 3 and one of those the end; who came early may have gone on before its betters came.
     assert 4 <= sum(len(steps) >= 3 for steps in epochs.values()) <= 8
     assert len(epochs[11]) == 9
+
+
+def test_a_promoted_trial_may_tell_of_its_earlier_epochs_again(driver: Any) -> None:
+    """As a training does that goes on from its checkpoint."""
+    oracle = driver.oracle("random", trials=9, epochs=9, pruner="promotion")
+    played = driver.run(oracle, epochs=9, most=40)  # every time from epoch 1
+    epochs = [len(trial.intermediate_values) for trial in driver.trials()]
+    assert len(epochs) == 9 and len(played) < 40 and oracle.stopped_because
+    assert epochs.count(9) == 1 and 3 <= sum(n >= 3 for n in epochs) <= 6
+    assert {trial.state for trial in driver.trials()} == {TrialState.WAITING, TrialState.COMPLETE}
 
 
 def test_one_trial_is_trained_in_full_when_there_is_no_room_for_another() -> None:
