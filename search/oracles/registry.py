@@ -55,7 +55,8 @@ def _optuna(
     space = [describe(hp) for hp in search.hyperparameters.space]
 
     def make_sampler(seed: int) -> Any:
-        return SAMPLERS[sampler](SamplerSettings(seed, space, search.epochs, trials=search.trials))
+        maximize = search.metric.direction == "max"
+        return SAMPLERS[sampler](SamplerSettings(seed, space, search.epochs, maximize, search.trials))
 
     make_sampler(0)  # what it needs is missing now, not at the first trial
     oracle = kind(
