@@ -22,15 +22,16 @@ Rectangle = tuple[int, int, int, int]
 _LEVELS = np.arange(256, dtype=np.float32)
 _COVER_RATIO = (0.5, 2.0)
 _GREY = 128
+_FLIP = 0.5
+"""Probability of a mirror image."""
 
 
 class RandomView(A.ImageOnlyTransform):
-    """A random crop of the image, turned, mirrored and relit, at the image's own size.
+    """A random crop of the image, turned, flipped and relit, at the image's own size.
 
     Args:
         scale: area of the crop, as a share of the image's.
         ratio: its width to its height. Both as in `albumentations.RandomResizedCrop`.
-        flip: probability of a mirror image.
         rotation: largest turn about the centre, in degrees, either way.
         rotation_p: probability of a turn. The image's edge is repeated outwards.
         light: largest change of brightness (as a share of 255) and of contrast, each way, as in
@@ -46,7 +47,6 @@ class RandomView(A.ImageOnlyTransform):
         scale: tuple[float, float],
         ratio: tuple[float, float],
         *,
-        flip: float = 0.5,
         rotation: float = 0.0,
         rotation_p: float = 0.0,
         light: float = 0.0,
@@ -55,7 +55,7 @@ class RandomView(A.ImageOnlyTransform):
         cover_p: float = 0.0,
     ) -> None:
         super().__init__(p=1.0)
-        self.scale, self.ratio, self.flip = scale, ratio, flip
+        self.scale, self.ratio = scale, ratio
         self.rotation, self.rotation_p = rotation, rotation_p
         self.light, self.light_p = light, light_p
         self.cover, self.cover_p = cover, cover_p
@@ -65,7 +65,7 @@ class RandomView(A.ImageOnlyTransform):
         random, uniform = self.py_random.random, self.py_random.uniform
         return {
             "crop": self._rectangle(height, width, self.scale, self.ratio) or (0, height, 0, width),
-            "flip": random() < self.flip,
+            "flip": random() < _FLIP,
             "angle": uniform(-self.rotation, self.rotation) if random() < self.rotation_p else 0.0,
             "light": (1 + uniform(-self.light, self.light), 255 * uniform(-self.light, self.light))
             if random() < self.light_p

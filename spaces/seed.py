@@ -1,4 +1,4 @@
-"""Around the two recipes of the seed repository, whose published figures a search of this space can be held against."""
+"""Around the two recipes of the baseline repository, whose published figures a search of this space can be compared with."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ LAYOUT = 'the word "demo" (drawn faces)'
 
 ROWS = (2140, 430, 430)  # train, val, test; about 2,000, 400 and 400 are left after the label protocol
 # Share of rows, per split, that repeat a training image: the leakage figures need something to find.
-TWINS = (0.03, 0.05, 0.05)
+COPIES = (0.03, 0.05, 0.05)
 VOTERS = 10
 _SEED = 20130615
 _FILES = (PIXEL_FILES[0], VOTES_FILE)
@@ -121,7 +121,7 @@ def draw(rows: tuple[int, int, int] = ROWS) -> tuple[NDArray[np.uint8], NDArray[
     opinions = vote_probabilities(mixture, covered, not_faces)
     # A repeated image is shown to other voters: same face, own votes.
     starts = np.cumsum((0, *rows))
-    for start, count, share in zip(starts, rows, TWINS, strict=False):
+    for start, count, share in zip(starts, rows, COPIES, strict=False):
         # Not the first rows of the training split: a repeat needs an image before it.
         first = max(start, rows[0] // 2)
         copies = random.choice(np.arange(first, start + count), size=int(share * count), replace=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -88,16 +89,10 @@ def _edge(inside: Array) -> Array:
 
 def _draw_chunk(random: np.random.Generator, pose: Array, covered: NDArray[np.bool_]) -> NDArray[np.uint8]:
     count = len(pose)
-
-    def vary(low: float, high: float) -> Array:
-        return random.uniform(low, high, (count, 1, 1))
-
-    def chance(probability: float) -> Array:
-        return (random.random((count, 1, 1)) < probability).astype(float)
-
+    vary, chance = _draws(random, count)
     pose = pose + random.normal(0, 0.1, pose.shape)  # no two people move alike
     raised, inner_up, one_brow, eyes, corners, opened, wide, one_corner, creased = pose.T[:, :, None, None]
-    mirrored = np.where(vary(0, 1) < 0.5, -1.0, 1.0)  # which side the one brow and the one corner are on
+    leading = np.where(vary(0, 1) < 0.5, -1.0, 1.0)  # which side the one brow and the one corner are on
 
     turn, zoom = vary(-0.15, 0.15), vary(19.5, 22.0)
     row, column = np.mgrid[0:SIDE, 0:SIDE] - (SIDE - 1) / 2
@@ -123,22 +118,17 @@ def _draw_chunk(random: np.random.Generator, pose: Array, covered: NDArray[np.bo
         canvas.paint(lids * canvas.ellipse(side * apart + gaze, eye_y, 0.085, 0.085), dark * 0.5)
         rim = canvas.ellipse(side * apart, eye_y, 0.24, 0.2) - canvas.ellipse(side * apart, eye_y, 0.2, 0.16)
         canvas.paint(glasses * np.clip(rim, 0, 1), 0.1)
-        lift = 0.12 * raised + 0.1 * one_brow * (side == mirrored)
+        lift = 0.12 * raised + 0.1 * one_brow * (side == leading)
         brow_y = eye_y - 0.24 - lift + 0.35 * inner_up * outward
         canvas.paint(canvas.stroke(outward, canvas.y - brow_y, 0.19, 0.035), dark)
 
-    crease = np.clip(creased, 0, 1) * 0.7
-    canvas.paint(0.5 * canvas.stroke(canvas.y - 0.08, canvas.x - 0.03, 0.16, 0.02), dark)
-    canvas.paint(crease * canvas.stroke(canvas.x, canvas.y - eye_y, 0.1, 0.02), dark)
-    fold = np.abs(canvas.x) - 0.2 - 0.5 * (canvas.y - 0.15)
-    canvas.paint(crease * canvas.stroke(canvas.y - 0.28, fold, 0.13, 0.025), dark)
-
+    _paint_nose(canvas, np.clip(creased, 0, 1) * 0.7, eye_y, dark)
     half = 0.27 * (1 + wide) * vary(0.9, 1.1)
     across = np.clip(canvas.x / half, -1, 1)
     middle = (
         mouth_y
         - 0.15 * corners * (across**2 - 0.4)
-        - 0.14 * one_corner * np.clip(mirrored * across, 0, 1) ** 2
+        - 0.14 * one_corner * np.clip(leading * across, 0, 1) ** 2
     )
     lips = (0.035 + 0.16 * np.maximum(opened, 0)) * np.sqrt(1 - across**2)
     canvas.paint(canvas.stroke(canvas.x, canvas.y - middle, half, lips + 0.02), dark)
@@ -157,6 +147,28 @@ def _draw_chunk(random: np.random.Generator, pose: Array, covered: NDArray[np.bo
     light = 1 + vary(-0.35, 0.35) * canvas.x + vary(-0.25, 0.25) * canvas.y
     noise = random.normal(0, 1, canvas.tone.shape) * vary(0.02, 0.06)
     return _to_pixels((0.5 + (canvas.tone - 0.5) * vary(0.6, 1.0)) * light + noise)
+
+
+def _draws(
+    random: np.random.Generator, count: int
+) -> tuple[Callable[[float, float], Array], Callable[[float], Array]]:
+    """A uniform number between two, and 1 with a probability or else 0, anew for each of `count` faces at every call."""
+
+    def vary(low: float, high: float) -> Array:
+        return random.uniform(low, high, (count, 1, 1))
+
+    def chance(probability: float) -> Array:
+        return (random.random((count, 1, 1)) < probability).astype(float)
+
+    return vary, chance
+
+
+def _paint_nose(canvas: _Canvas, crease: Array, eye_y: Array, dark: Array) -> None:
+    """The nose, its wrinkled root, and the folds beside it, both as deep as `crease` (0..1)."""
+    canvas.paint(0.5 * canvas.stroke(canvas.y - 0.08, canvas.x - 0.03, 0.16, 0.02), dark)
+    canvas.paint(crease * canvas.stroke(canvas.x, canvas.y - eye_y, 0.1, 0.02), dark)
+    fold = np.abs(canvas.x) - 0.2 - 0.5 * (canvas.y - 0.15)
+    canvas.paint(crease * canvas.stroke(canvas.y - 0.28, fold, 0.13, 0.025), dark)
 
 
 def _to_pixels(tone: Array) -> NDArray[np.uint8]:

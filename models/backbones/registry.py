@@ -22,7 +22,7 @@ BGR_MEAN = (91.4953, 103.8827, 131.0912)
 
 
 _RESEARCH = "published for research; see the release of keras-vggface and VGGFace2's own terms"
-_BASELINE = "the seed repository's README"
+_BASELINE = "the baseline repository's README"
 
 
 @dataclass(frozen=True)

@@ -66,7 +66,7 @@ def _strategy(replicas: int) -> Any:
     return tf.distribute.MirroredStrategy([device.name for device in devices[:replicas]])
 
 
-def mirrored(replicas: int) -> contextlib.AbstractContextManager[Any]:
+def replicated(replicas: int) -> contextlib.AbstractContextManager[Any]:
     """Return a scope in which a model is built, compiled and restored so that `replicas` GPUs (or, without any, logical CPU
     devices) share each of its batches; for one replica, a scope that changes nothing.
 

@@ -13,7 +13,7 @@ import keras
 import numpy as np
 
 from ferplus_data.dataset import Dataset
-from models.device.setup import mirrored
+from models.device.setup import replicated
 from models.frozen_prefix.activations import Caching
 from models.networks.build import build_model
 from models.networks.compiled import Network, Networks
@@ -95,23 +95,21 @@ def train(
         split = split.take(np.arange(len(split) - len(split) % recipe.batch_size))
     settings = dataclasses.replace(settings, train_split=split)
     clock = Times(listener.record.setdefault("times", {}))
-    with clock.measured("build"), mirrored(settings.replicas):
-        network = (networks or Networks(keep=1)).get(
-            recipe, weights=settings.weights, seed=settings.seed, precision=settings.precision
-        )
+    with clock.measured("build"), replicated(settings.replicas):
+        pool, weights = networks or Networks(keep=1), settings.weights
+        network = pool.get(recipe, weights=weights, seed=settings.seed, precision=settings.precision)
         network.begin(recipe, fuse=stair(recipe, len(split)))
     listener.record["network"] = {"parameters": network.parameters, "bytes": 4 * network.parameters}
     checkpoints = Checkpoints(directory, _identity(recipe, dataset, settings, epochs), settings.objective)
     if settings.after is not None:
         checkpoints.take_over(settings.after)
-    with mirrored(settings.replicas):
+    with replicated(settings.replicas):
         done = checkpoints.restore(network.suffix)
     stopped = any([listener.on_epoch(epoch) for epoch in checkpoints.history]) if listener.on_epoch else False
     cached = False
     if done < epochs and not stopped and not patience_over(checkpoints, recipe):
-        cached, stopped = _fit(
-            recipe, dataset, settings, network, caching, range(done, epochs), checkpoints, listener
-        )
+        left = range(done, epochs)
+        cached, stopped = _fit(recipe, dataset, settings, network, caching, left, checkpoints, listener)
     best = checkpoints.best
     assert best is not None, "fit() returned without an epoch"
     checkpoints.load_best(network.suffix)

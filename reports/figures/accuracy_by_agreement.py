@@ -26,10 +26,10 @@ def draw(view: StudyView) -> go.Figure | None:
         shares = agreement(predictions.votes, predictions.labels)
         right = predictions.predicted == predictions.labels
         bins = np.digitize(shares - 1e-9, _EDGES[1:-1])
-        held = [index for index in range(len(_NAMES)) if (bins == index).any()]
-        counts = [int((bins == index).sum()) for index in held]
-        values = [float(right[bins == index].mean()) for index in held]
-        few, most = _NAMES[held[0]], _NAMES[held[-1]]
+        filled = [index for index in range(len(_NAMES)) if (bins == index).any()]
+        counts = [int((bins == index).sum()) for index in filled]
+        values = [float(right[bins == index].mean()) for index in filled]
+        few, most = _NAMES[filled[0]], _NAMES[filled[-1]]
         said.append(
             f"{name} {values[0]:.0%} for labels with {few} of the votes, {values[-1]:.0%} with {most}"
         )
@@ -37,7 +37,7 @@ def draw(view: StudyView) -> go.Figure | None:
         traces.append(
             go.Bar(
                 name=name,
-                x=[_NAMES[index] for index in held],
+                x=[_NAMES[index] for index in filled],
                 y=values,
                 customdata=counts,
                 marker={"color": colour},

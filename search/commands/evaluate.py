@@ -22,7 +22,7 @@ class CheckpointOptions(StudyOptions):
     checkpoint: Path | None = option(
         o.path("FILE"),
         "A .keras, .onnx, .tflite, Keras 2 .h5 or SavedModel checkpoint.",
-        o.READING,
+        o.INPUT,
         unless_given="the study's best model",
     )
 
@@ -37,13 +37,13 @@ class EvaluateOptions(CheckpointOptions):
     """Which model, on which faces."""
 
     data: str | None = option(
-        o.text("DATA"), "As for search.", o.READING, unless_given="the study's data, or demo"
+        o.text("DATA"), "As for search.", o.INPUT, unless_given="the study's data, or demo"
     )
     tta: bool = option(
-        o.FLAG, "Also with each face and its mirror image averaged, told apart.", o.READING, default=False
+        o.FLAG, "Also with each face and its mirror image averaged, told apart.", o.INPUT, default=False
     )
     out: Path | None = option(
-        o.path("FILE"), "Write the figures to this JSON file too.", o.WRITING, unless_given="no file"
+        o.path("FILE"), "Write the figures to this JSON file too.", o.OUTPUT, unless_given="no file"
     )
 
 

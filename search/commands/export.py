@@ -25,33 +25,33 @@ class ExportOptions(StorageOptions):
     """Which model, in which formats."""
 
     checkpoint: Path | None = option(
-        o.path("FILE"), "A .keras or Keras 2 .h5 file.", o.READING, unless_given="the study's best model"
+        o.path("FILE"), "A .keras or Keras 2 .h5 file.", o.INPUT, unless_given="the study's best model"
     )
     data: str | None = option(
-        o.text("DATA"), "As for search, for the proof.", o.READING, unless_given="the study's data, or demo"
+        o.text("DATA"), "As for search, for the proof.", o.INPUT, unless_given="the study's data, or demo"
     )
     ensemble: int = option(
         o.whole(0, 1000),
         "Average this many of the best distinct configurations, each retrained. 0: the best model alone.",
-        o.READING,
+        o.INPUT,
         default=0,
     )
     format: list[str] = option(
         o.choices("models.serving.export.EXPORTERS"),
         "What is written, with commas between.",
-        o.WRITING,
+        o.OUTPUT,
         default="keras,onnx,saved_model,litert",
     )
     precision: str = option(
         o.choice("models.serving.export.exporter.PRECISIONS"),
         "float16 and int8 are for onnx and litert.",
-        o.WRITING,
+        o.OUTPUT,
         default="float32",
     )
     out: Path | None = option(
         o.path("FOLDER"),
         "Where it is written.",
-        o.WRITING,
+        o.OUTPUT,
         unless_given="RUNS_DIR/STUDY/export, or export beside the checkpoint",
     )
 

@@ -15,7 +15,7 @@ GONE_EARLY = 75  # search.workers.engines.team's, which imports too much for her
 
 
 class Interruptible:
-    """Turns Ctrl-C into the exit code 130, and SIGTERM into 0 as soon as what was under way is handed back; both into the command
+    """Turns Ctrl-C into the exit code 130, and SIGTERM into 0 as soon as what was under way is released; both into the command
     that goes on. After the block, `code` is the exit code."""
 
     code = DONE

@@ -26,19 +26,19 @@ class PredictOptions(CheckpointOptions):
     images: list[Path] = option(
         o.paths("IMAGE"),
         "Pictures of one face each, folders of them, or - for one on standard input.",
-        o.READING,
+        o.INPUT,
         positional=True,
     )
     crop: str | None = option(
         o.text("FILE.py:FUNCTION"),
         "Function that takes and returns a PIL image, to find the face in it.",
-        o.READING,
+        o.INPUT,
         unless_given="the picture is the face",
     )
     format: str = option(
         o.choice("models.serving.prediction_formats.FORMATS"),
         "How a prediction is shown.",
-        o.WRITING,
+        o.OUTPUT,
         default="text",
     )
 

@@ -20,13 +20,13 @@ class PrepareOptions(SayingOptions):
     data: str = option(
         o.text("DATA"),
         "Folder with FER+ images or CSV files, or 'demo' for generated faces.",
-        o.READING,
+        o.INPUT,
         default="demo",
     )
     photographs: Path | None = option(
         o.path("FILE.csv"),
         "Write split, image name and photograph of every kept face: the same number where faces show the same photograph.",
-        o.WRITING,
+        o.OUTPUT,
     )
 
 

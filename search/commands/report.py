@@ -20,13 +20,13 @@ class ReportOptions(StorageOptions):
     """Of which study, in which form."""
 
     format: str = option(
-        o.choice("reports.WRITERS"), "png: a picture per figure, with kaleido.", o.WRITING, default="html"
+        o.choice("reports.WRITERS"), "png: a picture per figure, with kaleido.", o.OUTPUT, default="html"
     )
     watch: bool = option(
-        o.FLAG, "Write the page again and again until the study is finished.", o.WRITING, default=False
+        o.FLAG, "Write the page again and again until the study is finished.", o.OUTPUT, default=False
     )
     every: float = option(
-        o.number(least=1, most=86400), "Seconds between two writings of --watch.", o.WRITING, default=15
+        o.number(least=1, most=86400), "Seconds between two writings of --watch.", o.OUTPUT, default=15
     )
 
     def __attrs_post_init__(self) -> None:

@@ -19,7 +19,7 @@ class WorkerOptions(StorageOptions):
     data: str | None = option(
         o.text("DATA"),
         "Where the study's data is on this machine.",
-        o.READING,
+        o.INPUT,
         unless_given="where it was begun",
     )
     workers: int | str = option(

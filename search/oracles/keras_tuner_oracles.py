@@ -26,139 +26,150 @@ _ID = "keras_tuner_trial"
 """User attribute of a trial of the study: Keras Tuner's id of it."""
 
 
-def recorded(oracle: type[keras_tuner.Oracle]) -> type[keras_tuner.Oracle]:
-    """Return a subclass of Keras Tuner's `oracle` that also takes `store`, the study's trials; `recipes`, the values of its first
-    trials; and `worker`, the process that runs them."""
+class RecordedOracle(keras_tuner.Oracle):
+    """What makes an oracle of Keras Tuner's, which stands behind it among the bases, keep its trials in a study.
 
-    class Recorded(oracle):
-        def __init__(
-            self,
-            *,
-            store: TrialStore,
-            recipes: Iterable[Mapping[str, Any]] = (),
-            worker: Worker | None = None,
-            **options: Any,
-        ) -> None:
-            super().__init__(**{"objective": keras_tuner.Objective(OBJECTIVE, "max"), **options})
-            self.verbose = 0
-            self.store, self.worker = store, worker or OneProcess()
-            self.stopped_because: str | None = None
-            self._recipes = [dict(values) for values in recipes]
-            self._claims: dict[str, Claim] = {}
+    Args:
+        store: The study's trials.
+        recipes: The values of its first trials.
+        worker: The process that runs them.
+        options: Of Keras Tuner's oracle.
+    """
 
-        def populate_space(self, trial_id: str) -> dict[str, Any]:
-            # The trial's number says which recipe is due, so a restarted oracle goes on where it was.
-            index = len(self.start_order)
-            if index < len(self._recipes):
-                return {"status": TrialStatus.RUNNING, "values": dict(self._recipes[index])}
-            return super().populate_space(trial_id)
+    def __init__(
+        self,
+        *,
+        store: TrialStore,
+        recipes: Iterable[Mapping[str, Any]] = (),
+        worker: Worker | None = None,
+        **options: Any,
+    ) -> None:
+        super().__init__(**{"objective": keras_tuner.Objective(OBJECTIVE, "max"), **options})
+        self.verbose = 0
+        self.store, self.worker = store, worker or OneProcess()
+        self.stopped_because: str | None = None
+        self._recipes = [dict(values) for values in recipes]
+        self._claims: dict[str, Claim] = {}
 
-        @keras_tuner.synchronized
-        def create_trial(self, tuner_id: str) -> Trial:
-            trial = super().create_trial(tuner_id)
-            if trial.status == TrialStatus.RUNNING:
-                self._claims[trial.trial_id] = self._claim(trial)
-            elif trial.status == TrialStatus.STOPPED:
-                self.stopped_because = self.stopped_because or "the oracle has no further trial"
-            return trial
+    def populate_space(self, trial_id: str) -> dict[str, Any]:
+        # The trial's number says which recipe is due, so a restarted oracle goes on where it was.
+        index = len(self.start_order)
+        if index < len(self._recipes):
+            return {"status": TrialStatus.RUNNING, "values": dict(self._recipes[index])}
+        return super().populate_space(trial_id)
 
-        def _claim(self, trial: Trial) -> Claim:
-            # Without what Keras Tuner's Hyperband keeps there of its own.
-            values = {k: v for k, v in trial.hyperparameters.values.items() if not k.startswith("tuner/")}
-            with self.store.lock():
-                for row in self.store.read():
-                    if state_of(row) == State.RUNNING and self.worker.is_dead(row.user_attrs.get("worker")):
-                        self.store.release_lost(row)
-                # A trial that Keras Tuner tries again after a restart is, in the study, one that was released.
-                for row in self.store.read():
-                    if state_of(row) == State.RELEASED and row.user_attrs.get(_ID) == trial.trial_id:
-                        claim = self.store.claim(row, self.worker.name)
-                        if claim is not None:
-                            return claim
-                described = {hp.name: describe(hp) for hp in trial.hyperparameters.space}
-                distributions = {name: described[name].distribution() for name in values}
-                claim = self.store.create(State.RUNNING, values, distributions, worker=self.worker.name)
-                self.store.annotate(claim, {_ID: trial.trial_id})
-                return claim
+    @keras_tuner.synchronized
+    def create_trial(self, tuner_id: str) -> Trial:
+        trial = super().create_trial(tuner_id)
+        if trial.status == TrialStatus.RUNNING:
+            self._claims[trial.trial_id] = self._claim(trial)
+        elif trial.status == TrialStatus.STOPPED:
+            self.stopped_because = self.stopped_because or "the oracle has no further trial"
+        return trial
 
-        def number(self, trial_id: str) -> int:
-            """The number, to the user, of a running trial."""
-            return self._claims[trial_id].number
+    def _claim(self, trial: Trial) -> Claim:
+        # Without what Keras Tuner's Hyperband keeps there of its own.
+        values = {k: v for k, v in trial.hyperparameters.values.items() if not k.startswith("tuner/")}
+        with self.store.lock():
+            for row in self.store.read():
+                if state_of(row) == State.RUNNING and self.worker.is_dead(row.user_attrs.get("worker")):
+                    self.store.release_lost(row)
+            # A trial that Keras Tuner tries again after a restart is, in the study, one that was released.
+            for row in self.store.read():
+                if state_of(row) == State.RELEASED and row.user_attrs.get(_ID) == trial.trial_id:
+                    claim = self.store.claim(row, self.worker.name)
+                    if claim is not None:
+                        return claim
+            described = {hp.name: describe(hp) for hp in trial.hyperparameters.space}
+            distributions = {name: described[name].distribution() for name in values}
+            claim = self.store.create(State.RUNNING, values, distributions, worker=self.worker.name)
+            self.store.annotate(claim, {_ID: trial.trial_id})
+            return claim
 
-        def promoted_from(self, trial: Trial) -> int | None:
-            """The number of the trial of fewer epochs that `trial` goes on from, where there is one (Hyperband)."""
-            before = trial.hyperparameters.values.get("tuner/trial_id")
-            return next((row.number for row in self.store.read() if row.user_attrs.get(_ID) == before), None)
+    def number(self, trial_id: str) -> int:
+        """The number, to the user, of a running trial."""
+        return self._claims[trial_id].number
 
-        def epochs(self, trial_id: str) -> int:
-            """0: a trial of Keras Tuner's own oracles stays where its checkpoint is."""
-            return 0
+    def promoted_from(self, trial: Trial) -> int | None:
+        """The number of the trial of fewer epochs that `trial` goes on from, where there is one (Hyperband)."""
+        before = trial.hyperparameters.values.get("tuner/trial_id")
+        return next((row.number for row in self.store.read() if row.user_attrs.get(_ID) == before), None)
 
-        def record(self, trial_id: str, values: Mapping[str, Any]) -> None:
-            """Keep `values` with a running trial, for the report."""
-            self.store.annotate(self._claims[trial_id], values)
+    def epochs(self, trial_id: str) -> int:
+        """0: a trial of Keras Tuner's own oracles stays where its checkpoint is."""
+        return 0
 
-        @keras_tuner.synchronized
-        def update_trial(self, trial_id: str, metrics: Mapping[str, float], step: int = 0) -> Trial:
-            self.store.report(self._claims[trial_id], step, float(metrics[self.objective.name]))
-            return super().update_trial(trial_id, metrics, step)
+    def record(self, trial_id: str, values: Mapping[str, Any]) -> None:
+        """Keep `values` with a running trial, for the report."""
+        self.store.annotate(self._claims[trial_id], values)
 
-        @keras_tuner.synchronized
-        def end_trial(self, trial: Trial) -> None:
-            claim = self._claims.pop(trial.trial_id)
-            values = self.store.get(claim.number).intermediate_values.values()
-            if trial.status == TrialStatus.COMPLETED and values:
-                best = max if self.objective.direction == "max" else min
-                self.store.leave(claim, State.COMPLETE, value=best(values))
-            else:
-                error = reason_of(trial.message or "the trial ended without a finished epoch")
-                self.store.leave(claim, State.FAILED, attributes={"error": error})
-            try:
-                super().end_trial(trial)
-            except RuntimeError as error:  # Keras Tuner's word for too many failures in a row
-                self.stopped_because = " ".join(str(error).split())[:300]
-                raise keras_tuner.errors.FatalError(self.stopped_because) from error
+    @keras_tuner.synchronized
+    def update_trial(self, trial_id: str, metrics: Mapping[str, float], step: int = 0) -> Trial:
+        self.store.report(self._claims[trial_id], step, float(metrics[self.objective.name]))
+        return super().update_trial(trial_id, metrics, step)
 
-        def release(self, trial: Trial) -> None:
-            """Leave the trial to the next start: Keras Tuner then tries again what was under way."""
-            claim = self._claims.pop(trial.trial_id, None)
-            if claim is not None:
-                self.store.leave(claim, State.RELEASED)
+    @keras_tuner.synchronized
+    def end_trial(self, trial: Trial) -> None:
+        claim = self._claims.pop(trial.trial_id)
+        values = self.store.get(claim.number).intermediate_values.values()
+        if trial.status == TrialStatus.COMPLETED and values:
+            best = max if self.objective.direction == "max" else min
+            self.store.leave(claim, State.COMPLETE, value=best(values))
+        else:
+            error = reason_of(trial.message or "the trial ended without a finished epoch")
+            self.store.leave(claim, State.FAILED, attributes={"error": error})
+        try:
+            super().end_trial(trial)
+        except RuntimeError as error:  # Keras Tuner's word for too many failures in a row
+            self.stopped_because = " ".join(str(error).split())[:300]
+            raise keras_tuner.errors.FatalError(self.stopped_because) from error
 
-        def save(self) -> None:
-            write_json(Path(self._get_oracle_fname()), self.get_state())
+    def release(self, trial: Trial) -> None:
+        """Leave the trial to the next start: Keras Tuner then tries again what was under way."""
+        claim = self._claims.pop(trial.trial_id, None)
+        if claim is not None:
+            self.store.leave(claim, State.RELEASED)
 
-        def _save_trial(self, trial: Trial) -> None:
-            write_json(Path(self._get_trial_dir(trial.trial_id), "trial.json"), trial.get_state())
+    def save(self) -> None:
+        write_json(Path(self._get_oracle_fname()), self.get_state())
 
-        def reload(self) -> None:
-            # Keras Tuner's own takes brackets in the path for a pattern, and a damaged file for an error of the program.
-            folder = Path(self._project_dir)
-            try:
-                for path in sorted(folder.glob("trial_*/trial.json")):
-                    trial = Trial.load(str(path))
-                    self.trials[trial.trial_id] = trial
-                self.set_state(json.loads(Path(self._get_oracle_fname()).read_text(encoding="utf-8")))
-            except Exception as error:
-                raise InputError(
-                    f"{folder}: expected the state of the oracle as Keras Tuner keeps it, found damaged files "
-                    f"({type(error).__name__}: {error}); remove the folder, and the oracle begins again"
-                ) from error
+    def _save_trial(self, trial: Trial) -> None:
+        write_json(Path(self._get_trial_dir(trial.trial_id), "trial.json"), trial.get_state())
 
-        def claims(self) -> list[Claim]:
-            """The trials that this process runs."""
-            return list(self._claims.values())
+    def reload(self) -> None:
+        # Keras Tuner's own takes brackets in the path for a pattern, and a damaged file for an error of the program.
+        folder = Path(self._project_dir)
+        try:
+            for path in sorted(folder.glob("trial_*/trial.json")):
+                trial = Trial.load(str(path))
+                self.trials[trial.trial_id] = trial
+            self.set_state(json.loads(Path(self._get_oracle_fname()).read_text(encoding="utf-8")))
+        except Exception as error:
+            raise InputError(
+                f"{folder}: expected the state of the oracle as Keras Tuner keeps it, found damaged files "
+                f"({type(error).__name__}: {error}); remove the folder, and the oracle begins again"
+            ) from error
 
-        def lose(self, claim: Claim) -> None:
-            """Nothing: there is no other worker that could have taken the trial."""
+    def claims(self) -> list[Claim]:
+        """The trials that this process runs."""
+        return list(self._claims.values())
 
-        def is_lost(self, trial_id: str) -> bool:
-            return False
+    def lose(self, claim: Claim) -> None:
+        """Nothing: there is no other worker that could have taken the trial."""
 
-        def is_resting(self, trial_id: str) -> bool:
-            """Whether another trial may go on from this one (Hyperband), so that its checkpoint has to stay."""
-            values = self.trials[trial_id].hyperparameters.values
-            return values.get("tuner/epochs", 0) < getattr(self, "max_epochs", 0)
+    def is_lost(self, trial_id: str) -> bool:
+        return False
 
-    Recorded.__name__ = Recorded.__qualname__ = f"Recorded{oracle.__name__}"
-    return Recorded
+    def is_resting(self, trial_id: str) -> bool:
+        """Whether another trial may go on from this one (Hyperband), so that its checkpoint has to stay."""
+        values = self.trials[trial_id].hyperparameters.values
+        return values.get("tuner/epochs", 0) < getattr(self, "max_epochs", 0)
+
+
+def recorded(oracle: type[keras_tuner.Oracle]) -> type[RecordedOracle]:
+    """Return Keras Tuner's `oracle` with its trials kept in a study.
+
+    Example:
+        >>> oracle = recorded(keras_tuner.oracles.GridSearchOracle)(store=open_study(memory(), "grid"), max_trials=20)
+    """
+    return type(f"Recorded{oracle.__name__}", (RecordedOracle, oracle), {})

@@ -49,14 +49,14 @@ class DatabaseStorage(RetryingStorage):
     def lock(self, name: str) -> Iterator[bool]:
         """Let one process at a time into the block for the study `name`. The value is False where the lock was not to be had."""
         url = self.database.engine.url
-        with contextlib.ExitStack() as held:
+        with contextlib.ExitStack() as locks:
             try:
                 if url.get_backend_name() == "sqlite":
-                    held.enter_context(filelock.FileLock(_lock_file(url), timeout=LOCK_SECONDS))
+                    locks.enter_context(filelock.FileLock(_lock_file(url), timeout=LOCK_SECONDS))
                 elif url.get_backend_name() == "postgresql":
                     connection = self.call(lambda: self._advisory_lock(name))
                     # Closing gives the lock back; a connection that has broken has given it back.
-                    held.callback(lambda: _close(connection))
+                    locks.callback(lambda: _close(connection))
                 else:
                     yield False
                     return

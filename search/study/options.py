@@ -4,7 +4,7 @@ A command's options are an attrs class, and each of its fields, made with `optio
 
     @attrs.frozen(kw_only=True)
     class ReportOptions(StudyOptions):
-        every: float = option(number(least=1), "Seconds between two writings.", WRITING, default=15)
+        every: float = option(number(least=1), "Seconds between two writings.", OUTPUT, default=15)
 
 `ReportOptions(every="15")` takes values and texts alike; one that cannot be is an InputError that names the option. Importing
 this file imports nothing that takes long, for it is what `--help` waits for.
@@ -26,7 +26,7 @@ import attrs
 
 from ferplus_data.errors import InputError
 
-SEARCH, BUDGET, RETRAINING, TRAINING, WORKERS, READING, WRITING, STUDY, SAYING = GROUPS = (
+SEARCH, BUDGET, RETRAINING, TRAINING, WORKERS, INPUT, OUTPUT, STUDY, SAYING = GROUPS = (
     "What is searched, and how",
     "How long",
     "Retraining",
@@ -223,11 +223,7 @@ def option(
         resolve=resolve,
     )
     return attrs.field(
-        default=attrs.NOTHING
-        if positional
-        else attrs.Factory(resolve, takes_self=True)
-        if resolve
-        else default,
+        default=attrs.NOTHING if positional else default if resolve is None else attrs.Factory(resolve, True),
         converter=attrs.Converter(_parsed, takes_self=True, takes_field=True),
         metadata={"option": about},
     )
@@ -269,10 +265,8 @@ def _parsed(given: Any, others: Any, field: attrs.Attribute[Any]) -> Any:
     try:
         return about.kind.parse(given)
     except InputError as error:
-        said = str(error)
-        raise InputError(
-            f"{flag_of(field.name, about)}: {said}" if said.startswith("expected") else said
-        ) from error
+        named = f"{flag_of(field.name, about)}: " if str(error).startswith("expected") else ""
+        raise InputError(f"{named}{error}") from error
 
 
 def _finite(given: Any) -> float:

@@ -1,4 +1,4 @@
-"""The space that a study is asked to explore, by its name, and the hyperparameters that are held at a value in it."""
+"""The space that a study is asked to explore, by its name, and the hyperparameters that are pinned to a value in it."""
 
 from __future__ import annotations
 

@@ -77,12 +77,12 @@ class ChiefOracle(OptunaOracle):
 
     def claims(self) -> list[Claim]:
         """The trials of those workers that are still heard; the others' are released."""
-        for claim in self._forget_silent():
+        for claim in self._forget_lost():
             self.store.release_lost(self.store.get(claim.number))
         return super().claims()
 
     @keras_tuner.synchronized
-    def _forget_silent(self) -> list[Claim]:
+    def _forget_lost(self) -> list[Claim]:
         """Forget the workers that are not heard any more; return their trials."""
         found = []
         beats = {tuner_id: self._beats[tuner_id] for tuner_id in self.tuner_ids}

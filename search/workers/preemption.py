@@ -32,15 +32,19 @@ def watch(exit_code: int, notice: str) -> None:
     """Answer SIGTERM from now on. To be called from the main thread.
 
     Args:
-        exit_code: Of the process, once it has handed back what it had.
+        exit_code: Of the process, once it has released what it had.
         notice: Printed on standard error when the signal comes.
     """
-    reading, writing = socket.socketpair()  # which can be made non-blocking on every system, as a pipe cannot
-    writing.setblocking(False)
+    receiving, sending = (
+        socket.socketpair()
+    )  # which can be made non-blocking on every system, as a pipe cannot
+    sending.setblocking(False)
     # Detached, so that it stays open as long as the process.
-    signal.set_wakeup_fd(writing.detach(), warn_on_full_buffer=False)
+    signal.set_wakeup_fd(sending.detach(), warn_on_full_buffer=False)
     signal.signal(signal.SIGTERM, lambda *_: None)
-    threading.Thread(target=_wait, args=(reading, exit_code, notice), name="preemption", daemon=True).start()
+    threading.Thread(
+        target=_wait, args=(receiving, exit_code, notice), name="preemption", daemon=True
+    ).start()
 
 
 def tether() -> None:

@@ -59,7 +59,7 @@ def prove(
 ) -> dict[str, Any]:
     """Return how far the export in `path` is from `model`, and whether that is near enough (`ok`).
 
-    float32 is held to TOLERANCE, at every number of faces asked for; a smaller precision to the share of the validation
+    float32 has to keep TOLERANCE, at every number of faces asked for; a smaller precision to the share of the validation
     split that keeps its label.
     """
     expected = _probe(model, evidence.faces)

@@ -22,7 +22,7 @@ class SpaceModel(keras_tuner.HyperModel):
 
     Args:
         space: What to declare.
-        pins: Hyperparameters held at a value, by name.
+        pins: The value of each hyperparameter that is fixed, by name.
     """
 
     def __init__(self, space: Space, pins: Mapping[str, Any]) -> None:

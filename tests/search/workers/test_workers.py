@@ -45,7 +45,9 @@ def test_killed_worker_killed_parent_and_everything_killed(tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize(("stop", "code"), [(signal.SIGTERM, 0), (signal.SIGINT, 130)])
-def test_a_stopped_parent_stops_its_workers_which_hand_back(tmp_path: Path, stop: int, code: int) -> None:
+def test_a_stopped_parent_stops_its_workers_which_release_their_trials(
+    tmp_path: Path, stop: int, code: int
+) -> None:
     run = tmp_path / "stopped"
     url = f"sqlite:///{run}/study.db"
     process = p.start(p.SIMULATED, *search(run, 9, "--workers", "2"), SIMULATED_EPOCH="1")
