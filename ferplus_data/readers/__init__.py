@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 from ..cache import cache_directory, expanded
 from ..errors import InputError
@@ -11,16 +12,26 @@ from . import demo, kaggle_csv, png_folders
 from .decoded import SPLITS, Decoded, Progress, Source
 from .row_order import PIXELS_URL
 
-__all__ = ["READERS", "SPLITS", "Decoded", "Progress", "Source", "find_source", "read"]
+__all__ = ["READERS", "SPLITS", "Decoded", "Progress", "Reader", "Source", "find_source", "read"]
 
-READERS: dict[str, Callable[[Path, Path], Source | None]] = {
-    "demo": demo.find,
-    "kaggle_csv": kaggle_csv.find,
-    "png_folders": png_folders.find,
+
+class Reader(NamedTuple):
+    """Reader of one layout.
+
+    Attributes:
+        find: (data, cache folder) -> the data if it is in that layout, None if it is not.
+        layout: What the user is told of the layout.
+    """
+
+    find: Callable[[Path, Path], Source | None]
+    layout: str
+
+
+READERS: dict[str, Reader] = {
+    "demo": Reader(demo.find, demo.LAYOUT),
+    "kaggle_csv": Reader(kaggle_csv.find, kaggle_csv.LAYOUT),
+    "png_folders": Reader(png_folders.find, png_folders.LAYOUT),
 }
-"""Name -> find(data, cache folder): the data if it is in that layout, None if it is not."""
-
-LAYOUTS = (demo.LAYOUT, kaggle_csv.LAYOUT, png_folders.LAYOUT)
 
 
 def find_source(data: str | Path, *, cache_dir: Path | None = None) -> tuple[str, Source]:
@@ -38,15 +49,17 @@ def find_source(data: str | Path, *, cache_dir: Path | None = None) -> tuple[str
         path = expanded(Path(data))
         if path == Path(demo.NAME) and str(data) != demo.NAME:
             path = path.absolute()  # "./demo", which Path shortens to the word
-        for name, find in READERS.items():
-            source = find(path, cache)
+        for name, reader in READERS.items():
+            source = reader.find(path, cache)
             if source is not None:
                 return name, source
         found = _what_stands_at(path)
     # RuntimeError: the home directory of an unknown ~user.
     except (OSError, RuntimeError) as error:
         found = f"a path that cannot be read ({error})"
-    raise InputError(f"{data}: expected {'; or '.join(LAYOUTS)}; found {found}")
+    raise InputError(
+        f"{data}: expected {'; or '.join(reader.layout for reader in READERS.values())}; found {found}"
+    )
 
 
 def read(data: str | Path, progress: Progress | None = None, *, cache_dir: Path | None = None) -> Decoded:

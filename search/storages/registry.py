@@ -19,8 +19,6 @@ from __future__ import annotations
 import logging
 import time
 import warnings
-from collections.abc import Callable
-from typing import Any
 
 import optuna
 import sqlalchemy
@@ -28,11 +26,10 @@ from optuna.study import StudyDirection
 
 from ferplus_data.errors import InputError
 from search.storages import GRACE_SECONDS, RETRIES
-from search.storages.rdb import DatabaseStorage
 from search.storages.redaction import redact
 from search.storages.retrying import RetryingStorage
 from search.storages.trial_store import TrialStore
-from search.storages.urls import check_url
+from search.storages.urls import SCHEMES, check_url, scheme_of
 
 OBJECTIVE = "val_accuracy"
 """What a study maximises; its metric's name in the database."""
@@ -58,7 +55,7 @@ def open_storage(
         InputError: No such database; the message does not repeat the URL's password.
     """
     check_url(url, redact(url))
-    make = _BY_SCHEME.get(url.partition("://")[0], DatabaseStorage)
+    make = SCHEMES[scheme_of(url)].open
     began = time.monotonic()
     while True:
         try:
@@ -78,22 +75,6 @@ def open_storage(
             ) from error
 
 
-def _proxy(url: str, **options: Any) -> RetryingStorage:
-    try:
-        from search.storages.grpc_proxy import proxy_storage
-    except (
-        ImportError,
-        RuntimeError,
-    ) as error:  # the latter is said by Optuna's generated code of older ones
-        raise InputError(
-            f"storage {url}: expected the packages grpcio and protobuf, found: {' '.join(str(error).split())}; install them "
-            "with: pip install -r requirements.txt"
-        ) from error
-    return proxy_storage(url, **options)
-
-
-_BY_SCHEME: dict[str, Callable[..., RetryingStorage]] = {"grpc": _proxy}
-"""What is not a database itself, by its URL's scheme."""
 _BIRTH_SECONDS = 20.0
 
 

@@ -1,17 +1,38 @@
-"""Database URLs that a study can be stored at, told from those that would fail later."""
+"""What a study can be stored at, by the scheme of its URL, and URLs that would fail later told apart."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import parse_qs, unquote, urlsplit
 
 import sqlalchemy
 
 from ferplus_data.errors import InputError
 
-SERVED = "sqlite:///FILE, postgresql+psycopg://USER@HOST/DATABASE or grpc://HOST:PORT"
-_BACKENDS = ("sqlite", "postgresql")
+if TYPE_CHECKING:
+    from search.storages.retrying import RetryingStorage
+
+
+class Scheme(NamedTuple):
+    """Kind of place that studies are stored at.
+
+    Attributes:
+        form: Its URLs, as messages show them.
+        check: (url, url without its password); raises InputError if no study can be stored there, and creates nothing.
+        open: (url, shown_url, grace, retries) -> the storage; see `search.storages.registry.open_storage`.
+    """
+
+    form: str
+    check: Callable[[str, str], None]
+    open: Callable[..., RetryingStorage]
+
+
+def scheme_of(url: str) -> str:
+    """Return the key in `SCHEMES` that `url` begins with, without a driver's name; it need not be there."""
+    return url.partition("://")[0].partition("+")[0] if "://" in url else ""
 
 
 def check_url(url: str, shown: str) -> None:
@@ -21,15 +42,19 @@ def check_url(url: str, shown: str) -> None:
         url: As for `search.storages.registry.open_storage`.
         shown: What messages show of it, without its password.
     """
-    if url.startswith("grpc://"):
-        _check_proxy(url, shown)
-        return
+    name = scheme_of(url)
+    if name not in SCHEMES:
+        *forms, last = (scheme.form for scheme in SCHEMES.values())
+        found = name if name.isalnum() else "no URL of a database"
+        raise InputError(f"storage {shown}: expected {', '.join(forms)} or {last}, found {found}")
+    SCHEMES[name].check(url, shown)
+
+
+def _check_database(url: str, shown: str) -> None:
     try:
         made = sqlalchemy.make_url(url)
     except (sqlalchemy.exc.ArgumentError, ValueError):
-        raise InputError(f"storage {shown}: expected {SERVED}, found no URL of a database") from None
-    if made.get_backend_name() not in _BACKENDS:
-        raise InputError(f"storage {shown}: expected {SERVED}, found {made.get_backend_name()}")
+        raise InputError(f"storage {shown}: expected {SCHEMES[scheme_of(url)].form}") from None
     try:
         dialect = made.get_dialect()
         dialect.import_dbapi()
@@ -95,3 +120,29 @@ def _is_database(file: Path) -> bool:
             return stream.read(16) in (b"", b"SQLite format 3\0")
     except OSError:
         return False
+
+
+def _open_database(url: str, **options: Any) -> RetryingStorage:
+    from search.storages.rdb import DatabaseStorage
+
+    return DatabaseStorage(url, **options)
+
+
+def _open_proxy(url: str, **options: Any) -> RetryingStorage:
+    try:
+        from search.storages.grpc_proxy import proxy_storage
+    # RuntimeError: said by Optuna's generated code of older packages.
+    except (ImportError, RuntimeError) as error:
+        raise InputError(
+            f"storage {url}: expected the packages grpcio and protobuf, found: {' '.join(str(error).split())}; install them "
+            "with: pip install -r requirements.txt"
+        ) from error
+    return proxy_storage(url, **options)
+
+
+SCHEMES: dict[str, Scheme] = {
+    "sqlite": Scheme("sqlite:///FILE", _check_database, _open_database),
+    "postgresql": Scheme("postgresql+psycopg://USER@HOST/DATABASE", _check_database, _open_database),
+    "grpc": Scheme("grpc://HOST:PORT", _check_proxy, _open_proxy),
+}
+"""Where a study can be stored."""

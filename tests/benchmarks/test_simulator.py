@@ -14,7 +14,6 @@ import numpy as np
 import optuna
 import pytest
 from keras_tuner.engine.trial import TrialStatus
-from search.oracles.hyperparameters import Hyperparameter
 
 from benchmarks.oracles import main
 from benchmarks.simulator.recorded import Distances
@@ -22,6 +21,7 @@ from benchmarks.simulator.scores import difference, interval, regret, regrets
 from benchmarks.simulator.study import run_study
 from benchmarks.simulator.tasks import Range, Task, task_loaders
 from benchmarks.simulator.tellings import TELLINGS, tell
+from search.oracles.space.hyperparameters import Hyperparameter
 
 # Three trainings of four epochs: x = 0 is fast and poor, x = 1 slow and best, x = 2 diverges.
 CURVES = np.array([[0.5, 0.5, 0.5, 0.5], [0.1, 0.4, 0.6, 0.9], [0.2, np.nan, np.nan, np.nan]])
