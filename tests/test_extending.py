@@ -1,0 +1,95 @@
+"""The recipes of docs/extending.md that are of no training, followed: an option, a storage scheme, a reader."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import attrs
+import numpy as np
+import pytest
+
+import run_search
+from ferplus_data.errors import InputError
+from ferplus_data.readers import READERS, Decoded, Progress, Reader, find_source, read
+from ferplus_data.readers.decoded import in_order
+from search.storages.rdb import DatabaseStorage
+from search.storages.registry import open_storage, open_study
+from search.storages.urls import SCHEMES, Scheme, check_url
+from search.study import options as o
+from search.study.config import SearchArguments
+
+GUIDE = Path(run_search.__file__).parent / "docs" / "extending.md"
+
+
+@attrs.frozen(kw_only=True)
+class MoreArguments(SearchArguments):
+    momentum_noise: float = o.option(
+        o.number(least=0, most=1), "Noise added to the momentum of each trial.", o.TRAINING, default=0.0
+    )
+
+
+def test_an_option_is_checked_and_has_its_default() -> None:
+    assert MoreArguments(momentum_noise="0.25").momentum_noise == 0.25
+    assert MoreArguments().momentum_noise == 0.0
+    assert o.flag_of("momentum_noise", o.options_of(MoreArguments)["momentum_noise"]) == "--momentum-noise"
+    for bad in ("nan", "-1", "two"):
+        with pytest.raises(InputError, match="^--momentum-noise: expected .*, found"):
+            MoreArguments(momentum_noise=bad)
+
+
+def test_a_storage_scheme_is_checked_opened_and_told_of(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def check(url: str, shown: str) -> None:
+        if not url.endswith(".lake"):
+            raise InputError(f"storage {shown}: expected lake:///FILE.lake")
+
+    def open_lake(url: str, **options: Any) -> DatabaseStorage:
+        return DatabaseStorage(url.replace("lake", "sqlite", 1), **options)
+
+    monkeypatch.setitem(SCHEMES, "lake", Scheme("lake:///FILE.lake", check, open_lake))
+    url = f"lake:///{tmp_path}/studies.lake"
+    open_study(open_storage(url), "faces").study.enqueue_trial({"dropout": 0.3})
+    (trial,) = open_study(open_storage(url), "faces").study.trials
+    assert trial.system_attrs["fixed_params"] == {"dropout": 0.3}
+    with pytest.raises(InputError, match="expected lake:///FILE.lake"):
+        check_url("lake:///studies.db", "lake:///studies.db")
+    with pytest.raises(InputError, match="or lake:///FILE.lake, found pond"):
+        check_url("pond:///studies", "pond:///studies")
+
+
+@dataclass(frozen=True)
+class Arrays:
+    place: Path
+
+    def files(self) -> list[str]:
+        return [str(self.place)]
+
+    def decode(self, progress: Progress) -> Decoded:
+        with np.load(self.place) as arrays:
+            return in_order(arrays["images"], arrays["votes"], arrays["split"], arrays["names"].tolist())
+
+
+def find_arrays(data: Path, cache_dir: Path) -> Arrays | None:
+    return Arrays(data) if data.suffix == ".npz" else None
+
+
+def test_a_reader_is_asked_and_told_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(READERS, "npz", Reader(find_arrays, "a .npz file of images, votes, split and names"))
+    path, images = tmp_path / "faces.npz", np.arange(3 * 48 * 48, dtype=np.uint8).reshape(3, 48, 48)
+    votes = np.eye(3, 10, dtype=np.uint8) * 10
+    np.savez(path, images=images, votes=votes, split=np.array([2, 0, 1], np.uint8), names=["c", "a", "b"])
+    assert find_source(path, cache_dir=tmp_path)[0] == "npz"
+    decoded = read(path, cache_dir=tmp_path)
+    assert decoded.names == ["a", "b", "c"]
+    np.testing.assert_array_equal(decoded.images, images[[1, 2, 0]])
+    with pytest.raises(InputError, match="or a .npz file of images, votes, split and names; found nothing"):
+        find_source(tmp_path / "missing", cache_dir=tmp_path)
+
+
+def test_the_guide_has_a_section_for_each() -> None:
+    sections = re.findall(r"^## (.+)$", GUIDE.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    assert {"A command line option", "Storage scheme", "Reader"} <= set(sections)
