@@ -22,14 +22,14 @@ def table(regrets: Regrets) -> str:
     found = means(regrets)
     names, budgets = list(found), [b for b in next(iter(found.values()))]
     width = max(len(name) for name in [*names, "full trainings"]) + 2
-    lines = ["full trainings".ljust(width) + "".join(f"{b:>22g}" for b in budgets)]
+    lines = ["full trainings".ljust(width) + "".join(f"{b:>26g}" for b in budgets)]
     for name in names:
         cells = [f"{m.mean:.3f} [{m.lo:.3f}, {m.hi:.3f}]" for m in found[name].values()]
-        lines.append(name.ljust(width) + "".join(cell.rjust(22) for cell in cells))
+        lines.append(name.ljust(width) + "".join(cell.rjust(26) for cell in cells))
         if name != names[0]:
             less = [difference(regrets[names[0]][b], regrets[name][b]) for b in found[name]]
             cells = [f"{m.mean:+.3f} [{m.lo:+.3f}, {m.hi:+.3f}]" for m in less]
-            lines.append(f"  {names[0]} minus it".ljust(width) + "".join(cell.rjust(22) for cell in cells))
+            lines.append(f"  {names[0]} minus it".ljust(width) + "".join(cell.rjust(26) for cell in cells))
     first = next(iter(found[names[0]].values()))
     lines.append(f"n = {first.n} studies a cell; 95 % intervals from a bootstrap over tasks and seeds")
     return "\n".join(lines)

@@ -8,6 +8,8 @@ What the project adds to each Optuna trial, as user attributes:
     deaths            how often its worker died
     times             seconds of each part of it
     prefix_cache      what the prefix cache did for it
+    source            which source of the portfolio suggested it
+    kernel            the parameters of the portfolio's Gaussian process, where they were fitted for it
 and to the study:
     made_by           that it is a study of this program, and the version of this list
     config            config.json, for workers without the run directory
