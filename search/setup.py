@@ -10,11 +10,13 @@ import keras_tuner
 from keras_tuner.engine.hyperparameters import Choice
 
 from ferplus_data.dataset import Dataset, Split, load_dataset, stratified
+from ferplus_data.errors import InputError
 from models.backbones.registry import BACKBONES
 from models.device.precision import resolve_precision
 from models.frozen_prefix.activations import Caching
 from models.frozen_prefix.cache import PrefixCache
 from models.networks.build import build_model
+from models.networks.weights import find_published
 from models.recipe import Recipe, base_name
 from search.console.progress import Progress
 from search.oracles.registry import Search
@@ -22,6 +24,7 @@ from search.oracles.space.drawing import describe
 from search.oracles.space.search_space import SpaceModel, declared, recipe_values
 from search.study.config import SearchArguments
 from search.study.space import load_space
+from spaces import SPACES
 
 
 @dataclass(frozen=True)
@@ -49,10 +52,10 @@ def prepare(arguments: SearchArguments, progress: Progress) -> Prepared:
     pins = {**({"image_size": arguments.image_size} if arguments.image_size else {}), **arguments.pins}
     model = SpaceModel(space, pins)
     hyperparameters = declared(model)
+    _check_weights(arguments, hyperparameters)
     dataset = load(arguments)
     counts = ", ".join(f"{len(getattr(dataset, name)):,} {name}" for name in ("train", "val", "test"))
     progress.say(f"data {dataset.source}: {counts} faces")
-    _check_weights(arguments, hyperparameters)
     return Prepared(
         dataset,
         # Without copies of validation and test photographs, so that what is chosen on validation is not chosen by memory.
@@ -72,14 +75,26 @@ def prepare(arguments: SearchArguments, progress: Progress) -> Prepared:
 
 
 def _check_weights(arguments: SearchArguments, hyperparameters: keras_tuner.HyperParameters) -> None:
-    """Raise InputError now, not in every trial, if the weights of a backbone in the space cannot be had or do not fit."""
-    for hp in hyperparameters.space:
-        if hp.name == "backbone":
-            for name in hp.values if isinstance(hp, Choice) else [hp.default]:
-                if (weights := weights_for(arguments, name)) != "none":
-                    build_model(
-                        Recipe(backbone=name, image_size=BACKBONES[name].min_image_size), weights=weights
-                    )
+    """Raise InputError now, not in every trial, if the weights of backbones in the space cannot be had or do not fit."""
+    names = {
+        name
+        for hp in hyperparameters.space
+        if base_name(hp.name) == "backbone"
+        for name in (hp.values if isinstance(hp, Choice) else [hp.default])
+    }
+    started = {name: weights for name in sorted(names) if (weights := weights_for(arguments, name)) != "none"}
+    published = [
+        BACKBONES[name] for name, weights in started.items() if weights == BACKBONES[name].default_weights
+    ]
+    try:
+        find_published(published)
+    except InputError as error:
+        transfer = {recipe["backbone"] for recipe in SPACES["transfer"].recipes.values()}
+        if transfer & names:
+            raise
+        raise InputError(f"{error}, or search --space transfer, whose weights are a package") from error
+    for name, weights in started.items():
+        build_model(Recipe(backbone=name, image_size=BACKBONES[name].min_image_size), weights=weights)
 
 
 def load(arguments: SearchArguments) -> Dataset:
@@ -89,9 +104,7 @@ def load(arguments: SearchArguments) -> Dataset:
 
 def weights_for(arguments: SearchArguments, backbone: str) -> str:
     """The weights that a trial of `backbone` starts from: those asked for, else the published ones if there are any."""
-    if arguments.weights is not None:
-        return arguments.weights
-    return "vggface2" if BACKBONES[backbone].weights_url else "none"
+    return BACKBONES[backbone].default_weights if arguments.weights is None else arguments.weights
 
 
 def precision(arguments: SearchArguments, progress: Progress) -> str:

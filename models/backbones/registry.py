@@ -8,9 +8,12 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from ferplus_data.errors import InputError
+from models.backbones import dlib_face
+from models.backbones.published_weights import Package, PublishedWeights, Release
 from models.backbones.vggface import block_functions, resnet50, senet50
 
 # The release that keras_vggface.utils names.
@@ -21,7 +24,14 @@ BGR_MEAN = (91.4953, 103.8827, 131.0912)
 """VGGFace2's channel means on the 0-255 scale (keras_vggface.utils.preprocess_input, version 2)."""
 
 
-_RESEARCH = "published for research; see the release of keras-vggface and VGGFace2's own terms"
+_VGGFACE2_LICENCE = (
+    "The network started from keras-vggface's VGGFace2 weights (github.com/rcmalli/keras-vggface, whose README gives the "
+    "original models for non-commercial research under a Creative Commons Attribution licence; its code is under MIT)."
+)
+_DLIB_LICENCE = (
+    "The network started from the weights of dlib's face-recognition network (Davis King, github.com/davisking/dlib-models), "
+    "which are in the public domain (CC0 1.0): they may be used for anything."
+)
 _BASELINE = "the baseline repository's README"
 
 
@@ -49,8 +59,9 @@ class Backbone:
         min_image_size: the smallest s it is offered at.
         freeze_choices: what `models.networks.freezing.freeze` takes, by how much it freezes: 0 (nothing) first, then
             ascending from the first block boundary (the stem alone) to `HEAD_ONLY`.
-        weights_url: the published VGGFace2 weights, or None.
-        weights_licence: what they may be used for.
+        weights: the published ones, from which a training starts unless told otherwise, or None.
+        read_own_format: (model, path) -> None, gives the body's layers the weights in a file of the form that the
+            network was published in, where that is not Keras's; raises InputError for any other file.
         channel_means: of the images the weights were made with, 0-255 scale, in the order of the network's input channels.
         channel_scale: what is divided by after the means are subtracted.
         published: figures to set a run of it beside.
@@ -63,12 +74,17 @@ class Backbone:
     default_image_size: int
     min_image_size: int
     freeze_choices: tuple[int, ...]
-    weights_url: str | None = None
-    weights_licence: str = ""
+    weights: PublishedWeights | None = None
+    read_own_format: Callable[[Any, Path], None] | None = None
     channel_means: tuple[float, float, float] = BGR_MEAN
     channel_scale: float = 1.0
     published: tuple[PublishedFigures, ...] = ()
     batch_norm_momentum: float | None = None
+
+    @property
+    def default_weights(self) -> str:
+        """What a training starts from unless told otherwise, as `models.networks.weights.load_weights` takes it."""
+        return "none" if self.weights is None else self.weights.name
 
     def check_image_size(self, size: int) -> None:
         """Raise InputError for an image size below `min_image_size`."""
@@ -98,24 +114,29 @@ _RESNET50_INNER_POINTS = (-51, -41, -12)
 def block_boundaries(model: Any) -> tuple[int, ...]:
     """Where residual blocks begin in a built model, ascending, as negative indices into `model.layers`.
 
-    The boundary is the layer that feeds the block's first convolution (conv{stage}_{block}_1x1_reduce): the
-    last activation of the block before, or the stem's last layer. It has no weights, so that freezing up to
-    it or up to the convolution is the same; it is the one the seed's listings name (-25, -39), and the one
-    tensor at which the network can be cut.
+    The boundary is the layer that feeds the block's first convolution (conv{stage}_{block}_1x1_reduce in
+    keras-vggface's networks, conv{stage}_{block}_reduce in dlib's): the last activation of the block before,
+    or the stem's last layer. It has no weights, so that freezing up to it or up to the convolution is the same;
+    it is the one the seed's listings name (-25, -39), and the one tensor at which the network can be cut.
     """
-    first_convolution = re.compile(r"conv\d+_\d+_1x1_reduce")
+    first_convolution = re.compile(r"conv\d+_\d+(_1x1)?_reduce")
     count = len(model.layers)
     return tuple(
         i - count - 1 for i, layer in enumerate(model.layers) if first_convolution.fullmatch(layer.name)
     )
 
 
-def _freeze_choices(
-    blocks_per_stage: Sequence[int],
-    block_layers: tuple[int, int],
-    inner_points: Sequence[int] = (),
-    layers_between_stages: int = 0,
-) -> tuple[int, ...]:
+def _freeze_choices(block_layers: Sequence[int], inner_points: Sequence[int] = ()) -> tuple[int, ...]:
+    """Return the freeze choices of a network of blocks that have `block_layers` layers each, from input to output."""
+    boundaries = [-(_LAYERS_AFTER_BLOCKS + 1 + sum(block_layers[i:])) for i in range(len(block_layers))]
+    return (0, *sorted({*boundaries, *inner_points, HEAD_ONLY}))
+
+
+def _residual_blocks(
+    blocks_per_stage: Sequence[int], block_layers: tuple[int, int], layers_between_stages: int = 0
+) -> list[int]:
+    """Return the layers of each block of stages that are a conv block and identity blocks; what stands between two stages counts
+    to the block before it."""
     conv_block, identity_block = block_layers
     lengths = [
         (conv_block if block == 0 else identity_block) + (layers_between_stages if block == n - 1 else 0)
@@ -123,8 +144,7 @@ def _freeze_choices(
         for block in range(n)
     ]
     lengths[-1] -= layers_between_stages
-    boundaries = [-(_LAYERS_AFTER_BLOCKS + 1 + sum(lengths[i:])) for i in range(len(lengths))]
-    return (0, *sorted({*boundaries, *inner_points, HEAD_ONLY}))
+    return lengths
 
 
 class Stage(NamedTuple):
@@ -180,9 +200,12 @@ BACKBONES: dict[str, Backbone] = {
             body=resnet50,
             default_image_size=224,
             min_image_size=32,
-            freeze_choices=_freeze_choices(_FIFTY, _RESNET_BLOCK_LAYERS, _RESNET50_INNER_POINTS),
-            weights_url=_RELEASE + "rcmalli_vggface_tf_notop_resnet50.h5",
-            weights_licence=_RESEARCH,
+            freeze_choices=_freeze_choices(
+                _residual_blocks(_FIFTY, _RESNET_BLOCK_LAYERS), _RESNET50_INNER_POINTS
+            ),
+            weights=Release(
+                "vggface2", "rcmalli_vggface_tf_notop_resnet50.h5", _VGGFACE2_LICENCE, folder_url=_RELEASE
+            ),
             published=(PublishedFigures("ResNet50", "VGGFace2", 0.880, 0.865, _BASELINE),),
         ),
         Backbone(
@@ -190,9 +213,10 @@ BACKBONES: dict[str, Backbone] = {
             body=senet50,
             default_image_size=224,
             min_image_size=32,
-            freeze_choices=_freeze_choices(_FIFTY, _SENET_BLOCK_LAYERS),
-            weights_url=_RELEASE + "rcmalli_vggface_tf_notop_senet50.h5",
-            weights_licence=_RESEARCH,
+            freeze_choices=_freeze_choices(_residual_blocks(_FIFTY, _SENET_BLOCK_LAYERS)),
+            weights=Release(
+                "vggface2", "rcmalli_vggface_tf_notop_senet50.h5", _VGGFACE2_LICENCE, folder_url=_RELEASE
+            ),
             published=(PublishedFigures("SENet50", "VGGFace2", 0.873, 0.858, _BASELINE),),
         ),
         Backbone(
@@ -200,7 +224,7 @@ BACKBONES: dict[str, Backbone] = {
             body=small,
             default_image_size=48,
             min_image_size=16,
-            freeze_choices=_freeze_choices(_SMALL, _RESNET_BLOCK_LAYERS, layers_between_stages=1),
+            freeze_choices=_freeze_choices(_residual_blocks(_SMALL, _RESNET_BLOCK_LAYERS, 1)),
             batch_norm_momentum=0.9,
         ),
         Backbone(
@@ -208,9 +232,27 @@ BACKBONES: dict[str, Backbone] = {
             body=small_se,
             default_image_size=48,
             min_image_size=16,
-            freeze_choices=_freeze_choices(_SMALL, _SENET_BLOCK_LAYERS, layers_between_stages=1),
+            freeze_choices=_freeze_choices(_residual_blocks(_SMALL, _SENET_BLOCK_LAYERS, 1)),
+            batch_norm_momentum=0.9,
+        ),
+        Backbone(
+            name="dlib_face",
+            body=dlib_face.body,
+            default_image_size=128,
+            min_image_size=64,
+            freeze_choices=_freeze_choices(dlib_face.block_layers()),
+            weights=Package(
+                "dlib",
+                dlib_face.WEIGHTS_FILE,
+                _DLIB_LICENCE,
+                package=dlib_face.PACKAGE,
+                requirements="requirements-dlib.txt",
+            ),
+            read_own_format=dlib_face.load,
+            channel_means=dlib_face.RGB_MEAN,
+            channel_scale=dlib_face.SCALE,
             batch_norm_momentum=0.9,
         ),
     )
 }
-"""Backbone by name. vggface2 weights exist for those with a `weights_url`."""
+"""Backbone by name."""

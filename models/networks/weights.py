@@ -11,15 +11,17 @@ import re
 import zipfile
 import zlib
 from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from ferplus_data.errors import InputError
+from models.backbones.published_weights import MissingWeights
 from models.backbones.registry import BACKBONES, Backbone
 
-_CACHE_SUBDIR = "models/vggface"  # keras_vggface.utils.VGGFACE_DIR, so that a file it has fetched is found
+_KERAS_SUFFIXES = (".h5", ".hdf5", ".keras")
 
 # What h5py and zipfile raise for damaged, truncated and foreign files.
 _UNREADABLE = (OSError, LookupError, TypeError, ValueError, RuntimeError, zipfile.BadZipFile, zlib.error)
@@ -36,9 +38,9 @@ def load_weights(model: Any, backbone: Backbone, source: str | os.PathLike[str])
     Args:
         model: a keras.Model that `backbone.body` is part of.
         backbone: the backbone it was built from.
-        source: "none" (leave the random ones), "vggface2" (keras-vggface's release, downloaded once into
-            Keras's cache), or a file: a Keras 2 .h5 (weights alone or a whole model, with a classifier or
-            without), or a Keras 3 .weights.h5 or .keras of a model on the same backbone.
+        source: "none" (leave the random ones), the name of the backbone's published weights ("vggface2", "dlib"), or a
+            file: a Keras 2 .h5 (weights alone or a whole model, with a classifier or without), a Keras 3 .weights.h5
+            or .keras of a model on the same backbone, or one of the form that the backbone was published in (.dat).
 
     Raises:
         InputError: where there are no published weights, they cannot be fetched, or the file is missing,
@@ -46,7 +48,10 @@ def load_weights(model: Any, backbone: Backbone, source: str | os.PathLike[str])
     """
     if source == "none":
         return
-    path = _published(backbone) if source == "vggface2" else Path(source).expanduser()
+    path = _published(backbone, str(source)) if source in _published_names() else Path(source).expanduser()
+    if backbone.read_own_format is not None and path.suffix not in _KERAS_SUFFIXES:
+        backbone.read_own_format(model, path)
+        return
     stored = _read(path, [layer for layer in model.layers if layer.weights])
     _assign(_body_layers(model), stored, path, backbone)
 
@@ -56,32 +61,42 @@ def _body_layers(model: Any) -> list[Any]:
     return [layer for layer in model.layers[:end] if layer.weights]
 
 
-def _published(backbone: Backbone) -> Path:
-    if backbone.weights_url is None:
-        published = [name for name, other in BACKBONES.items() if other.weights_url]
-        raise InputError(
-            f"weights for {backbone.name}: expected none or a file, found vggface2, which is published for "
-            f"{' and '.join(published)} only; use --weights none or --weights FILE"
-        )
-    import keras
+def find_published(backbones: Iterable[Backbone]) -> None:
+    """Look for the published weights of each of `backbones`, which are fetched where they have to be.
 
-    name = backbone.weights_url.rsplit("/", 1)[-1]
-    folder = Path(os.environ.get("KERAS_HOME", "~/.keras")).expanduser() / _CACHE_SUBDIR
-    if (folder / name).is_file():
-        return folder / name
-    try:
-        # Fetched under a name of its own, so that no other worker or later run finds a half-written file.
-        partial = Path(
-            keras.utils.get_file(f"{name}.{os.getpid()}.part", backbone.weights_url, cache_subdir=str(folder))
-        )
-        os.replace(partial, folder / name)
-    except Exception as error:  # get_file raises a bare Exception for what the network refuses
+    Raises:
+        InputError: There are some that cannot be had; it names every one, and what to do.
+    """
+    missing: dict[str, MissingWeights] = {}
+    for backbone in backbones:
+        if backbone.weights is not None:
+            try:
+                backbone.weights.path()
+            except MissingWeights as error:
+                missing[backbone.name] = error
+    if missing:
+        found = "; ".join(f"{error.found}" for error in missing.values())
+        mends = "; ".join(dict.fromkeys(error.mend for error in missing.values()))
         raise InputError(
-            f"weights for {backbone.name}: expected {name}, but {backbone.weights_url} could not be fetched "
-            f"({_one_line(error)}); put the file into {folder}, name a copy with --weights FILE, or use "
+            f"weights for {' and '.join(missing)}: expected {found}; {mends}, name a copy with --weights FILE, or use "
             f"--weights none"
-        ) from error
-    return folder / name
+        )
+
+
+def _published_names() -> set[str]:
+    return {backbone.weights.name for backbone in BACKBONES.values() if backbone.weights is not None}
+
+
+def _published(backbone: Backbone, name: str) -> Path:
+    if backbone.weights is None or backbone.weights.name != name:
+        published = [other.name for other in BACKBONES.values() if other.default_weights == name]
+        own = "" if backbone.weights is None else f"{backbone.weights.name}, "
+        raise InputError(
+            f"weights for {backbone.name}: expected {own}none or a file, found {name}, which is published for "
+            f"{' and '.join(published)} only; use --weights {backbone.default_weights} or --weights FILE"
+        )
+    find_published([backbone])
+    return backbone.weights.path()
 
 
 def _read(path: Path, layers: list[Any]) -> list[_StoredLayer]:
@@ -90,8 +105,8 @@ def _read(path: Path, layers: list[Any]) -> list[_StoredLayer]:
 
     if not path.is_file():
         raise InputError(
-            f"{path}: expected vggface2, none or a weights file, found no such file; mend the path after "
-            f"--weights, or use --weights none"
+            f"{path}: expected {', '.join(sorted(_published_names()))}, none or a weights file, found no such file; mend "
+            f"the path after --weights, or use --weights none"
         )
     try:
         content: Any = path

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from models.backbones.registry import BACKBONES
 from reports.analysis.published import PUBLISHED, Published
 from search.study.view import StudyView
 
@@ -22,7 +23,7 @@ _NAMES = {"val": "validation", "test": "test"}
 RECIPE_IMAGE_SIZE = 224
 """Input side of VGGFace2's ResNet50 and SENet50 (Cao et al., 2018), which the seed's recipes use."""
 _VGGFACE2_BACKBONES = ("resnet50", "senet50")
-"""Backbones that start from VGGFace2's weights, at RECIPE_IMAGE_SIZE, unless told otherwise."""
+"""Backbones that see RECIPE_IMAGE_SIZE unless told otherwise."""
 
 
 @dataclass(frozen=True)
@@ -165,10 +166,11 @@ def differences(
 
 
 def starting_weights(view: StudyView) -> str:
-    """Name of the weights that training started from: "none", "vggface2" or a file's name."""
+    """Name of the weights that training started from: "none", that of published ones ("vggface2") or a file's name."""
     asked = (view.config.get("arguments") or {}).get("weights")
     if asked is None:
-        return "vggface2" if _backbone(view) in _VGGFACE2_BACKBONES else "none"
+        backbone = BACKBONES.get(_backbone(view))
+        return "none" if backbone is None else backbone.default_weights
     return Path(str(asked)).name
 
 

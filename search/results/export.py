@@ -13,6 +13,7 @@ from ferplus_data.dataset import Dataset, load_dataset
 from ferplus_data.errors import InputError
 from ferplus_data.files.owned import sha256_of
 from ferplus_data.labels import EMOTIONS
+from models.backbones.published_weights import PublishedWeights
 from models.backbones.registry import BACKBONES
 from models.serving.export import Exported, check_formats, check_place, export_model
 from models.serving.export.proof import Evidence
@@ -26,10 +27,6 @@ from search.study.config import SearchArguments, check_continuation, read_argume
 from search.study.run_directory import RunDirectory
 
 _OWN_WEIGHTS = "The network was trained from random weights: no one else's are in it."
-_VGGFACE2 = (
-    "The network started from keras-vggface's VGGFace2 weights (github.com/rcmalli/keras-vggface, whose README gives the "
-    "original models for non-commercial research under a Creative Commons Attribution licence; its code is under MIT)."
-)
 
 
 @dataclass(frozen=True)
@@ -124,8 +121,9 @@ def export_checkpoint(
         "data": "not known",
         "measured_on": "the data of its study",
         "demo": False,
-        "weights_licence": "Where the network's weights started from is not known; if from VGGFace2: "
-        + _VGGFACE2,
+        "weights_licence": " ".join(
+            ["Where the network's weights started from is not known.", *(_if_from(p) for p in _published())]
+        ),
     }
     dataset = load_dataset(data or "demo")
     return export(Source(model, about, metrics), formats, folder, precision=precision, dataset=dataset)
@@ -217,10 +215,20 @@ def _about(checkpoint: Path, metrics: dict[str, Any] | None) -> dict[str, Any]:
 
 
 def _weights_licence(arguments: SearchArguments, hyperparameters: dict[str, Any]) -> str:
-    published = BACKBONES[hyperparameters.get("backbone", "small")].weights_url is not None
-    weights = arguments.weights or ("vggface2" if published else "none")
+    backbone = BACKBONES[hyperparameters.get("backbone", "small")]
+    weights = backbone.default_weights if arguments.weights is None else arguments.weights
     if weights == "none":
         return _OWN_WEIGHTS
-    if weights == "vggface2":
-        return _VGGFACE2
-    return f"The network started from the weights file {Path(weights).name}: its terms hold. If from VGGFace2: {_VGGFACE2}"
+    if backbone.weights is not None and weights == backbone.weights.name:
+        return backbone.weights.licence
+    terms = f"The network started from the weights file {Path(weights).name}: its terms hold."
+    return terms if backbone.weights is None else f"{terms} {_if_from(backbone.weights)}"
+
+
+def _published() -> list[PublishedWeights]:
+    """Each backbone's published weights, once where several are published under one name."""
+    return list({b.weights.name: b.weights for b in BACKBONES.values() if b.weights is not None}.values())
+
+
+def _if_from(published: PublishedWeights) -> str:
+    return f"If from {published.name}: {published.licence}"

@@ -57,7 +57,7 @@ class SearchArguments:
     )
     space: str = option(
         o.text("SPACE"),
-        "ferplus, seed, small, demo, or a function of your own, FILE.py:FUNCTION.",
+        "ferplus, seed, small, transfer, demo, or a function of your own, FILE.py:FUNCTION.",
         o.SEARCH,
         resolve=lambda given: "demo" if given.data == "demo" else "ferplus",
         unless_given="demo for the demo data, else ferplus",
@@ -141,9 +141,9 @@ class SearchArguments:
     seed: int = option(o.SEED, "Of the oracle and of the trainings.", o.TRAINING, default=0)
     weights: str | None = option(
         o.text("WEIGHTS"),
-        "vggface2, none, or a weights file.",
+        "vggface2, dlib, none, or a weights file.",
         o.TRAINING,
-        unless_given="vggface2 where it is published for the backbone",
+        unless_given="those published for the backbone: vggface2 of resnet50 and senet50, dlib of dlib_face, else none",
     )
     image_size: int = option(
         o.whole(0, 1024),

@@ -62,7 +62,8 @@ def test_its_recipes_lie_in_the_space(space: str) -> None:
 def test_a_drawn_model_builds_and_compiles(space: str) -> None:
     hp = declared(SpaceModel(SPACES[space], {}))
     values = draw(hp, random.Random(space).randrange(1000))
-    recipe = Recipe.from_hyperparameters({**values, "image_size": 48})
+    size = max(48, BACKBONES[str(values["backbone"])].min_image_size)
+    recipe = Recipe.from_hyperparameters({**values, "image_size": size})
     model = build_model(recipe)
     compile_model(model, make_optimizer(recipe))
     assert model.output_shape == (None, 8)

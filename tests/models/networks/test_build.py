@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pytest
 
+from models.backbones import dlib_face
 from models.backbones.registry import BACKBONES, BGR_MEAN
 from models.networks.build import build_model, compile_model
 from models.optimization.optimizers import OPTIMIZERS, make_optimizer
@@ -30,7 +31,10 @@ def test_the_head_ends_the_listing(built: keras.Model) -> None:
 def test_the_network_sees_grey_minus_the_mean(built: keras.Model) -> None:
     centred = keras.Model(built.input, built.get_layer("subtract_mean").output)
     faces = np.full((1, 48, 48, 1), 200, np.uint8)
-    np.testing.assert_allclose(np.asarray(centred(faces))[0, 5, 7], 200 - np.array(BGR_MEAN), rtol=1e-6)
+    backbone = BACKBONES[built.name.removeprefix("ferplus_")]
+    means, scale = {"dlib_face": (dlib_face.RGB_MEAN, 256)}.get(backbone.name, (BGR_MEAN, 1))
+    expected = (200 - np.array(means)) / scale
+    np.testing.assert_allclose(np.asarray(centred(faces))[0, 5, 7], expected, rtol=1e-6)
 
 
 def test_other_sizes_keep_the_layer_count() -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import importlib.metadata
 import importlib.util
 import os
 import shutil
@@ -16,7 +17,7 @@ import pytest
 from ferplus_data.errors import InputError
 from models.backbones.registry import BACKBONES, HEAD_ONLY, Backbone
 from models.networks.freezing import freeze
-from models.networks.weights import load_weights
+from models.networks.weights import find_published, load_weights
 
 # Keras 2 and Keras 3 do not live in one process, so keras-vggface under Keras 2 (tf_keras) runs in another.
 KERAS_2_SCRIPT = """
@@ -132,7 +133,7 @@ def test_published_weights_are_fetched_once_into_kerass_cache(
     first.set_weights([np.zeros_like(w) for w in first.get_weights()])
     load_weights(resnet50, BACKBONES["resnet50"], "vggface2")
     assert np.abs(first.get_weights()[0]).sum() > 0
-    assert calls == ([BACKBONES["resnet50"].weights_url] if download == "works" else [])
+    assert calls == ([BACKBONES["resnet50"].weights.url] if download == "works" else [])
     assert os.listdir(cache) == [name]
 
 
@@ -149,7 +150,7 @@ def test_without_network_the_error_says_what_to_fetch_and_where_to_put_it(
     model = build("small")  # never looked at: the fetch comes first
     backbone = BACKBONES["senet50"]
     message = refused(model, backbone, "vggface2", "rcmalli_vggface_tf_notop_senet50.h5")
-    for part in (backbone.weights_url, str(tmp_path), "--weights FILE", "--weights none", "Name or service"):
+    for part in (backbone.weights.url, str(tmp_path), "--weights FILE", "--weights none", "Name or service"):
         assert str(part) in message
 
 
@@ -232,10 +233,49 @@ def test_none_leaves_the_random_weights() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", [name for name, backbone in BACKBONES.items() if backbone.weights_url is None]
+    ("name", "asked"),
+    [
+        (name, asked)
+        for asked in ("vggface2", "dlib")
+        for name, backbone in BACKBONES.items()
+        if backbone.default_weights != asked and name != "senet50"
+    ],
 )
-def test_vggface2_is_refused_where_nothing_is_published(name: str) -> None:
-    refused(build(name), BACKBONES[name], "vggface2", f"{name}.*vggface2.*resnet50")
+def test_published_weights_are_refused_for_other_backbones(name: str, asked: str) -> None:
+    others = {"vggface2": "resnet50 and senet50", "dlib": "dlib_face"}[asked]
+    model = build("small")  # never looked at
+    refused(
+        model,
+        BACKBONES[name],
+        asked,
+        f"weights for {name}: .* found {asked}, which is published for {others} only",
+    )
+
+
+@pytest.mark.parametrize(
+    "missing", [("resnet50",), ("senet50", "dlib_face"), ("resnet50", "senet50", "small")]
+)
+def test_every_missing_file_is_named_at_once(
+    missing: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unreachable(*args: object, **options: object) -> str:
+        raise Exception("no network")
+
+    def not_installed(name: str) -> None:
+        raise importlib.metadata.PackageNotFoundError(name)
+
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path))
+    monkeypatch.setattr(keras.utils, "get_file", unreachable)
+    monkeypatch.setattr(importlib.metadata, "files", not_installed)
+    with pytest.raises(InputError) as raised:
+        find_published(BACKBONES[name] for name in missing)
+    message = str(raised.value)
+    files = {BACKBONES[name].weights.file for name in missing if name != "small"}
+    assert all(f"{file}, but" in message or f"{file} of the package" in message for file in files)
+    assert all(name in message for name in missing if name != "small")
+    assert ("pip install -r requirements-dlib.txt" in message) == ("dlib_face" in missing)
+    assert message.count(str(tmp_path)) == 1 and "small" not in message and "\n" not in message
+    assert "--weights FILE" in message and "--weights none" in message
 
 
 def truncated(content: bytes) -> bytes:
@@ -287,5 +327,8 @@ def test_hdf5_that_holds_no_network_is_refused(tmp_path: Path) -> None:
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     path = tmp_path / "nowhere.h5"
     refused(
-        build("small"), BACKBONES["small"], str(path), f"{path}: expected vggface2, none or a weights file"
+        build("small"),
+        BACKBONES["small"],
+        str(path),
+        f"{path}: expected dlib, vggface2, none or a weights file",
     )
