@@ -139,7 +139,8 @@ def _is_ours(study: optuna.Study, storage: RetryingStorage, direction: str) -> b
     attributes = study.user_attrs
     if attributes.get("made_by") == MADE_BY and same:
         return True
-    if "made_by" not in attributes and attributes.get("config", {}).get("version") == 1:
+    config = attributes.get("config")
+    if "made_by" not in attributes and isinstance(config, dict) and config.get("version") == 1:
         raise InputError(
             f"{place}: was begun by an earlier version of this program, whose trials are kept otherwise; it can be reported, "
             "and a new one started with another --study"

@@ -75,11 +75,11 @@ def _check_database(url: str, shown: str) -> None:
 def _check_proxy(url: str, shown: str) -> None:
     try:
         parts = urlsplit(url)
-        fine = bool(parts.hostname and parts.port)
+        fine = bool(parts.hostname and parts.port) and "@" not in parts.netloc
     except ValueError:
         fine = False
     if not fine:
-        raise InputError(f"storage {shown}: expected grpc://HOST:PORT")
+        raise InputError(f"storage {shown}: expected grpc://HOST:PORT, a host and a port alone")
 
 
 def _check_file(url: sqlalchemy.URL, shown: str) -> None:

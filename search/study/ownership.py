@@ -9,17 +9,20 @@ from pathlib import Path
 from typing import Any
 
 import optuna
+from optuna.study import StudyDirection
 
 from ferplus_data.errors import InputError
 from ferplus_data.files import write_json
 from ferplus_data.files.locks import locked
 from ferplus_data.files.owned import OwnFolder
+from models.metrics.objectives import DEFAULT_OBJECTIVE, OBJECTIVES
 from models.training.checkpoints import remove_training
 from search.storages.redaction import redact
 from search.storages.registry import MADE_BY, open_storage, quiet
 from search.storages.retrying import RetryingStorage
 from search.study import best
 from search.study.run_directory import RunDirectory
+from search.study.version_one import is_version_one
 
 _OURS = ("study.db", "trials", "best", "ensemble", "export", "keras_tuner", "workers")
 _BESIDE_A_TRAINING = ("error.txt", "retraining.json", "validation.npz")
@@ -65,6 +68,7 @@ def undone_if_refused(run: RunDirectory, url: str) -> Iterator[None]:
     """Take back what a study that is refused before its first trial has made, in `run` and in the storage at `url`, so that the
     corrected command begins anew."""
     began, had_database = not run.config.exists(), run.database.exists()
+    made = [folder for folder in (run.path, *run.path.parents) if not folder.exists()]
     try:
         yield
     except InputError:
@@ -73,9 +77,9 @@ def undone_if_refused(run: RunDirectory, url: str) -> Iterator[None]:
                 forget(run, open_storage(url), url)
             if not had_database:
                 run.database.unlink(missing_ok=True)
-        if began:
-            with contextlib.suppress(OSError):  # not there, or it holds something
-                run.path.rmdir()
+        with contextlib.suppress(OSError):  # not there, or it holds something
+            for folder in made:
+                folder.rmdir()
         raise
 
 
@@ -95,15 +99,21 @@ def take_over(run: RunDirectory, url: str, fresh: bool, check: Callable[[], obje
 
 
 def fetch_config(run: RunDirectory, url: str) -> None:
-    """Write config.json as the storage at `url` has it."""
-    studies = {study.study_name: study for study in optuna.get_all_study_summaries(open_storage(url))}
-    if run.study not in studies or "config" not in studies[run.study].user_attrs:
+    """Write config.json as the storage at `url` has it.
+
+    Raises:
+        InputError: There is no study of that name, or another program made it.
+    """
+    storage = open_storage(url)
+    study = _find(run, storage, url)
+    if study is None or "config" not in study.user_attrs:
+        names = sorted(optuna.get_all_study_names(storage))
         raise InputError(
-            f"study {run.study}: expected it in {redact(url)}, found {', '.join(sorted(studies)) or 'none'}; "
-            "start it with: run_search.py search"
+            f"study {run.study}: expected it in {redact(url)}, found "
+            f"{'one that has not begun' if study else ', '.join(names) or 'none'}; start it with: run_search.py search"
         )
     run.create()
-    write_json(run.config, studies[run.study].user_attrs["config"])
+    write_json(run.config, study.user_attrs["config"])
 
 
 def stored_study(run: RunDirectory, storage: RetryingStorage, url: str) -> optuna.Study | None:
@@ -172,15 +182,22 @@ def _find(run: RunDirectory, storage: RetryingStorage, url: str) -> optuna.Study
         study = optuna.load_study(study_name=run.stored_name(), storage=storage)
     except KeyError:
         return None
-    attributes = study.user_attrs
-    unused = not attributes and not study.get_trials(deepcopy=False)
-    ours = attributes.get("made_by") == MADE_BY or isinstance(attributes.get("config"), dict)
-    if study.directions != [optuna.study.StudyDirection.MAXIMIZE] or not (ours or unused):
+    ours = study.user_attrs.get("made_by") == MADE_BY or is_version_one(study)
+    # As a process leaves it that is killed between the study and the mark that it is ours.
+    unmarked = not study.user_attrs and not study.get_trials(deepcopy=False)
+    if not ours and not (unmarked and study.directions == [_direction(run)]):
         raise InputError(
             f"study {run.study}: expected one that this program began in {redact(url)}, found another program's; choose another "
             "--study"
         )
     return study
+
+
+def _direction(run: RunDirectory) -> StudyDirection:
+    """The direction that the study in `run` has by its config.json, or would have without one."""
+    arguments = run.read_config()["arguments"] if run.config.exists() else {}
+    objective = OBJECTIVES.get(arguments.get("objective"), OBJECTIVES[DEFAULT_OBJECTIVE])
+    return StudyDirection.MAXIMIZE if objective.direction == "max" else StudyDirection.MINIMIZE
 
 
 def _created(study: optuna.Study) -> Any:

@@ -10,8 +10,8 @@ from optuna.trial import FrozenTrial, TrialState
 
 def is_version_one(study: optuna.Study) -> bool:
     """Whether `study` was begun by the first version."""
-    attributes = study.user_attrs
-    return "made_by" not in attributes and "config" in attributes
+    config = study.user_attrs.get("config")
+    return "made_by" not in study.user_attrs and isinstance(config, dict) and config.get("version") == 1
 
 
 def trials_of_version_one(study: optuna.Study) -> list[tuple[int, FrozenTrial, dict[str, Any]]]:

@@ -16,9 +16,10 @@ from optuna.trial import FrozenTrial
 from ferplus_data.errors import InputError
 from models.training.history import read_history
 from search.storages.redaction import redact
-from search.storages.registry import open_storage, quiet
+from search.storages.registry import open_storage
 from search.storages.trial_life import State, state_of, trials_of
 from search.study.best import read_metrics
+from search.study.ownership import stored_study
 from search.study.predictions import Predictions, read_predictions
 from search.study.run_directory import RunDirectory, storage_url
 from search.study.version_one import is_version_one, trials_of_version_one
@@ -110,19 +111,17 @@ def read_study(run: RunDirectory, storage: str | None = None) -> StudyView:
         storage: Its URL, if it is not the SQLite file in the directory.
 
     Raises:
-        InputError: There is no such study.
+        InputError: There is no such study, or it is not the one in `run`.
     """
     config = run.read_config()
     if storage is None and not run.database.exists():
         raise InputError(
             f"study {run.study}: expected {run.database}, found no such file; name its server with --storage"
         )
-    quiet()
     url = storage_url(run, storage)
-    try:
-        study = optuna.load_study(study_name=run.stored_name(), storage=open_storage(url))
-    except KeyError as error:
-        raise InputError(f"study {run.study}: not found in {redact(url)}") from error
+    study = stored_study(run, open_storage(url), url)
+    if study is None:
+        raise InputError(f"study {run.study}: not found in {redact(url)}")
     metrics = read_metrics(run.metrics.parent)
     seeds = sorted(run.metrics.parent.glob("seed-*/history.csv"))
     return StudyView(

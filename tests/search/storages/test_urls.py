@@ -47,6 +47,7 @@ from search.storages.urls import check_url
         "grpc://host",
         "grpc://:13000",
         "grpc://host:port",
+        "grpc://user:secret@host:13000",
         "grpc://host:99999",
     ],
 )

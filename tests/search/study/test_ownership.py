@@ -12,10 +12,20 @@ import pytest
 
 from ferplus_data.errors import InputError
 from ferplus_data.files.owned import OwnFolder
+from models.metrics.objectives import OBJECTIVES
 from models.training.checkpoints import remove_training
 from search.storages.registry import open_storage, open_study
-from search.study.ownership import alone, check_directory, forget, stored_study, take_over
+from search.study.ownership import (
+    alone,
+    check_directory,
+    fetch_config,
+    forget,
+    stored_study,
+    take_over,
+    undone_if_refused,
+)
 from search.study.run_directory import RunDirectory, storage_url
+from search.study.view import read_study
 
 CONFIG: dict[str, Any] = {
     "study": "s",
@@ -129,8 +139,15 @@ def annotated(url: str) -> None:
     )
 
 
+def configured(url: str) -> None:
+    optuna.create_study(study_name="s", storage=url, direction="maximize").set_user_attr("config", {"lr": 1})
+
+
+OTHER_PROGRAMS = [minimising, foreign, of_two_objectives, annotated, configured]
+
+
 @pytest.mark.parametrize("fresh", [False, True])
-@pytest.mark.parametrize("make", [minimising, foreign, of_two_objectives, annotated])
+@pytest.mark.parametrize("make", OTHER_PROGRAMS)
 def test_another_programs_study_is_neither_used_nor_deleted(
     make: Callable[[str], None], fresh: bool, tmp_path: Path
 ) -> None:
@@ -184,3 +201,47 @@ def test_an_oracle_of_keras_tuners_runs_in_one_process(tmp_path: Path) -> None:
         pass
     with alone(run, "kt-random"):
         pass
+
+
+@pytest.mark.parametrize("use", [lambda run, url: fetch_config(run, url), lambda run, url: read_study(run, url)])
+@pytest.mark.parametrize("make", OTHER_PROGRAMS)
+def test_another_programs_study_is_neither_joined_nor_reported(
+    make: Callable[[str], None], use: Callable[[RunDirectory, str], object], tmp_path: Path
+) -> None:
+    url = f"sqlite:///{tmp_path}/shared.db"
+    make(url)
+    run = RunDirectory.of(tmp_path / "runs", "s")
+    with pytest.raises(InputError):
+        use(run, url)
+    assert not run.path.exists()
+    run.create()
+    run.config.write_text(json.dumps(CONFIG))
+    with pytest.raises(InputError, match="another program's; choose another --study"):
+        use(run, url)
+    assert run.read_config() == CONFIG
+
+
+@pytest.mark.parametrize("objective", ["accuracy", "nll_votes"])
+@pytest.mark.parametrize("killed_early", [False, True])
+def test_a_study_of_any_objective_is_found_again(objective: str, killed_early: bool, tmp_path: Path) -> None:
+    run = RunDirectory.of(tmp_path, "s")
+    run.create()
+    run.config.write_text(json.dumps({**CONFIG, "arguments": {"objective": objective}}))
+    url = storage_url(run, None)
+    direction = "maximize" if OBJECTIVES[objective].direction == "max" else "minimize"
+    if killed_early:
+        optuna.create_study(study_name="s", storage=url, direction=direction)
+    else:
+        open_study(open_storage(url), "s", direction=direction)
+    take_over(run, url, False, lambda: None)
+    assert read_study(run).name == "s"
+    take_over(run, url, True, lambda: None)
+    assert optuna.study.get_all_study_names(url) == []
+
+
+def test_a_refused_study_leaves_no_folder_that_was_made_for_it(tmp_path: Path) -> None:
+    run = RunDirectory.of(tmp_path / "deep" / "runs", "s")
+    with pytest.raises(InputError), undone_if_refused(run, storage_url(run, None)):
+        run.create()
+        raise InputError("refused")
+    assert list(tmp_path.iterdir()) == []
