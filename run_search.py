@@ -13,6 +13,7 @@ from search import __version__
 from search.commands import (
     command_line,
     dashboard,
+    enqueue,
     evaluate,
     export,
     predict,
@@ -41,6 +42,7 @@ def reports() -> Reports:
 COMMANDS = {
     "search": Command(search.SearchOptions, search.run, search.EXAMPLES, reports),
     "worker": Command(worker.WorkerOptions, worker.run, worker.EXAMPLES),
+    "enqueue": Command(enqueue.EnqueueOptions, enqueue.run, enqueue.EXAMPLES),
     "retrain": Command(retrain.RetrainOptions, retrain.run, retrain.EXAMPLES, reports),
     "report": Command(report.ReportOptions, report.run, report.EXAMPLES, reports),
     "export": Command(export.ExportOptions, export.run, export.EXAMPLES),

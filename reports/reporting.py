@@ -10,7 +10,7 @@ from reports import WRITERS, output
 from reports.html.live import LiveReport, watch
 from reports.html.page import check_place
 from search.console.progress import Progress
-from search.launch import has_chief
+from search.preflight import has_chief
 from search.study.run_directory import RunDirectory
 from search.study.view import read_study
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import os
 import time
 from typing import Any
 
@@ -12,21 +11,30 @@ import attrs
 from ferplus_data.dataset import Dataset
 from ferplus_data.errors import InputError
 from ferplus_data.files.locks import locked
-from models.metrics.objectives import OBJECTIVES
 from models.training.history import readable_history
 from search.console.progress import Progress
 from search.console.watch import Watch
 from search.oracles.optuna_oracle import OptunaOracle
 from search.oracles.registry import KERAS_TUNER_ORACLES, make_oracle, remarks
-from search.preflight import check_before, check_placement, chief_role
+from search.preflight import check_before, check_placement, chief_role, has_chief
 from search.results.retraining import retrain
-from search.setup import Prepared, caching, load, precision, prepare, weights_for
-from search.storages.registry import memory, open_storage, open_study
-from search.storages.retrying import RetryingStorage
+from search.setup import (
+    Prepared,
+    caching,
+    clock_of,
+    connect,
+    limits,
+    load,
+    open_trials,
+    precision,
+    prepare,
+    weights_for,
+)
+from search.storages.registry import memory
 from search.storages.trial_life import state_of, trials_of
-from search.storages.trial_store import TrialStore
 from search.study import ownership
 from search.study.config import SearchArguments, check_continuation, read_arguments, write_config
+from search.study.processes import copy_to_config, recorded
 from search.study.run_directory import RunDirectory, storage_url
 from search.study.view import best_trial, read_study
 from search.workers import preemption
@@ -36,9 +44,6 @@ from search.workers.engines.team import Team
 from search.workers.heartbeat import Heartbeat, ThisProcess
 from search.workers.time_budget import Clock
 from search.workers.trial_runner import FERPlusTuner
-
-CONNECT_SECONDS = 120.0
-"""How long a placed worker waits for a storage that does not answer yet."""
 
 
 class NoTrialCompleted(RuntimeError):
@@ -64,7 +69,7 @@ def search(
     ownership.check_directory(run)
     prepared = prepare(arguments, progress)
     if storage is not None and not has_chief():
-        _connect(url, arguments)  # what cannot be connected to is refused before anything is made
+        connect(url, arguments)  # what cannot be connected to is refused before anything is made
     with ownership.undone_if_refused(run, url):
         return _search(arguments, prepared, run, storage, fresh, progress)
 
@@ -88,7 +93,7 @@ def _search(
     if run.config.exists():
         check()
         progress.say(f"study {run.study} continues")
-    clock = _clock(arguments, prepared.dataset, arguments.timeout)
+    clock = clock_of(arguments, prepared.dataset, arguments.timeout)
     if has_chief():
         write_config(run, arguments, prepared.dataset, prepared.space)
         progress.say(run_trials(arguments, prepared, run, url, clock, progress))
@@ -96,13 +101,20 @@ def _search(
     if not run.config.exists():
         # Before the database: without it the directory would not be known to be a study's.
         write_config(run, arguments, prepared.dataset, prepared.space)
-    study = _open(_connect(url, arguments), run, arguments).study
+    study = open_trials(connect(url, arguments), run, arguments).study
     write_config(run, arguments, prepared.dataset, prepared.space)
     study.set_user_attr("config", run.read_config())
     study.set_user_attr("deadline", arguments.timeout and time.time() + arguments.timeout)
-    stopped_because = _run_all(arguments, prepared, run, storage, clock, progress)
-    progress.say(f"the search has ended: {stopped_because}")
-    return retrain_best(arguments, prepared.dataset, run, url, clock, progress, because=stopped_because)
+    try:
+        with recorded(study, ThisProcess().name, "search") as process:
+            copy_to_config(run, study)
+            process.because = _run_all(arguments, prepared, run, storage, clock, progress)
+            progress.say(f"the search has ended: {process.because}")
+            return retrain_best(
+                arguments, prepared.dataset, run, url, clock, progress, because=process.because
+            )
+    finally:
+        copy_to_config(run, study)
 
 
 def join(
@@ -129,12 +141,14 @@ def join(
         )
     prepared = prepare(arguments, progress)
     check_continuation(run, arguments, prepared.dataset.fingerprint, prepared.space)
-    study_storage = _connect(url, arguments)
+    study_storage = connect(url, arguments)
     ownership.stored_study(run, study_storage, url)
-    study = _open(study_storage, run, arguments).study
+    study = open_trials(study_storage, run, arguments).study
     deadline = study.user_attrs.get("deadline")
-    clock = _clock(arguments, prepared.dataset, deadline and max(deadline - time.time(), 0.001))
-    progress.say(_run_all(arguments, prepared, run, storage, clock, progress))
+    clock = clock_of(arguments, prepared.dataset, deadline and max(deadline - time.time(), 0.001))
+    with recorded(study, ThisProcess().name, "worker") as process:
+        process.because = _run_all(arguments, prepared, run, storage, clock, progress)
+        progress.say(process.because)
 
 
 def retrain_again(
@@ -171,7 +185,7 @@ def run_trials(
 ) -> str:
     """Run trials in this process until the oracle has no more or time is up; return why it ended."""
     # A chief's worker has no record of its own.
-    store = _open(memory() if has_chief() else _connect(url, arguments), run, arguments)
+    store = open_trials(memory() if has_chief() else connect(url, arguments), run, arguments)
     oracle = make_oracle(arguments.oracle, prepared.search, store, ThisProcess(), _kind_of_oracle())
     for remark in remarks(arguments.oracle, prepared.search):
         progress.say(remark)
@@ -188,7 +202,8 @@ def run_trials(
         caching=caching(arguments, prepared.search.hyperparameters),
         clock=clock,
         progress=progress,
-        objective=arguments.objective,
+        limits=limits(arguments),
+        trial_timeout=arguments.trial_timeout,
         replicas=arguments.gpus_per_trial,
         artifacts=Artifacts(arguments.artifacts, run.unique_name()) if arguments.artifacts else None,
     )
@@ -202,7 +217,7 @@ def run_trials(
     gc.freeze()
     with Heartbeat(store, oracle.claims, oracle.lose):
         tuner.search()
-    return oracle.stopped_because or "the time for it is over"
+    return oracle.stopped_because or tuner.stopped_because or "there is no further trial"
 
 
 def _run_all(
@@ -220,7 +235,7 @@ def _run_all(
             return run_trials(arguments, prepared, run, url, clock, progress)
     if arguments.workers == 1 and arguments.engine == "local":
         return run_trials(arguments, prepared, run, url, clock, progress)
-    store = _open(_connect(url, arguments), run, arguments)
+    store = open_trials(connect(url, arguments), run, arguments)
     watch = Watch(store.study, arguments.trials, arguments.epochs, progress)
     team = Team(
         run, storage, arguments.workers, arguments.gpus_per_trial, arguments.ray_address, progress.say
@@ -238,8 +253,9 @@ def _run_all(
     for history in sorted(run.trial(0).parent.glob("*/history.csv")):
         for epoch in readable_history(history):
             clock.epoch_took(epoch.epoch, epoch.seconds, len(prepared.train_split))
-    done = sum(state_of(trial).ended for trial in trials_of(store.study))
-    return f"{done} of {arguments.trials} trials are done"
+    trials = trials_of(store.study)
+    done = sum(state_of(trial).ended for trial in trials)
+    return limits(arguments).reached(trials) or f"{done} of {arguments.trials} trials are done"
 
 
 def retrain_best(
@@ -277,39 +293,9 @@ def retrain_best(
         )
 
 
-def has_chief() -> bool:
-    """Whether this process is to get its trials from a chief of Keras Tuner's."""
-    return chief_role() == "worker"
-
-
 def _kind_of_oracle() -> type[OptunaOracle]:
     if chief_role() != "chief":
         return OptunaOracle
     from search.workers.chief import ChiefOracle  # gRPC, which nobody else needs
 
     return ChiefOracle
-
-
-def _open(storage: RetryingStorage, run: RunDirectory, arguments: SearchArguments) -> TrialStore:
-    highest = OBJECTIVES[arguments.objective].direction == "max"
-    return open_study(
-        storage,
-        run.stored_name(),
-        direction="maximize" if highest else "minimize",
-        metric=f"val_{arguments.objective}",
-    )
-
-
-def _connect(url: str, arguments: SearchArguments) -> RetryingStorage:
-    # A worker that is started again while the server is down waits for it.
-    wait = CONNECT_SECONDS if "FERPLUS_TETHER" in os.environ else 0
-    return open_storage(url, grace=arguments.grace, retries=arguments.retries, wait=wait)
-
-
-def _clock(arguments: SearchArguments, dataset: Dataset, timeout: float | None) -> Clock:
-    return Clock(
-        timeout,
-        retrain_epochs=arguments.retrain_epochs * arguments.retrain_seeds,
-        retrain_rows=len(dataset.train),
-        val_rows=len(dataset.val),
-    )

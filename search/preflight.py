@@ -39,6 +39,11 @@ def check_placement(arguments: SearchArguments) -> None:
 
     if (arguments.workers > 1 or arguments.engine != "local") and arguments.oracle in KERAS_TUNER_ORACLES:
         raise InputError(f"--oracle {arguments.oracle}: is Keras Tuner's own and has room for one worker")
+    if (arguments.max_params or arguments.max_latency) and arguments.oracle in KERAS_TUNER_ORACLES:
+        raise InputError(
+            f"--oracle {arguments.oracle}: is Keras Tuner's own and refuses no configuration; choose another for "
+            "--max-params and --max-latency"
+        )
     if arguments.artifacts:
         Artifacts(arguments.artifacts, "")
     gpus = len(visible_gpus())
@@ -74,6 +79,11 @@ def chief_role() -> str | None:
     if not (port.isascii() and port.isdecimal() and 1 <= int(port[:6]) <= 65535):
         raise InputError(f"KERASTUNER_ORACLE_PORT: expected a port from 1 to 65535, found {port[:40]!r}")
     return "chief" if "chief" in found["KERASTUNER_TUNER_ID"] else "worker"
+
+
+def has_chief() -> bool:
+    """Whether this process is to get its trials from a chief of Keras Tuner's."""
+    return chief_role() == "worker"
 
 
 def _check_folder(run: RunDirectory) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,16 +17,27 @@ from models.backbones.registry import BACKBONES
 from models.device.precision import resolve_precision
 from models.frozen_prefix.activations import Caching
 from models.frozen_prefix.cache import PrefixCache
+from models.metrics.objectives import OBJECTIVES
 from models.networks.build import build_model
 from models.networks.weights import find_published
 from models.recipe import Recipe, base_name
 from search.console.progress import Progress
+from search.oracles.limits import Limits
 from search.oracles.registry import Search
+from search.oracles.space.admission import Admission, NotAdmitted
 from search.oracles.space.drawing import describe
 from search.oracles.space.search_space import SpaceModel, declared, recipe_values
+from search.storages.registry import open_storage, open_study
+from search.storages.retrying import RetryingStorage
+from search.storages.trial_store import TrialStore
 from search.study.config import SearchArguments
+from search.study.run_directory import RunDirectory
 from search.study.space import load_space
+from search.workers.time_budget import Clock
 from spaces import SPACES
+
+CONNECT_SECONDS = 120.0
+"""How long a placed worker waits for a storage that does not answer yet."""
 
 
 @dataclass(frozen=True)
@@ -48,14 +61,14 @@ def prepare(arguments: SearchArguments, progress: Progress) -> Prepared:
     Raises:
         InputError: Something is not there or does not fit.
     """
-    space = load_space(arguments.space)
-    pins = {**({"image_size": arguments.image_size} if arguments.image_size else {}), **arguments.pins}
-    model = SpaceModel(space, pins)
+    model = space_model(arguments)
     hyperparameters = declared(model)
     _check_weights(arguments, hyperparameters)
     dataset = load(arguments)
     counts = ", ".join(f"{len(getattr(dataset, name)):,} {name}" for name in ("train", "val", "test"))
     progress.say(f"data {dataset.source}: {counts} faces")
+    allowed = admission(arguments)
+    allowed.check_space(hyperparameters, model.pins)
     return Prepared(
         dataset,
         # Without copies of validation and test photographs, so that what is chosen on validation is not chosen by memory.
@@ -64,13 +77,83 @@ def prepare(arguments: SearchArguments, progress: Progress) -> Prepared:
         Search(
             model=model,
             hyperparameters=hyperparameters,
-            recipes=[recipe_values(hyperparameters, recipe, pins) for recipe in space.recipes.values()],
+            recipes=_recipes(model, hyperparameters, allowed, progress),
             trials=arguments.trials,
             epochs=arguments.epochs,
             seed=arguments.seed,
             pruner=arguments.pruner,
             objective=arguments.objective,
+            limits=limits(arguments),
+            admission=allowed,
         ),
+    )
+
+
+def _recipes(
+    model: SpaceModel,
+    hyperparameters: keras_tuner.HyperParameters,
+    allowed: Admission,
+    progress: Progress,
+) -> list[Mapping[str, Any]]:
+    """The known recipes of the space, as far as they are allowed."""
+    found: list[Mapping[str, Any]] = []
+    for name, recipe in model.space.recipes.items():
+        values = recipe_values(hyperparameters, recipe, model.pins)
+        try:
+            allowed.check(values)
+            found.append(values)
+        except NotAdmitted as refused:
+            progress.say(f"known recipe {name} is left out: {refused}")
+    return found
+
+
+def space_model(arguments: SearchArguments) -> SpaceModel:
+    """Return the space that `arguments` name, with what they pin."""
+    size = {"image_size": arguments.image_size} if arguments.image_size else {}
+    return SpaceModel(load_space(arguments.space), {**size, **arguments.pins})
+
+
+def admission(arguments: SearchArguments) -> Admission:
+    """Return what refuses configurations of a search of `arguments`."""
+    return Admission(arguments.max_params, arguments.max_latency)
+
+
+def limits(arguments: SearchArguments) -> Limits:
+    """Return what ends a search of `arguments` beside its trials and its time."""
+    return Limits(
+        epochs=arguments.epochs,
+        objective=arguments.objective,
+        budget=arguments.budget,
+        stop_after=arguments.stop_after,
+        stop_at=arguments.stop_at,
+    )
+
+
+def connect(url: str, arguments: SearchArguments) -> RetryingStorage:
+    """Return the storage at `url`, as a search of `arguments` uses it."""
+    # A worker that is started again while the server is down waits for it.
+    wait = CONNECT_SECONDS if "FERPLUS_TETHER" in os.environ else 0
+    return open_storage(url, grace=arguments.grace, retries=arguments.retries, wait=wait)
+
+
+def clock_of(arguments: SearchArguments, dataset: Dataset, timeout: float | None) -> Clock:
+    """Return what tells when a search of `arguments` has to end so that its retraining fits into `timeout` seconds."""
+    return Clock(
+        timeout,
+        retrain_epochs=arguments.retrain_epochs * arguments.retrain_seeds,
+        retrain_rows=len(dataset.train),
+        val_rows=len(dataset.val),
+    )
+
+
+def open_trials(storage: RetryingStorage, run: RunDirectory, arguments: SearchArguments) -> TrialStore:
+    """Return the trials of the study in `run`, made now if there is none in `storage`; see `open_study`."""
+    highest = OBJECTIVES[arguments.objective].direction == "max"
+    return open_study(
+        storage,
+        run.stored_name(),
+        direction="maximize" if highest else "minimize",
+        metric=f"val_{arguments.objective}",
     )
 
 

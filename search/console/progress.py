@@ -167,6 +167,8 @@ def trial_line(
     ]
     if state == State.FAILED:
         parts.append(str(trial.user_attrs.get("error", ""))[:160])
+    if "ended_early" in trial.user_attrs:
+        parts.append(f"ended early, {trial.user_attrs['ended_early']}")
     if best is not None:
         parts.append(f"best {complete[best]:.4f} (trial {best})")
     return "  ".join([*parts, f"{seconds:.0f} s"])

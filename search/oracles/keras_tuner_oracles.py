@@ -15,11 +15,12 @@ from keras_tuner.engine.trial import Trial, TrialStatus
 
 from ferplus_data.errors import InputError
 from ferplus_data.files import write_json
+from search.oracles.limits import Limits
 from search.oracles.outcomes import reason_of
 from search.oracles.protocol import OneProcess, Worker
 from search.oracles.space.drawing import describe
 from search.storages.registry import OBJECTIVE
-from search.storages.trial_life import State, state_of
+from search.storages.trial_life import State, counted, state_of
 from search.storages.trial_store import Claim, TrialStore
 
 _ID = "keras_tuner_trial"
@@ -33,6 +34,7 @@ class RecordedOracle(keras_tuner.Oracle):
         store: The study's trials.
         recipes: The values of its first trials.
         worker: The process that runs them.
+        limits: What ends the search.
         options: Of Keras Tuner's oracle.
     """
 
@@ -42,12 +44,14 @@ class RecordedOracle(keras_tuner.Oracle):
         store: TrialStore,
         recipes: Iterable[Mapping[str, Any]] = (),
         worker: Worker | None = None,
+        limits: Limits | None = None,
         **options: Any,
     ) -> None:
         super().__init__(**{"objective": keras_tuner.Objective(OBJECTIVE, "max"), **options})
         self.verbose = 0
         self.store, self.worker = store, worker or OneProcess()
         self.stopped_because: str | None = None
+        self._limits = limits
         self._recipes = [dict(values) for values in recipes]
         self._claims: dict[str, Claim] = {}
 
@@ -60,6 +64,10 @@ class RecordedOracle(keras_tuner.Oracle):
 
     @keras_tuner.synchronized
     def create_trial(self, tuner_id: str) -> Trial:
+        reached = self._limits and self._limits.reached(counted(self.store.read()))
+        if reached:
+            self.stopped_because = reached
+            return Trial(self.get_space(), trial_id="", status=TrialStatus.STOPPED)
         trial = super().create_trial(tuner_id)
         if trial.status == TrialStatus.RUNNING:
             self._claims[trial.trial_id] = self._claim(trial)

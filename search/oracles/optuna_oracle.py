@@ -12,6 +12,7 @@ from optuna.pruners import BasePruner
 from optuna.samplers import BaseSampler
 from optuna.trial import FrozenTrial
 
+from search.oracles.limits import Limits
 from search.oracles.outcomes import STATUS, Running, number_in, outcome
 from search.oracles.promotion import Decision, RestingPruner
 from search.oracles.protocol import OneProcess, Worker
@@ -39,6 +40,7 @@ class OptunaOracle(keras_tuner.Oracle):
         recipes: Hyperparameter values of the first trials.
         grid: Whether free numbers take the points of a grid.
         worker: The process that runs the trials.
+        limits: What ends the search beside max_trials.
         options: Those of `keras_tuner.Oracle`: objective (here val_accuracy, if not given), max_trials, hyperparameters,
             allow_new_entries, tune_new_entries, seed, max_retries_per_trial, max_consecutive_failed_trials.
 
@@ -64,6 +66,7 @@ class OptunaOracle(keras_tuner.Oracle):
         recipes: Iterable[Mapping[str, Any]] = (),
         grid: bool = False,
         worker: Worker | None = None,
+        limits: Limits | None = None,
         **options: Any,
     ) -> None:
         seed = options.get("seed")
@@ -94,6 +97,7 @@ class OptunaOracle(keras_tuner.Oracle):
             worker or OneProcess(),
             max_trials=self.max_trials,
             max_failures=self.max_consecutive_failed_trials,
+            limits=limits,
         )
         self._queue.queue(self.hyperparameters, recipes)
 

@@ -15,10 +15,12 @@ import keras_tuner
 from ferplus_data.errors import InputError
 from models.metrics.objectives import DEFAULT_OBJECTIVE, OBJECTIVES
 from search.oracles.keras_tuner_oracles import recorded
+from search.oracles.limits import Limits
 from search.oracles.optuna_oracle import OptunaOracle
 from search.oracles.protocol import OneProcess, Worker
 from search.oracles.pruners import PRUNERS
 from search.oracles.samplers import SAMPLERS, SamplerSettings, drawn_at_random
+from search.oracles.space.admission import Admission
 from search.oracles.space.drawing import describe
 from search.oracles.space.search_space import SpaceModel
 from search.storages.trial_store import TrialStore
@@ -36,6 +38,18 @@ class Search:
     seed: int
     pruner: str
     objective: str = DEFAULT_OBJECTIVE
+    limits: Limits | None = None
+    admission: Admission | None = None
+
+    def declare(self, hp: keras_tuner.HyperParameters) -> None:
+        """Declare the space on `hp`.
+
+        Raises:
+            NotAdmitted: The values in `hp` are of a configuration that is not to be tried.
+        """
+        self.model.build(hp)
+        if self.admission:
+            self.admission.check(hp.values)
 
     @property
     def metric(self) -> keras_tuner.Objective:
@@ -63,11 +77,12 @@ def _optuna(
         store,
         sampler=make_sampler,
         pruner=PRUNERS[own_pruner or search.pruner](search.epochs),
-        declare=search.model.build,
+        declare=search.declare,
         epochs=search.epochs,
         recipes=search.recipes[: search.trials],
         grid=sampler == "grid",
         worker=worker,
+        limits=search.limits,
         max_trials=search.trials,
         hyperparameters=search.hyperparameters,
         seed=search.seed,
@@ -95,7 +110,7 @@ def _keras_tuner(
         options["max_trials"] = search.trials
     if oracle not in (keras_tuner.oracles.HyperbandOracle, _GridSearchOracle):
         options["recipes"] = search.recipes
-    options["objective"] = search.metric
+    options |= {"objective": search.metric, "limits": search.limits}
     made = recorded(oracle)(
         store=store,
         worker=worker,

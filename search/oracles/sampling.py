@@ -17,11 +17,14 @@ from optuna.samplers import BaseSampler
 from optuna.trial import FrozenTrial, TrialState
 
 from search.oracles.history import History
+from search.oracles.space.admission import NotAdmitted
 from search.oracles.space.drawing import Drawing, describe
 from search.oracles.space.hyperparameters import Hyperparameter
 from search.oracles.space.search_space import SpaceError
 from search.storages.trial_life import State, state_of
 
+_MOST_REFUSED = 2000
+"""Configurations that are not to be tried, after which no other is looked for: a second or two."""
 _NOT_STORED = "tpe:"
 """What TPE tells other processes of a trial it has not finished drawing: here they see it when it is whole."""
 _SHOWN = {
@@ -42,6 +45,7 @@ class Draw:
         system_attributes: What the sampler has noted of it for itself.
         user_attributes: What it tells of it, such as what suggested it.
         error: Why the space refused it; then the values are those drawn until then.
+        refused: Why it is not to be tried.
     """
 
     values: dict[str, Any] = field(default_factory=dict)
@@ -49,6 +53,7 @@ class Draw:
     system_attributes: dict[str, Any] = field(default_factory=dict)
     user_attributes: dict[str, Any] = field(default_factory=dict)
     error: str | None = None
+    refused: str | None = None
 
 
 class Sampling:
@@ -128,9 +133,11 @@ class Sampling:
 
     def untried(self, tried: Container[Any], number: int) -> Draw | None:
         """Return a configuration whose `key` is not in `tried`, found by going through the space in an order drawn for trial
-        `number`; None if there is none. It visits no more of the space than has been tried, and one."""
+        `number`; None if there is none, or if too many are not to be tried. It visits no more of the space than has been tried,
+        than is not to be, and one."""
         order = random.Random(seed_of(self._seed, number, 0))
         path: list[list[Any]] = []
+        refused = 0
         while True:
             depth = 0
 
@@ -148,8 +155,11 @@ class Sampling:
                 return one.at(chosen) if free else one.to_value(chosen, grid=self._grid)
 
             drawn = self._declared(draw)
-            if drawn.error is None and key(drawn.values) not in tried:
+            if drawn.error is None and drawn.refused is None and key(drawn.values) not in tried:
                 return drawn
+            refused += drawn.refused is not None
+            if refused > _MOST_REFUSED:
+                return None
             while path and len(path[-1]) == 1:
                 path.pop()
             if not path:
@@ -189,6 +199,8 @@ class Sampling:
             self._declare(hp)
         except SpaceError as error:
             drawn.error = str(error)
+        except NotAdmitted as refused:
+            drawn.refused = str(refused)
         drawn.values = dict(hp.drawn)
         drawn.distributions = {name: self._space[name].distribution() for name in drawn.values}
         return drawn

@@ -13,6 +13,7 @@ import keras_tuner
 from optuna.pruners import BasePruner
 from optuna.trial import FrozenTrial
 
+from search.oracles.limits import Limits
 from search.oracles.promotion import RestingPruner
 from search.oracles.protocol import Worker
 from search.oracles.sampling import Draw, Sampling, key
@@ -48,6 +49,7 @@ class TrialQueue:
         worker: The process that asks.
         max_trials: Trials in all, whoever runs them; None: without end.
         max_failures: Failed trials in a row, since this process began, after which there are no more.
+        limits: What else ends the search.
 
     Attributes:
         over: Why there is no further trial, once that is so.
@@ -62,11 +64,14 @@ class TrialQueue:
         *,
         max_trials: int | None,
         max_failures: int,
+        limits: Limits | None = None,
     ) -> None:
         self._store, self._sampling, self._pruner, self._worker = store, sampling, pruner, worker
         self._most, self._max_failures = max_trials or math.inf, max_failures
+        self._limits = limits
         self._began = datetime.datetime.now()
         self._tried: dict[int, frozenset[tuple[str, Any]]] = {}
+        self._refused = False
         self.over: str | None = None
 
     def queue(
@@ -99,7 +104,7 @@ class TrialQueue:
 
     def _next(self, rows: Sequence[FrozenTrial], locked: bool) -> Taken | None:
         trials = counted(rows)
-        self.over = self.failed_in_a_row(trials)
+        self.over = self.failed_in_a_row(trials) or (self._limits and self._limits.reached(trials)) or None
         if self.over is not None:
             return None
         room = len(trials) < self._most
@@ -161,7 +166,8 @@ class TrialQueue:
             drawn = self._untried(rows, repetition)
             if drawn is None:
                 count = len(set(self._tried.values()))
-                return f"the space is exhausted: all of its {count} configurations have been tried"
+                which = "that are within what is allowed " if self._refused else ""
+                return f"the space is exhausted: all of its {count} configurations {which}have been tried"
             claim = self._store.create(
                 State.RUNNING if drawn.error is None else State.FAILED,
                 drawn.values,
@@ -188,7 +194,8 @@ class TrialQueue:
                 drawn = self._sampling.draw(rows, number, repetition=repetition + draw)
             else:
                 drawn = self._sampling.draw_at_random(number, repetition + draw)
-            if key(drawn.values) not in tried:
+            self._refused |= drawn.refused is not None
+            if drawn.refused is None and key(drawn.values) not in tried:
                 return drawn
         return self._sampling.untried(tried, number)
 

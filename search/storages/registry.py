@@ -6,6 +6,7 @@ What the project adds to each Optuna trial, as user attributes:
     attempt           how many workers have had it
     error             why it failed
     deaths            how often its worker died
+    ended_early       how much more time it took than --trial-timeout allows
     times             seconds of each part of it
     prefix_cache      what the prefix cache did for it
     source            which source of the portfolio suggested it
@@ -13,6 +14,7 @@ What the project adds to each Optuna trial, as user attributes:
 and to the study:
     made_by           that it is a study of this program, and the version of this list
     config            config.json, for workers without the run directory
+    process ...       what is known of a process that worked on it (search.study.processes)
     deadline          when search and retraining are to be over, in seconds since 1970
 """
 

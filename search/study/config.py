@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import math
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -26,6 +27,12 @@ MOST_EPOCHS, MOST_SEEDS = 100_000, 1000
 """Of one training, and of one retraining; more is a slip of the keyboard."""
 _YEAR = 366 * 86400.0
 _MILLION = 1_000_000
+
+
+def _trials(given: SearchArguments) -> int:
+    if given.budget is not None:
+        return min(math.ceil(10 * given.budget), _MILLION)
+    return 6 if given.data == "demo" else 100
 
 
 def _retrain_epochs(given: SearchArguments) -> int:
@@ -91,17 +98,59 @@ class SearchArguments:
         o.SEARCH,
         default="accuracy",
     )
+    max_params: int | None = option(
+        o.whole(1, 10**12),
+        "Most parameters of a network; a configuration with more is not tried.",
+        o.SEARCH,
+        unless_given="no limit",
+        may_change=True,
+    )
+    max_latency: float | None = option(
+        o.number(above=0),
+        "Most milliseconds for one face on this machine, in float32; a slower configuration is not tried.",
+        o.SEARCH,
+        unless_given="no limit",
+        may_change=True,
+    )
+    budget: float | None = option(
+        o.number(above=0, most=_MILLION),
+        "Full trainings that the trials may take together: epochs of all trials over --epochs.",
+        o.BUDGET,
+        unless_given="no limit",
+        may_change=True,
+    )
     trials: int = option(
         o.whole(1, _MILLION),
         "Trials in all.",
         o.BUDGET,
-        resolve=lambda given: 6 if given.data == "demo" else 100,
-        unless_given="100; 6 for the demo",
+        resolve=_trials,
+        unless_given="100; 6 for the demo; ten for each full training of --budget",
         may_change=True,
     )
     timeout: float | None = option(
         o.duration(above=0, most=10 * _YEAR),
         "Time for search and retraining together, such as 25m or 8h.",
+        o.BUDGET,
+        unless_given="no limit",
+        may_change=True,
+    )
+    stop_after: int | None = option(
+        o.whole(1, _MILLION),
+        "End the search when so many trials in a row have brought nothing better.",
+        o.BUDGET,
+        unless_given="no limit",
+        may_change=True,
+    )
+    stop_at: float | None = option(
+        o.number(least=0),
+        "End the search when a trial's value of the objective, such as 0.85, is as good as this.",
+        o.BUDGET,
+        unless_given="no limit",
+        may_change=True,
+    )
+    trial_timeout: float | None = option(
+        o.duration(above=0, most=10 * _YEAR),
+        "Time for a trial; one that takes longer ends with its epoch and counts with what it has.",
         o.BUDGET,
         unless_given="no limit",
         may_change=True,

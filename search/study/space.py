@@ -57,7 +57,7 @@ def parse_pins(settings: Sequence[str] | Mapping[str, Any]) -> dict[str, Any]:
     for setting in settings:
         name, separator, value = setting.partition("=")
         if not separator or not name or not value:
-            raise InputError(f"--set {setting!r}: expected NAME=VALUE, such as --set dropout=0.3")
+            raise InputError(f"expected NAME=VALUE, such as dropout=0.3, found {setting!r}")
         pins[name] = _literal(value)
     if pins:
         from models.recipe import check_names  # which imports Keras

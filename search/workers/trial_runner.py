@@ -14,7 +14,6 @@ from keras_tuner.engine.trial import Trial, TrialStatus
 from ferplus_data.dataset import Dataset, Split
 from ferplus_data.files import write_text
 from models.frozen_prefix.activations import Caching
-from models.metrics.objectives import DEFAULT_OBJECTIVE
 from models.networks.compiled import Networks
 from models.recipe import Recipe
 from models.training.checkpoints import Checkpoints
@@ -22,10 +21,12 @@ from models.training.history import Epoch, readable_history
 from models.training.loop import train
 from models.training.settings import Listener, Settings
 from search.console.progress import Progress
+from search.oracles.limits import Limits
 from search.oracles.optuna_oracle import OptunaOracle
 from search.oracles.protocol import TrialOracle
 from search.oracles.space.search_space import SpaceModel
 from search.storages.retrying import StorageLost
+from search.storages.trial_life import counted
 from search.storages.trial_store import TrialStore
 from search.study.run_directory import RunDirectory
 from search.workers import preemption
@@ -33,12 +34,13 @@ from search.workers.checkpoint_store import Artifacts
 from search.workers.time_budget import Clock
 
 _IDLE_SECONDS = 1.0
+_TIME_IS_UP = "the time for it is over"
 _HURRY_SECONDS = 4.0
 """How long an interrupted process tries to reach its storage. If it cannot, its trial is found by its missing heartbeat."""
 
 
-class TimeIsUp(keras_tuner.errors.FatalError):
-    """The time for the search is over; the trial under way has been released."""
+class SearchIsOver(keras_tuner.errors.FatalError):
+    """The search ends in the middle of a trial, which is released; the message says why."""
 
 
 class _Away(keras_tuner.errors.FatalError):
@@ -65,9 +67,13 @@ class FERPlusTuner(BaseTuner):
         caching: How trials use the prefix cache; None: not at all.
         clock: Says when the search has to end.
         progress: Told what happens.
-        objective: Name in `models.metrics.objectives.OBJECTIVES`; the oracle's is val_NAME.
+        limits: What trials are judged by, and what ends the search in the middle of one.
+        trial_timeout: Seconds of training after which a trial ends with its epoch.
         replicas: GPUs that share each batch of a trial.
         artifacts: Where checkpoints go besides the run directory.
+
+    Attributes:
+        stopped_because: Why the search has ended, where it was not the oracle that had no more.
     """
 
     def __init__(
@@ -85,13 +91,15 @@ class FERPlusTuner(BaseTuner):
         caching: Caching | None,
         clock: Clock,
         progress: Progress,
-        objective: str = DEFAULT_OBJECTIVE,
+        limits: Limits,
+        trial_timeout: float | None = None,
         replicas: int = 1,
         artifacts: Artifacts | None = None,
     ) -> None:
         self._run = run
         super().__init__(oracle, model, directory=run.path, project_name="keras_tuner")
-        self._objective, self._replicas, self._artifacts = objective, replicas, artifacts
+        self._limits, self._trial_timeout = limits, trial_timeout
+        self._replicas, self._artifacts = replicas, artifacts
         self.oracle: TrialOracle
         self._store: TrialStore | None = getattr(oracle, "store", None)
         if not self._has_study():
@@ -106,6 +114,7 @@ class FERPlusTuner(BaseTuner):
         self._clock, self._progress = clock, progress
         self._networks = Networks()
         self._asked = time.monotonic()
+        self.stopped_because: str | None = None
 
     def search(self, *fit_args: Any, **fit_kwargs: Any) -> None:
         """Run trials until the oracle has no more, or time is up.
@@ -118,8 +127,9 @@ class FERPlusTuner(BaseTuner):
         try:
             with preemption.at_last(self._release):
                 super().search(*fit_args, **fit_kwargs)
-        except TimeIsUp:
+        except SearchIsOver as over:
             self._release()
+            self.stopped_because = str(over)
         except _Away as error:
             assert error.__cause__ is not None
             raise error.__cause__ from None
@@ -155,7 +165,7 @@ class FERPlusTuner(BaseTuner):
 
     def pre_create_trial(self) -> None:
         if self._clock.search_is_over():
-            raise TimeIsUp("the time for the search is over")
+            raise SearchIsOver(_TIME_IS_UP)
         if self._idle:  # the answer to the last question was that what is left is in other hands
             preemption.wait(_IDLE_SECONDS)
         preemption.check()
@@ -179,6 +189,7 @@ class FERPlusTuner(BaseTuner):
 
         directory = self._run.trial(number)
         known = self._restore(trial, number)
+        objective, seconds = self._limits.objective, 0.0
 
         def on_batch(epoch: int, batch: int, batches: int) -> None:
             preemption.check()
@@ -187,6 +198,13 @@ class FERPlusTuner(BaseTuner):
             self._progress.batch_ends(epoch, epochs, batch, batches)
 
         def on_epoch(epoch: Epoch) -> bool:
+            nonlocal seconds
+            seconds += epoch.seconds
+            late = epoch.epoch < epochs and self._trial_timeout is not None and seconds > self._trial_timeout
+            if late:
+                record["ended_early"] = (
+                    f"{seconds:.0f} s after epoch {epoch.epoch} of {epochs}, allowed were {self._trial_timeout:g}"
+                )
             if self._artifacts is not None and epoch.epoch > known:
                 self._artifacts.save(directory, number, epoch.epoch)
             self._progress.epoch_ends(epoch, epochs)
@@ -195,14 +213,14 @@ class FERPlusTuner(BaseTuner):
             self.oracle.record(trial.trial_id, record)
             updated = self.oracle.update_trial(
                 trial.trial_id,
-                {f"val_{self._objective}": epoch.metrics[self._objective]},
+                {f"val_{objective}": epoch.metrics[objective]},
                 step=epoch.epoch,
             )
             record["times"]["oracle"] += time.monotonic() - began
-            if updated.status == TrialStatus.STOPPED:
+            if updated.status == TrialStatus.STOPPED or late:
                 return True
-            if epoch.epoch < epochs and self._clock.search_is_over():
-                raise TimeIsUp("the time for the search is over")
+            if epoch.epoch < epochs:
+                self._check_over()
             return False
 
         recipe = Recipe.from_hyperparameters(values)
@@ -216,7 +234,7 @@ class FERPlusTuner(BaseTuner):
                 weights=self._weights_for(recipe.backbone),
                 seed=self._seed,
                 precision=self._precision,
-                objective=self._objective,
+                objective=objective,
                 replicas=self._replicas,
                 train_split=self._train_split,
                 after=None if promoted_from is None else self._run.trial(promoted_from),
@@ -225,6 +243,15 @@ class FERPlusTuner(BaseTuner):
             caching=self._caching,
             listener=Listener(on_epoch, on_batch, self._progress.say, record),
         )
+
+    def _check_over(self) -> None:
+        """Raise SearchIsOver if the search ends in the middle of a trial."""
+        if self._clock.search_is_over():
+            raise SearchIsOver(_TIME_IS_UP)
+        if self._limits and self._store is not None:
+            reached = self._limits.reached(counted(self._store.read()))
+            if reached is not None:
+                raise SearchIsOver(reached)
 
     def _restore(self, trial: Trial, number: int) -> int:
         """Fetch the checkpoint of a trial that was begun elsewhere; return its last epoch that is known."""

@@ -54,8 +54,21 @@ def train(recipe: Any, dataset: Any, *, directory: Path, epochs: int, listener: 
             time.sleep(seconds / STEPS)
             listener.on_batch(number, step + 1, STEPS)
         accuracy = 0.5 + 0.3 * recipe.dropout + 0.01 * number
+        loss = 2.0 - accuracy
         epoch = Epoch(
-            number, 1.0, accuracy, 1.0, recipe.learning_rate, seconds, metrics={"accuracy": accuracy}
+            number,
+            1.0,
+            accuracy,
+            loss,
+            recipe.learning_rate,
+            seconds,
+            metrics={
+                "accuracy": accuracy,
+                "macro_f1": 1.0 - accuracy,  # another order of the trials
+                "balanced_accuracy": accuracy,
+                "nll_majority": loss,
+                "nll_votes": loss,
+            },
         )
         checkpoints.save(model, epoch, dataset.val, np.full((len(dataset.val), 8), 0.125, np.float32))
         with (directory / "executed.txt").open("a") as file:

@@ -52,6 +52,27 @@ def check_recipe(
             )
 
 
+def check_configuration(
+    given: Mapping[str, Any], filled: Mapping[str, Any], hp: keras_tuner.HyperParameters
+) -> None:
+    """Raise InputError unless each of the `given` values, by name with or without its mark, is one of the configuration `filled`
+    in the space `hp`."""
+    for name, value in given.items():
+        named = [one for one in hp.space if name in (one.name, base_name(one.name))]
+        active = [one for one in named if one.name in filled]
+        if not named:
+            raise InputError(
+                f"{name}: expected a hyperparameter of the space, one of {', '.join(sorted(one.name for one in hp.space))}"
+            )
+        if not active:
+            needed = ", ".join(
+                f"{parent} {' or '.join(map(str, v))}" for parent, v in _needed(hp, named[0]).items()
+            )
+            raise InputError(f"{name}: expected one that the configuration has; it needs {needed}")
+        if not is_within(active[0], value):
+            raise InputError(f"{name}: expected {_domain(active[0])}, found {value!r}")
+
+
 def is_within(one: HyperParameter, value: Any) -> bool:
     """Whether `value` is one that the hyperparameter `one` can have."""
     if not isinstance(one, Int | Float):
