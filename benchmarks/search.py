@@ -203,7 +203,8 @@ def ours(
     from search import launch
     from search.console.progress import Progress
     from search.setup import prepare as prepare_search
-    from search.study.config import SearchArguments, write_config
+    from search.study.arguments import SearchArguments
+    from search.study.config import write_config
     from search.study.run_directory import RunDirectory, storage_url
     from search.workers.time_budget import Clock
 

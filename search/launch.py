@@ -14,15 +14,15 @@ from ferplus_data.files.locks import locked
 from models.training.history import readable_history
 from search.console.progress import Progress
 from search.console.watch import Watch
-from search.oracles.optuna_oracle import OptunaOracle
 from search.oracles.registry import KERAS_TUNER_ORACLES, make_oracle, remarks
-from search.preflight import check_before, check_placement, chief_role, has_chief
+from search.preflight import check_before, check_placement, has_chief
 from search.results.retraining import retrain
 from search.setup import (
     Prepared,
     caching,
     clock_of,
     connect,
+    kind_of_oracle,
     limits,
     load,
     open_trials,
@@ -33,7 +33,8 @@ from search.setup import (
 from search.storages.registry import memory
 from search.storages.trial_life import state_of, trials_of
 from search.study import ownership
-from search.study.config import SearchArguments, check_continuation, read_arguments, write_config
+from search.study.arguments import SearchArguments
+from search.study.config import check_continuation, read_arguments, write_config
 from search.study.processes import copy_to_config, recorded
 from search.study.run_directory import RunDirectory, storage_url
 from search.study.view import best_trial, read_study
@@ -186,7 +187,7 @@ def run_trials(
     """Run trials in this process until the oracle has no more or time is up; return why it ended."""
     # A chief's worker has no record of its own.
     store = open_trials(memory() if has_chief() else connect(url, arguments), run, arguments)
-    oracle = make_oracle(arguments.oracle, prepared.search, store, ThisProcess(), _kind_of_oracle())
+    oracle = make_oracle(arguments.oracle, prepared.search, store, ThisProcess(), kind_of_oracle())
     for remark in remarks(arguments.oracle, prepared.search):
         progress.say(remark)
     tuner = FERPlusTuner(
@@ -291,11 +292,3 @@ def retrain_best(
         return retrain(
             chosen, dataset, run, arguments, epochs=epochs, progress=progress, again=again and not waited
         )
-
-
-def _kind_of_oracle() -> type[OptunaOracle]:
-    if chief_role() != "chief":
-        return OptunaOracle
-    from search.workers.chief import ChiefOracle  # gRPC, which nobody else needs
-
-    return ChiefOracle

@@ -8,7 +8,8 @@ from pathlib import Path
 from ferplus_data.errors import InputError
 from search.storages.redaction import redact
 from search.storages.urls import check_url
-from search.study.config import SearchArguments, check_continuation, own_pruner
+from search.study.arguments import SearchArguments, own_pruner
+from search.study.config import check_continuation
 from search.study.run_directory import RunDirectory
 
 _CHIEF_VARIABLES = ("KERASTUNER_ORACLE_IP", "KERASTUNER_ORACLE_PORT", "KERASTUNER_TUNER_ID")

@@ -23,14 +23,16 @@ from models.networks.weights import find_published
 from models.recipe import Recipe, base_name
 from search.console.progress import Progress
 from search.oracles.limits import Limits
+from search.oracles.optuna_oracle import OptunaOracle
 from search.oracles.registry import Search
 from search.oracles.space.admission import Admission, NotAdmitted
 from search.oracles.space.drawing import describe
 from search.oracles.space.search_space import SpaceModel, declared, recipe_values
+from search.preflight import chief_role
 from search.storages.registry import open_storage, open_study
 from search.storages.retrying import RetryingStorage
 from search.storages.trial_store import TrialStore
-from search.study.config import SearchArguments
+from search.study.arguments import SearchArguments
 from search.study.run_directory import RunDirectory
 from search.study.space import load_space
 from search.workers.time_budget import Clock
@@ -144,6 +146,15 @@ def clock_of(arguments: SearchArguments, dataset: Dataset, timeout: float | None
         retrain_rows=len(dataset.train),
         val_rows=len(dataset.val),
     )
+
+
+def kind_of_oracle() -> type[OptunaOracle]:
+    """Return the class of an oracle in this process: a chief of Keras Tuner's has one of its own."""
+    if chief_role() != "chief":
+        return OptunaOracle
+    from search.workers.chief import ChiefOracle  # gRPC, which nobody else needs
+
+    return ChiefOracle
 
 
 def open_trials(storage: RetryingStorage, run: RunDirectory, arguments: SearchArguments) -> TrialStore:

@@ -20,7 +20,7 @@ VARIABLES = {
     "COLUMNS": "How wide the help is, up to 100.",
 }
 FILES = {
-    "config.json": "every option, resolved; versions; the data's fingerprint; what the space declares",
+    "config.json": "every option, resolved; versions; the data's fingerprint; what the space declares; who worked on it",
     "study.db": "the Optuna study, where `--storage` names no server",
     "trials/NNNN/": "each trial's best weights, history.csv, and error.txt if it failed",
     "workers/N.log": "what placed workers say",

@@ -9,7 +9,7 @@ import attrs
 from search.commands.interruption import Interruptible
 from search.commands.study_options import Reports, StorageOptions, progress_of, report_result, start
 from search.study import options as o
-from search.study.config import MOST_EPOCHS, MOST_SEEDS
+from search.study.arguments import MOST_EPOCHS, MOST_SEEDS
 from search.study.options import option
 
 EXAMPLES = ("retrain --retrain-seeds 3", "retrain --study mine --trial 17")

@@ -10,7 +10,7 @@ import attrs
 from search.commands.interruption import Interruptible
 from search.commands.study_options import Reports, StorageOptions, progress_of, report_result, start
 from search.study import options as o
-from search.study.config import SearchArguments
+from search.study.arguments import SearchArguments
 from search.study.options import option
 from search.study.run_directory import RunDirectory
 from search.study.space import default_study_name

@@ -22,8 +22,8 @@ from models.training.checkpoints import Checkpoints
 from search.console.progress import Progress
 from search.results.evaluation import of_splits
 from search.results.retraining import retraining_seeds, train_again
+from search.study.arguments import SearchArguments
 from search.study.best import check_place, read_metrics, write_best
-from search.study.config import SearchArguments
 from search.study.run_directory import RunDirectory
 from search.study.view import TrialRecord, read_study
 from search.workers import preemption

@@ -22,8 +22,9 @@ from models.serving.runtimes.legacy_h5 import load_legacy_model
 from search import __version__
 from search.console.progress import Progress
 from search.results.ensemble import make_ensemble
+from search.study.arguments import SearchArguments
 from search.study.best import read_metrics
-from search.study.config import SearchArguments, check_continuation, read_arguments
+from search.study.config import check_continuation, read_arguments
 from search.study.run_directory import RunDirectory
 
 _OWN_WEIGHTS = "The network was trained from random weights: no one else's are in it."

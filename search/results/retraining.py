@@ -28,8 +28,8 @@ from models.training.loop import Training, train
 from models.training.settings import Listener, Settings
 from search.console.progress import Progress
 from search.setup import weights_for
+from search.study.arguments import SearchArguments
 from search.study.best import check_place, read_metrics, write_best
-from search.study.config import SearchArguments
 from search.study.predictions import SPLITS, Predictions
 from search.study.run_directory import RunDirectory
 from search.study.view import TrialRecord

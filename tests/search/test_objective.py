@@ -12,7 +12,7 @@ from models.backbones.registry import BACKBONES
 from models.metrics.objectives import OBJECTIVES
 from search.results.retraining import retraining_seeds
 from search.setup import weights_for
-from search.study.config import SearchArguments
+from search.study.arguments import SearchArguments
 from search.study.view import TrialRecord, best_trial
 
 

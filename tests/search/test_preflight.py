@@ -9,7 +9,7 @@ import pytest
 
 from ferplus_data.errors import InputError
 from search.preflight import check_before, chief_role
-from search.study.config import SearchArguments
+from search.study.arguments import SearchArguments
 from search.study.ownership import undone_if_refused
 from search.study.run_directory import RunDirectory
 

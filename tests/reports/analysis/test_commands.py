@@ -12,7 +12,7 @@ import pytest
 
 import run_search
 from reports.analysis.commands import commands, trial_command
-from search.study.config import SearchArguments
+from search.study.arguments import SearchArguments
 
 
 def test_search_repeats_every_argument_that_was_set(study_of):

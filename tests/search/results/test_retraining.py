@@ -22,8 +22,8 @@ from models.training.history import Epoch
 from search import launch
 from search.console.progress import Progress
 from search.results import ensemble, retraining
+from search.study.arguments import SearchArguments
 from search.study.best import read_metrics
-from search.study.config import SearchArguments
 from search.study.predictions import read_predictions
 from search.study.run_directory import RunDirectory
 from search.study.view import TrialRecord

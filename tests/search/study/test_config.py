@@ -11,7 +11,8 @@ import pytest
 
 from ferplus_data.errors import InputError
 from ferplus_data.files import write_text
-from search.study.config import SearchArguments, check_continuation, read_arguments
+from search.study.arguments import SearchArguments
+from search.study.config import check_continuation, read_arguments
 from search.study.run_directory import RunDirectory
 
 # As version 0.1.0 wrote it.

@@ -202,8 +202,8 @@ def test_an_oracle_of_keras_tuners_runs_in_one_process(tmp_path: Path) -> None:
     with alone(run, "kt-random"):
         pass
 
+
 @pytest.mark.parametrize("use", [fetch_config, read_study])
-@pytest.mark.parametrize("use", [lambda run, url: fetch_config(run, url), lambda run, url: read_study(run, url)])
 @pytest.mark.parametrize("make", OTHER_PROGRAMS)
 def test_another_programs_study_is_neither_joined_nor_reported(
     make: Callable[[str], None], use: Callable[[RunDirectory, str], object], tmp_path: Path

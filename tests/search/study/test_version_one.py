@@ -12,7 +12,8 @@ from optuna.trial import TrialState, create_trial
 from ferplus_data.errors import InputError
 from ferplus_data.files import write_json
 from search.storages.registry import open_storage, open_study
-from search.study.config import SearchArguments, check_continuation
+from search.study.arguments import SearchArguments
+from search.study.config import check_continuation
 from search.study.run_directory import RunDirectory, storage_url
 from search.study.view import read_study
 

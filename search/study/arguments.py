@@ -1,0 +1,276 @@
+"""What a study is asked to do: every option of a search, checked and resolved."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import attrs
+
+from ferplus_data.errors import InputError
+from search.oracles import DEFAULT_ORACLE, DEFAULT_PRUNER
+from search.storages import GRACE_SECONDS, RETRIES
+from search.study import options as o
+from search.study.options import option
+from search.study.space import load_space, parse_pins
+
+MOST_EPOCHS, MOST_SEEDS = 100_000, 1000
+"""Of one training, and of one retraining; more is a slip of the keyboard."""
+_YEAR = 366 * 86400.0
+_MILLION = 1_000_000
+
+
+def _trials(given: SearchArguments) -> int:
+    if given.budget is not None:
+        return min(math.ceil(10 * given.budget), _MILLION)
+    return 6 if given.data == "demo" else 100
+
+
+def _retrain_epochs(given: SearchArguments) -> int:
+    space = load_space(given.space)
+    return space.retrain_epochs if given.epochs == space.epochs else given.epochs
+
+
+@attrs.frozen(kw_only=True, slots=False)
+class SearchArguments:
+    """The options of a search that make it what it is; config.json holds them.
+
+    Each takes a value or a text that stands for one. What is not given is resolved at once, so that nothing is left to a default
+    that a later version might change. Adding an option is adding a field here.
+
+    Raises:
+        InputError: A value is of the wrong kind, out of its bounds, or none of the choices.
+
+    Example:
+        >>> SearchArguments(data="demo", timeout="1h30m").timeout
+        5400.0
+    """
+
+    data: str = option(
+        o.text("DATA"),
+        "Folder with FER+ images or CSV files, or 'demo' for generated faces.",
+        o.SEARCH,
+        default="demo",
+        may_change=True,  # it is told by its fingerprint
+    )
+    space: str = option(
+        o.text("SPACE"),
+        "ferplus, seed, small, transfer, demo, or a function of your own, FILE.py:FUNCTION.",
+        o.SEARCH,
+        resolve=lambda given: "demo" if given.data == "demo" else "ferplus",
+        unless_given="demo for the demo data, else ferplus",
+    )
+    pins: dict[str, Any] = option(
+        o.Kind("NAME=VALUE", parse_pins),
+        "Hold a hyperparameter at a value, such as --set backbone=resnet50.",
+        o.SEARCH,
+        default=attrs.Factory(dict),
+        unless_given="none",
+        flag="--set",
+        repeated=True,
+    )
+    oracle: str = option(
+        o.choice("search.oracles.registry.ORACLES"),
+        "What suggests the next trial: the portfolio, an Optuna sampler, or with kt- an oracle of Keras Tuner's.",
+        o.SEARCH,
+        default=DEFAULT_ORACLE,
+    )
+    pruner: str = option(
+        o.choice("search.oracles.pruners.PRUNERS"),
+        "What stops bad trials early, or lets them rest until they are promoted; for oracles that have none of their own.",
+        o.SEARCH,
+        resolve=lambda given: own_pruner(given.oracle) or DEFAULT_PRUNER,
+        unless_given=f"{DEFAULT_PRUNER}; with hyperband and Keras Tuner's oracles their own",
+        may_change=True,
+    )
+    objective: str = option(
+        o.choice("models.metrics.objectives.OBJECTIVES"),
+        "What the best is the best by, on the validation split: trials, their best epochs, patience, the retraining's seed.",
+        o.SEARCH,
+        default="accuracy",
+    )
+    max_params: int | None = option(
+        o.whole(1, 10**12),
+        "Most parameters of a network; a configuration with more is not tried.",
+        o.SEARCH,
+        unless_given="no limit",
+        may_change=True,
+    )
+    max_latency: float | None = option(
+        o.number(above=0),
+        "Most milliseconds for one face on this machine, in float32; a slower configuration is not tried.",
+        o.SEARCH,
+        unless_given="no limit",
+        may_change=True,
+    )
+    budget: float | None = option(
+        o.number(above=0, most=_MILLION),
+        "Full trainings that the trials may take together: epochs of all trials over --epochs.",
+        o.BUDGET,
+        unless_given="no limit",
+        may_change=True,
+    )
+    trials: int = option(
+        o.whole(1, _MILLION),
+        "Trials in all.",
+        o.BUDGET,
+        resolve=_trials,
+        unless_given="100; 6 for the demo; ten for each full training of --budget",
+        may_change=True,
+    )
+    timeout: float | None = option(
+        o.duration(above=0, most=10 * _YEAR),
+        "Time for search and retraining together, such as 25m or 8h.",
+        o.BUDGET,
+        unless_given="no limit",
+        may_change=True,
+    )
+    stop_after: int | None = option(
+        o.whole(1, _MILLION),
+        "End the search when so many trials in a row have brought nothing better.",
+        o.BUDGET,
+        unless_given="no limit",
+        may_change=True,
+    )
+    stop_at: float | None = option(
+        o.number(least=0),
+        "End the search when a trial's value of the objective, such as 0.85, is as good as this.",
+        o.BUDGET,
+        unless_given="no limit",
+        may_change=True,
+    )
+    trial_timeout: float | None = option(
+        o.duration(above=0, most=10 * _YEAR),
+        "Time for a trial; one that takes longer ends with its epoch and counts with what it has.",
+        o.BUDGET,
+        unless_given="no limit",
+        may_change=True,
+    )
+    epochs: int = option(
+        o.whole(1, MOST_EPOCHS),
+        "Most epochs of a trial.",
+        o.BUDGET,
+        resolve=lambda given: load_space(given.space).epochs,
+        unless_given="the space's",
+    )
+    search_fraction: float = option(
+        o.FRACTION,
+        "Stratified part of the training split that trials train on; the retraining has all of it.",
+        o.BUDGET,
+        resolve=lambda given: load_space(given.space).search_fraction,
+        unless_given="the space's",
+    )
+    subset: float = option(
+        o.FRACTION, "Use only this stratified part of every split, for trying out.", o.BUDGET, default=1.0
+    )
+    retrain_epochs: int = option(
+        o.whole(1, MOST_EPOCHS),
+        "Most epochs of the retraining.",
+        o.RETRAINING,
+        resolve=_retrain_epochs,
+        unless_given="--epochs if that is given, else the space's",
+        may_change=True,
+    )
+    retrain_seeds: int = option(
+        o.whole(1, MOST_SEEDS),
+        "Retrain the best trial with this many seeds and show the spread.",
+        o.RETRAINING,
+        default=1,
+        may_change=True,
+    )
+    seed: int = option(o.SEED, "Of the oracle and of the trainings.", o.TRAINING, default=0)
+    weights: str | None = option(
+        o.text("WEIGHTS"),
+        "vggface2, dlib, none, or a weights file.",
+        o.TRAINING,
+        unless_given="those published for the backbone: vggface2 of resnet50 and senet50, dlib of dlib_face, else none",
+    )
+    image_size: int = option(
+        o.whole(0, 1024),
+        "Side in pixels that the network sees; 0: the backbone's own.",
+        o.TRAINING,
+        default=0,
+    )
+    dedupe: bool = option(
+        o.FLAG, "Drop training images that repeat or stand in another split.", o.TRAINING, default=False
+    )
+    precision: str = option(
+        o.choice("models.device.precision.PRECISIONS", "auto"),
+        "auto: the fastest that the GPU is good at, float32 on CPUs.",
+        o.TRAINING,
+        default="auto",
+    )
+    cache_gb: float | None = option(
+        o.number(least=0, most=_MILLION),
+        "Disk for activations of frozen layers; 0: none.",
+        o.TRAINING,
+        unless_given="half of the free disk, at most 100",
+        may_change=True,
+    )
+    cache_views: int = option(
+        o.whole(1, 1000), "Augmented views of each image that cached trials train on.", o.TRAINING, default=4
+    )
+    gpus_per_trial: int = option(
+        o.whole(1, 1024), "GPUs that each worker trains a trial on.", o.WORKERS, default=1, may_change=True
+    )
+    workers: int = option(
+        o.COUNT_OR_AUTO,
+        "Processes that run trials, on a GPU (or a share of the CPU) each; auto: one for each GPU.",
+        o.WORKERS,
+        default=1,
+        may_change=True,
+    )
+    engine: str = option(
+        o.choice("search.workers.engines.ENGINES"),
+        "What places the workers: this machine, or a Ray cluster.",
+        o.WORKERS,
+        default="local",
+        may_change=True,
+    )
+    ray_address: str | None = option(
+        o.text("ADDRESS"),
+        "Of the Ray cluster, such as auto or ray://HOST:10001.",
+        o.WORKERS,
+        unless_given="a cluster is started here",
+        may_change=True,
+    )
+    grace: float = option(
+        o.duration(least=1, most=_YEAR),
+        "A worker without a sign of life for so long is taken for dead, its trial continued.",
+        o.WORKERS,
+        default=GRACE_SECONDS,
+        unless_given="2m",
+        may_change=True,
+    )
+    retries: int = option(
+        o.whole(0, 1000),
+        "How many deaths of its workers a trial survives.",
+        o.WORKERS,
+        default=RETRIES,
+        may_change=True,
+    )
+    artifacts: str | None = option(
+        o.text("FOLDER"),
+        "Folder or s3://BUCKET for checkpoints too, for workers that do not share RUNS_DIR.",
+        o.WORKERS,
+        unless_given="none",
+        may_change=True,
+    )
+
+    def __attrs_post_init__(self) -> None:
+        if self.seed + self.retrain_seeds - 1 > o.LARGEST_SEED:
+            raise InputError(
+                f"--seed: expected up to {o.LARGEST_SEED - self.retrain_seeds + 1:,} for {self.retrain_seeds} retrainings with a "
+                f"seed each, found {self.seed}"
+            )
+        if self.workers == "auto":
+            from models.device.gpus import visible_gpus
+
+            object.__setattr__(self, "workers", max(1, len(visible_gpus()) // self.gpus_per_trial))
+
+
+def own_pruner(oracle: str) -> str | None:
+    """Return the pruner of an oracle that decides itself when a trial ends; None for one that works with any."""
+    if oracle == "hyperband":
+        return "hyperband"
+    return "none" if oracle == "bayesian" or oracle.startswith("kt-") else None
