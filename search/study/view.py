@@ -21,6 +21,7 @@ from search.storages.trial_life import State, state_of, trials_of
 from search.study.best import read_metrics
 from search.study.ownership import stored_study
 from search.study.predictions import Predictions, read_predictions
+from search.study.processes import processes_of
 from search.study.run_directory import RunDirectory, storage_url
 from search.study.version_one import is_version_one, trials_of_version_one
 
@@ -96,11 +97,18 @@ class StudyView:
     @property
     def finished(self) -> bool:
         """Whether nothing is left to do: retrained, or ended without a trial to retrain."""
-        if self.running or any(trial.state in ("queued", "released") for trial in self.trials):
+        waiting = any(trial.state in ("queued", "released") for trial in self.trials)
+        if self.running or (waiting and not self._search_has_ended):
             return False
         planned = self.config.get("arguments", {}).get("trials", 0)
         failed = bool(self.trials) and all(trial.state == "failed" for trial in self.trials)
         return self.metrics is not None or (failed and len(self.trials) >= min(planned, MAX_FAILURES))
+
+    @property
+    def _search_has_ended(self) -> bool:
+        """Whether the last search of the study came to an end: a budget may leave trials that wait."""
+        searches = [one for one in processes_of(self.study) if one["command"] == "search"]
+        return bool(searches) and searches[-1]["ended"] is not None
 
 
 def read_study(run: RunDirectory, storage: str | None = None) -> StudyView:

@@ -87,6 +87,7 @@ def test_a_budget_ends_the_search_in_the_middle_of_a_trial_and_a_larger_one_goes
         ("complete", 4),
         ("released", 2),
     ]
+    assert replace(read_study(run), metrics={}).finished  # what waits is not waited for
     search(tmp_path, "--epochs", "4", "--budget", "3", "--oracle", "random")
     assert [(t.state, len(t.values)) for t in read_study(run).trials] == [("complete", 4)] * 3
     executed = (run.trial(2) / "executed.txt").read_text().split()[::2]
