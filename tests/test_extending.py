@@ -19,7 +19,7 @@ from search.storages.rdb import DatabaseStorage
 from search.storages.registry import open_storage, open_study
 from search.storages.urls import SCHEMES, Scheme, check_url
 from search.study import options as o
-from search.study.config import SearchArguments
+from search.study.arguments import SearchArguments
 
 GUIDE = Path(run_search.__file__).parent / "docs" / "extending.md"
 
