@@ -13,6 +13,7 @@ from keras_tuner.engine.hyperparameters import Choice
 
 from ferplus_data.dataset import Dataset, Split, load_dataset, stratified
 from ferplus_data.errors import InputError
+from ferplus_data.readers import find_source
 from models.backbones.registry import BACKBONES
 from models.device.precision import resolve_precision
 from models.frozen_prefix.activations import Caching
@@ -65,6 +66,9 @@ def prepare(arguments: SearchArguments, progress: Progress) -> Prepared:
     """
     model = space_model(arguments)
     hyperparameters = declared(model)
+    find_source(
+        arguments.data
+    )  # a mistyped path is told before weights are fetched, and they before data is decoded
     _check_weights(arguments, hyperparameters)
     dataset = load(arguments)
     counts = ", ".join(f"{len(getattr(dataset, name)):,} {name}" for name in ("train", "val", "test"))
@@ -186,7 +190,7 @@ def _check_weights(arguments: SearchArguments, hyperparameters: keras_tuner.Hype
         transfer = {recipe["backbone"] for recipe in SPACES["transfer"].recipes.values()}
         if transfer & names:
             raise
-        raise InputError(f"{error}, or search --space transfer, whose weights are a package") from error
+        raise InputError(f"{error}; --space transfer has weights that pip installs") from error
     for name, weights in started.items():
         build_model(Recipe(backbone=name, image_size=BACKBONES[name].min_image_size), weights=weights)
 

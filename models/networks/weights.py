@@ -78,7 +78,7 @@ def find_published(backbones: Iterable[Backbone]) -> None:
         found = "; ".join(f"{error.found}" for error in missing.values())
         mends = "; ".join(dict.fromkeys(error.mend for error in missing.values()))
         raise InputError(
-            f"weights for {' and '.join(missing)}: expected {found}; {mends}, name a copy with --weights FILE, or use "
+            f"weights for {' and '.join(missing)}: expected {found}; {mends}; or name a copy with --weights FILE, or use "
             f"--weights none"
         )
 
