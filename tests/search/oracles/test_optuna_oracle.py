@@ -38,6 +38,17 @@ def test_an_oracle_runs_its_trials_and_the_study_has_them(name: str, driver: Any
     assert oracle.stopped_because
 
 
+@pytest.mark.parametrize("name", ["random", "kt-random"])
+def test_a_trials_value_is_its_best_epochs(name: str, driver: Any, tmp_path: Path) -> None:
+    oracle = driver.oracle(name, trials=1, directory=tmp_path)
+    trial = oracle.create_trial("tuner0")
+    for epoch, score in enumerate((0.5, 0.7, 0.6), 1):
+        oracle.update_trial(trial.trial_id, {"val_accuracy": score}, step=epoch)
+    trial.status = TrialStatus.COMPLETED
+    oracle.end_trial(trial)
+    assert [trial.value for trial in driver.trials()] == [0.7]
+
+
 @pytest.mark.parametrize("name", [n for n in ORACLES if n != "kt-hyperband"])
 def test_an_interrupted_search_continues_with_its_trial(name: str, driver: Any, tmp_path: Path) -> None:
     oracle = driver.oracle(available(name), trials=5, directory=tmp_path)
