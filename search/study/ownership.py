@@ -196,7 +196,7 @@ def _find(run: RunDirectory, storage: RetryingStorage, url: str) -> optuna.Study
 def _direction(run: RunDirectory) -> StudyDirection:
     """The direction that the study in `run` has by its config.json, or would have without one."""
     arguments = run.read_config()["arguments"] if run.config.exists() else {}
-    objective = OBJECTIVES[arguments.get("objective", DEFAULT_OBJECTIVE)]
+    objective = OBJECTIVES.get(str(arguments.get("objective")), OBJECTIVES[DEFAULT_OBJECTIVE])
     return StudyDirection.MAXIMIZE if objective.direction == "max" else StudyDirection.MINIMIZE
 
 
