@@ -48,11 +48,9 @@ class OptunaOracle(keras_tuner.Oracle):
         stopped_because: Why no further trial is handed out, once that is so.
 
     Example:
-        With Keras Tuner's own tuners, on any model:
-
-            oracle = OptunaOracle(objective="val_loss", max_trials=20, seed=1)
-            tuner = keras_tuner.Tuner(oracle, build_model, directory="runs", project_name="mine")
-            tuner.search(x, y, epochs=5, validation_split=0.2)
+        oracle = OptunaOracle(objective="val_loss", max_trials=20, seed=1)
+        tuner = keras_tuner.Tuner(oracle, build_model, directory="runs", project_name="mine")
+        tuner.search(x, y, epochs=5, validation_split=0.2)
     """
 
     def __init__(
@@ -105,8 +103,6 @@ class OptunaOracle(keras_tuner.Oracle):
         for one in self.hyperparameters.space:
             hp.register(one)
 
-    # Handing out ------------------------------------------------------------------------------------------------------
-
     @keras_tuner.synchronized
     def create_trial(self, tuner_id: str) -> Trial:
         """Return the next trial: one that was released, a known recipe, one that is promoted, or a new suggestion, RUNNING; or
@@ -136,8 +132,6 @@ class OptunaOracle(keras_tuner.Oracle):
     def trial_id(self, claim: Claim) -> str:
         """Return Keras Tuner's id of a trial."""
         return f"{claim.number:04d}"
-
-    # Learning ---------------------------------------------------------------------------------------------------------
 
     def record(self, trial_id: str, values: Mapping[str, Any]) -> None:
         """Keep `values` with a running trial, for the report."""
@@ -234,8 +228,6 @@ class OptunaOracle(keras_tuner.Oracle):
             self.store.leave(running.claim, State.RELEASED)
         self._forget(trial.trial_id)
 
-    # What runs --------------------------------------------------------------------------------------------------------
-
     def number(self, trial_id: str) -> int:
         """The number, to the user, of a running trial."""
         return number_in(trial_id)
@@ -265,8 +257,6 @@ class OptunaOracle(keras_tuner.Oracle):
         for tuner_id, trial in list(self.ongoing_trials.items()):
             if trial.trial_id == trial_id:
                 del self.ongoing_trials[tuner_id]
-
-    # State ------------------------------------------------------------------------------------------------------------
 
     def get_trial(self, trial_id: str) -> Trial:
         """Return the trial of that id, whoever runs it."""
