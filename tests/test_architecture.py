@@ -40,7 +40,11 @@ def test_imports_go_one_way(architecture: ModuleType) -> None:
 def test_oracles_know_no_process_and_storages_no_run_directory(architecture: ModuleType) -> None:
     arrows = architecture.arrows()
     assert not {("search/oracles", "search/workers"), ("search/storages", "search/study")} & arrows
-    assert {one for one, other in arrows if other == "spaces"} <= {"search/oracles", "search/study", "search/setup"}
+    assert {one for one, other in arrows if other == "spaces"} <= {
+        "search/oracles",
+        "search/study",
+        "search/setup",
+    }
 
 
 def test_the_picture_is_of_these_imports(architecture: ModuleType) -> None:
