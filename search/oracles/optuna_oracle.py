@@ -13,8 +13,8 @@ from optuna.samplers import BaseSampler
 from optuna.trial import FrozenTrial
 
 from search.oracles.limits import Limits
-from search.oracles.outcomes import STATUS, Running, number_in, outcome
-from search.oracles.promotion import Decision, RestingPruner
+from search.oracles.outcomes import STATUS, Running, measure, number_in, outcome
+from search.oracles.promotion import Decision, RestingPruner, decide
 from search.oracles.protocol import OneProcess, Worker
 from search.oracles.sampling import Declare, Sampling
 from search.oracles.space.drawing import describe
@@ -126,7 +126,7 @@ class OptunaOracle(keras_tuner.Oracle):
         trial = self._trial(self.trial_id(taken.claim), taken.values, TrialStatus.RUNNING)
         self._running[trial.trial_id] = Running(taken.claim, dict(taken.reported))
         for epoch, value in sorted(taken.reported.items()):
-            self._measure(trial, {self.objective.name: value}, epoch)
+            measure(trial, self.objective, {self.objective.name: value}, epoch)
         return trial
 
     def trial_id(self, claim: Claim) -> str:
@@ -143,7 +143,7 @@ class OptunaOracle(keras_tuner.Oracle):
         trial, running = self.trials[trial_id], self._running[trial_id]
         self._check_objective_found(metrics)
         value = float(self.objective.get_value(metrics))
-        self._measure(trial, {**metrics, self.objective.name: value}, step)
+        measure(trial, self.objective, {**metrics, self.objective.name: value}, step)
         known = step in running.values
         if not known:
             if not self.store.report(running.claim, step, value):
@@ -154,24 +154,11 @@ class OptunaOracle(keras_tuner.Oracle):
         # A trial that is promoted tells of its earlier epochs again: it has rested there.
         rested = known and isinstance(self._pruner, RestingPruner)
         if not rested and (self._epochs is None or step < self._epochs):
-            running.decision = self._decide(running.claim)
+            number = running.claim.number
+            running.decision = decide(self._pruner, self.store.study, lambda: self.store.get(number))
             if running.decision != Decision.CONTINUE:
                 trial.status = TrialStatus.STOPPED
         return trial
-
-    def _measure(self, trial: Trial, metrics: Mapping[str, float], step: int) -> None:
-        for name, value in metrics.items():
-            if name == self.objective.name and not trial.metrics.exists(name):
-                trial.metrics.register(name, direction=self.objective.direction)
-            trial.metrics.update(name, value, step=step)
-
-    def _decide(self, claim: Claim) -> Decision:
-        if self._pruner is None or isinstance(self._pruner, optuna.pruners.NopPruner):
-            return Decision.CONTINUE
-        trial = self.store.get(claim.number)
-        if isinstance(self._pruner, RestingPruner):
-            return self._pruner.decide(self.store.study, trial)
-        return Decision.STOP if self._pruner.prune(self.store.study, trial) else Decision.CONTINUE
 
     @keras_tuner.synchronized
     def end_trial(self, trial: Trial) -> None:
@@ -289,7 +276,7 @@ class OptunaOracle(keras_tuner.Oracle):
         trial = self._trial(trial_id, row.params, STATUS.get(state_of(row), TrialStatus.RUNNING))
         trial.message = row.user_attrs.get("error")
         for epoch, value in sorted(row.intermediate_values.items()):
-            self._measure(trial, {self.objective.name: value}, epoch)
+            measure(trial, self.objective, {self.objective.name: value}, epoch)
         if row.intermediate_values:
             self.score_trial(trial)
         return trial

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import keras_tuner
 from keras_tuner.engine.trial import Trial, TrialStatus
 
 from search.oracles.promotion import Decision
@@ -64,6 +66,14 @@ def outcome(
     if invalid and failures < most_failures:
         return State.RELEASED, None, {"failures": failures + 1}
     return State.FAILED, None, {"error": reason_of(message)}
+
+
+def measure(trial: Trial, objective: keras_tuner.Objective, metrics: Mapping[str, float], step: int) -> None:
+    """Put the metrics of an epoch to Keras Tuner's trial."""
+    for name, value in metrics.items():
+        if name == objective.name and not trial.metrics.exists(name):
+            trial.metrics.register(name, direction=objective.direction)
+        trial.metrics.update(name, value, step=step)
 
 
 def number_in(trial_id: str) -> int:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import abc
 import enum
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import optuna
 from optuna.pruners import BasePruner
@@ -96,3 +96,12 @@ def _best_until(trial: FrozenTrial, rung: int, sign: int) -> float:
     """The trial's best value up to epoch `rung`, higher is better."""
     values = (sign * value for epoch, value in trial.intermediate_values.items() if epoch <= rung)
     return max((value for value in values if not math.isnan(value)), default=-math.inf)
+
+
+def decide(pruner: BasePruner | None, study: optuna.Study, read: Callable[[], FrozenTrial]) -> Decision:
+    """Return what becomes of a running trial by its pruner, None without one; `read` fetches the trial, if there is need to."""
+    if pruner is None or isinstance(pruner, optuna.pruners.NopPruner):
+        return Decision.CONTINUE
+    if isinstance(pruner, RestingPruner):
+        return pruner.decide(study, read())
+    return Decision.STOP if pruner.prune(study, read()) else Decision.CONTINUE
