@@ -39,7 +39,7 @@ def ten(hp: Any) -> None:
     hp.Float("learning_rate", 1e-5, 1e-1, sampling="log")
     hp.Float("dropout", 0.0, 0.7)
     hp.Float("weight_decay", 1e-6, 1e-1, sampling="log")
-    hp.Float("decay_rate", 0.7, 0.99)
+    hp.Float("decay_to", 0.01, 0.5)
     hp.Float("peak_fraction", 0.1, 0.5)
     hp.Float("label_smoothing", 0.0, 0.3)
     hp.Int("plateau_patience", 1, 50)
@@ -173,22 +173,17 @@ def fill(store: Any, space: str, stored: int) -> None:
     """Add complete trials, drawn at random, until there are `stored`, in one transaction."""
     import datetime
 
+    import optuna
     import sqlalchemy
 
-    from search.oracles.optuna_oracle import OptunaOracle
-    from search.oracles.registry import Search, make_oracle
-    from search.oracles.space.search_space import SpaceModel, declared
-    from search.storages.registry import memory, open_study
+    from search.oracles.sampling import Sampling
+    from search.oracles.space.search_space import SpaceModel
     from search.study.space import load_space
 
     have = len(store.read())
     model = SpaceModel(load_space(space if space != "ten" else f"{__file__}:ten"), {})
-    search = Search(model, declared(model), [], stored - have, EPOCHS, have, "none")
-    drawn = open_study(memory(), "drawn")
-    oracle = make_oracle("random", search, drawn)
-    assert isinstance(oracle, OptunaOracle)
-    for index in range(stored - have):
-        oracle.create_trial(f"worker {index}")
+    sampling = Sampling(optuna.samplers.RandomSampler, None, model.build, [], seed=have, study=store.study)
+    drawn = [sampling.draw_at_random(number, 0) for number in range(have, stored)]
     engine = store.storage.database.engine
     metadata = sqlalchemy.MetaData()
     metadata.reflect(engine)
@@ -209,23 +204,23 @@ def fill(store: Any, space: str, stored: int) -> None:
             .where(tables["trials"].c.study_id == study_id, tables["trials"].c.number >= have)
             .order_by(tables["trials"].c.number)
         ).scalars()
-        for trial_id, trial in zip(ids, drawn.read(), strict=True):
+        for trial_id, trial in zip(ids, drawn, strict=True):
             _describe(rows, trial_id, trial)
         for name, new in rows.items():
             connection.execute(sqlalchemy.insert(tables[name]), new)
 
 
 def _describe(rows: dict[str, list[dict[str, Any]]], trial_id: int, trial: Any) -> None:
-    """Add what makes the complete trial `trial_id` like the running `trial`."""
+    """Add what makes the row `trial_id` the complete trial that was drawn."""
     import optuna
 
-    finite = {"objective": 0, "value": score(trial.params, EPOCHS), "value_type": "FINITE"}
+    finite = {"objective": 0, "value": score(trial.values, EPOCHS), "value_type": "FINITE"}
     rows["trial_values"].append({"trial_id": trial_id, **finite})
-    for key, value in {**trial.user_attrs, "state": "complete"}.items():
+    for key, value in {"worker": "filled", "attempt": 1, "state": "complete"}.items():
         rows["trial_user_attributes"].append(
             {"trial_id": trial_id, "key": key, "value_json": json.dumps(value)}
         )
-    for name, value in trial.params.items():
+    for name, value in trial.values.items():
         drawn_from = trial.distributions[name]
         rows["trial_params"].append(
             {
@@ -240,7 +235,7 @@ def _describe(rows: dict[str, list[dict[str, Any]]], trial_id: int, trial: Any) 
             {
                 "trial_id": trial_id,
                 "step": epoch,
-                "intermediate_value": score(trial.params, epoch),
+                "intermediate_value": score(trial.values, epoch),
                 "intermediate_value_type": "FINITE",
             }
         )

@@ -11,7 +11,7 @@ from typing import Any
 
 import keras_tuner
 from optuna.pruners import BasePruner
-from optuna.trial import FrozenTrial
+from optuna.trial import FrozenTrial, TrialState
 
 from search.oracles.limits import Limits
 from search.oracles.promotion import RestingPruner
@@ -96,7 +96,7 @@ class TrialQueue:
             dead = [
                 trial
                 for trial in rows
-                if state_of(trial) == State.RUNNING and self._worker.is_dead(trial.user_attrs.get("worker"))
+                if trial.state == TrialState.RUNNING and self._worker.is_dead(trial.user_attrs.get("worker"))
             ]
             if any([self._store.release_lost(trial) for trial in dead]):
                 rows = self._store.read()
@@ -118,13 +118,14 @@ class TrialQueue:
                 return new
             because = new
             rows = self._store.read()  # others may have begun a trial meanwhile
-        if not any(state_of(trial) == State.RUNNING for trial in rows):
+        if not any(trial.state == TrialState.RUNNING for trial in rows):
             self.over = because
         return None
 
     def _waiting(self, trials: Sequence[FrozenTrial]) -> Taken | None:
+        waiting = [trial for trial in trials if trial.state == TrialState.WAITING]
         for wanted in (State.RELEASED, State.QUEUED):
-            for trial in trials:
+            for trial in waiting:
                 if state_of(trial) == wanted:
                     claim = self._store.claim(trial, self._worker.name)
                     if claim is not None:

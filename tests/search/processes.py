@@ -11,9 +11,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import optuna
 from optuna.trial import FrozenTrial, TrialState
 
-from search.storages.registry import open_storage, open_study
+from search.storages.registry import open_storage
 from search.storages.trial_life import trials_of as trials_of_study
 
 ROOT = Path(__file__).parents[2]
@@ -52,7 +53,12 @@ def until(condition: Callable[[], Any], seconds: float = 240, every: float = 0.3
 
 
 def trials_of(url: str, study: str) -> dict[int, FrozenTrial]:
-    return {trial.number: trial for trial in trials_of_study(open_study(open_storage(url), study).study)}
+    """The study's trials by number; none while there is no such study. It is the search that makes it."""
+    try:
+        found = optuna.load_study(study_name=study, storage=open_storage(url))
+    except KeyError:
+        return {}
+    return {trial.number: trial for trial in trials_of_study(found)}
 
 
 def pid_of(trial: FrozenTrial) -> int:
