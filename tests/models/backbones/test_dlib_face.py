@@ -11,6 +11,7 @@ import pytest
 
 from ferplus_data.errors import InputError
 from models.backbones import dlib_face
+from models.backbones.dlib_weights import read_weights
 from models.backbones.published_weights import MissingWeights
 from models.backbones.registry import BACKBONES
 from models.networks.weights import load_weights
@@ -55,7 +56,7 @@ def test_the_affine_layers_function_is_kept_whatever_the_statistics(
     model: keras.Model, content: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "file.dat").write_bytes(content)
-    weights = dlib_face.read_weights(tmp_path / "file.dat")
+    weights = read_weights(tmp_path / "file.dat")
     images = np.random.default_rng(1).normal(0, 0.3, (4, 64, 64, 3)).astype(np.float32)
     dlib_face.assign_weights(model, weights)
     found = model.predict(images, verbose=0)
@@ -90,7 +91,7 @@ def test_descriptors_are_dlibs_own() -> None:
         pytest.skip(str(error))
     inputs = keras.Input((150, 150, 3))
     network = keras.Model(inputs, dlib_face.body(inputs))
-    weights = dlib_face.read_weights(path)
+    weights = read_weights(path)
     dlib_face.assign_weights(network, weights)
     rng = np.random.default_rng(0)
     smooth = keras.ops.image.resize(rng.uniform(0, 255, (3, 12, 12, 3)), (150, 150), "bicubic")
