@@ -50,6 +50,9 @@ class TestProxy(StorageTestCase):
     def storage(self, opened: BaseStorage) -> BaseStorage:
         return emptied(opened)
 
+    @pytest.mark.skip(reason="parameters are a map in Optuna's protocol, which keeps no order")
+    def test_get_all_trials_params_order(self) -> None: ...
+
 
 class TestMemory(StorageTestCase):
     @pytest.fixture
