@@ -128,10 +128,18 @@ class TrialQueue:
             for trial in waiting:
                 if state_of(trial) == wanted:
                     claim = self._store.claim(trial, self._worker.name)
-                    if claim is not None:
+                    if claim is None:
+                        continue
+                    if wanted == State.QUEUED and self._is_known(trial, trials):
+                        self._store.leave(claim, State.SUPERSEDED)
+                    else:
                         values = self._completed(trial, claim, trials)
                         return Taken(claim, values, trial.intermediate_values)
         return None
+
+    def _is_known(self, trial: FrozenTrial, trials: Sequence[FrozenTrial]) -> bool:
+        """Whether an earlier trial is the same: two workers that begin a study where there is no lock queue the same recipes."""
+        return any(one.number < trial.number and one.params == trial.params != {} for one in trials)
 
     def _completed(
         self, trial: FrozenTrial, claim: Claim, trials: Sequence[FrozenTrial]

@@ -170,6 +170,20 @@ def test_where_there_is_no_lock_the_later_of_two_gives_way(monkeypatch: pytest.M
     assert [trial.number for trial in trials_of(study.store.study)] == [0]
 
 
+def test_a_recipe_that_two_have_queued_is_run_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    study = Memory()
+    for dropout in (0.1, 0.1, 0.2):
+        values = {"batch_size": 16, "dropout": dropout, "optimizer": "adamw"}
+        distributions = {
+            name: optuna.distributions.CategoricalDistribution([value, 9]) for name, value in values.items()
+        }
+        distributions["dropout"] = optuna.distributions.CategoricalDistribution([0.1, 0.2])
+        study.store.create(State.QUEUED, values, distributions)
+    played = play(study.oracle(space=small_space, trials=2))
+    assert [values["dropout"] for values in played] == [0.1, 0.2]
+    assert study.states == [State.COMPLETE, State.SUPERSEDED, State.COMPLETE]
+
+
 @pytest.mark.parametrize(
     ("name", "named"),
     [
