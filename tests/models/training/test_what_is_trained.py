@@ -47,7 +47,9 @@ VOTES = np.array(
 def split_of(votes: np.ndarray, first_row: int) -> Split:
     rows = np.arange(first_row, first_row + len(votes))
     labels = votes[:, :8].argmax(axis=1)
-    return Split(np.zeros((40, 48, 48), np.uint8), rows, labels, votes, np.zeros(len(rows), bool))
+    nowhere_else = np.zeros(len(rows), bool)
+    images, photographs = np.zeros((40, 48, 48), np.uint8), rows.astype(np.int32)
+    return Split(images, rows, labels, votes, photographs, nowhere_else, nowhere_else)
 
 
 @pytest.fixture
