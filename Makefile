@@ -4,13 +4,17 @@ VENV ?= .venv
 ARGS ?=
 PIP = $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-compile
 
-.PHONY: search test lint bench reference clean
+.PHONY: search test test-fast lint bench reference clean
 
 search: $(VENV)/installed
 	$(VENV)/bin/python run_search.py search $(ARGS)
 
 test: $(VENV)/installed-dev
 	$(VENV)/bin/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
+
+# Those without processes, databases, browsers and trainings.
+test-fast: $(VENV)/installed-dev
+	$(VENV)/bin/python -m pytest -n 2 --dist loadfile -m "not slow" $(ARGS)
 
 bench: $(VENV)/installed
 	$(VENV)/bin/python benchmarks/throughput.py $(ARGS)

@@ -67,7 +67,8 @@ def selection_of(view: StudyView) -> dict[str, Any]:
     """What was chosen on validation rows and is measured on them, by its place in `as_dict`; whether a user asked for the trial;
     and the best trial's accuracy corrected for the choice, None where it cannot be told."""
     found = corrected(view)
-    validation = [f"metrics.{name}" for name in view.metrics or {} if "val_accuracy" in name]
+    chosen_by = ("val_accuracy", "trial_score")  # of the objective, on the validation rows
+    validation = [f"metrics.{name}" for name in view.metrics or {} if any(one in name for one in chosen_by)]
     return {
         CHOSEN: [
             "trials[].score",

@@ -22,6 +22,7 @@ from benchmarks.simulator.study import run_study
 from benchmarks.simulator.tasks import Range, Task, task_loaders
 from benchmarks.simulator.tellings import TELLINGS, tell
 from search.oracles.space.hyperparameters import Hyperparameter
+from search.storages.registry import open_storage, open_study
 
 # Three trainings of four epochs: x = 0 is fast and poor, x = 1 slow and best, x = 2 diverges.
 CURVES = np.array([[0.5, 0.5, 0.5, 0.5], [0.1, 0.4, 0.6, 0.9], [0.2, np.nan, np.nan, np.nan]])
@@ -241,9 +242,7 @@ def recorded_run(folder: Path) -> Path:
     }
     config = {"study": "mine", "arguments": {"epochs": 3}, "data": data, "space": space}
     (run / "config.json").write_text(json.dumps(config))
-    study = optuna.create_study(
-        study_name="mine", storage=f"sqlite:///{run / 'study.db'}", direction="maximize"
-    )
+    study = open_study(open_storage(f"sqlite:///{run / 'study.db'}"), "mine").study
     for number in range(26):
         optimizer, size = ["adamw", "sgd"][number % 2], [16, 32, 64][number % 3]
         params = {"optimizer": optimizer, f"rate@{optimizer}": 1e-2, "size": size, "backbone": "small"}

@@ -44,7 +44,11 @@ OLD: dict[str, Any] = {
         "retries": 3,
         "artifacts": None,
     },
-    "data": {"source": "demo", "fingerprint": "f" * 64},
+    "data": {
+        "source": "demo",
+        "fingerprint": "f" * 64,
+        "counts": {"train": [3] * 8, "val": [1] * 8, "test": [1] * 8},
+    },
     "space": [],
 }
 

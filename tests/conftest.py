@@ -1,0 +1,49 @@
+"""Which tests are slow: those of processes, databases, browsers, trainings and exports. `make test-fast` leaves them out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+TESTS = Path(__file__).parent
+SLOW = (
+    "benchmarks",
+    "ferplus_data/photographs",
+    "models/backbones",
+    "models/frozen_prefix",
+    "models/networks",
+    "models/serving",
+    "models/test_extending.py",
+    "models/training",
+    "reports/html/test_browser.py",
+    "reports/html/test_live.py",
+    "reports/writers/test_images.py",
+    "search/console",
+    "search/oracles/test_conformance.py",
+    "search/results",
+    "search/storages/test_conformance.py",
+    "search/storages/test_grpc_proxy.py",
+    "search/storages/test_postgres.py",
+    "search/storages/test_rdb.py",
+    "search/study/test_ownership.py",
+    "search/test_continuing.py",
+    "search/test_control.py",
+    "search/test_damaged_files.py",
+    "search/test_end_to_end.py",
+    "search/test_names.py",
+    "search/test_objective.py",
+    "search/test_what_is_searched.py",
+    "search/workers",
+    "test_cli.py",
+    "test_extending.py",
+    "test_portability.py",
+    "test_reference.py",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        path = item.path.relative_to(TESTS)
+        if any(path.is_relative_to(slow) for slow in SLOW):
+            item.add_marker(pytest.mark.slow)
