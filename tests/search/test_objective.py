@@ -48,3 +48,15 @@ def test_published_weights_are_loaded_unless_others_are_asked_for(backbone: str)
     published = backbone in ("resnet50", "senet50")
     assert weights_for(given, backbone) == ("vggface2" if published else "none")
     assert weights_for(SimpleNamespace(weights="mine.h5"), backbone) == "mine.h5"  # type: ignore[arg-type]
+
+
+def test_a_trial_that_was_pruned_or_interrupted_is_the_best_only_where_none_has_its_epochs() -> None:
+    scores = {"pruned": 0.9, "released": 0.8, "resting": 0.6, "complete": 0.5, "failed": 0.95}
+    trials = [
+        TrialRecord(n, state, {}, score, {}, None, None, None, None, Path())
+        for n, (state, score) in enumerate(scores.items())
+    ]
+    for states, best in ((set(scores), "resting"), (scores.keys() - {"resting", "complete"}, "pruned")):
+        found = best_trial([trial for trial in trials if trial.state in states])
+        assert found is not None and found.state == best
+    assert best_trial([trial for trial in trials if trial.state == "failed"]) is None
