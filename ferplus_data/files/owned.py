@@ -233,7 +233,7 @@ class OwnFolder:
                     if _FILLING.fullmatch(folder)
                 },
             )
-        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
             return _Manifest()
 
     def _write(self, manifest: _Manifest) -> None:

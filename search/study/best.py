@@ -23,6 +23,8 @@ _SHAPE = {
     "test_accuracy": NUMBER,
     "n_val": int,
     "n_test": int,
+    **{f"{split}_accuracy_new_photographs?": (*NUMBER, type(None)) for split in ("val", "test")},
+    **{f"n_{split}_new_photographs?": int for split in ("val", "test")},
     "interval?": {"val": [NUMBER], "test": [NUMBER]},
     "per_class": {"val": _EMOTIONS, "test": _EMOTIONS},
     "confusion": {"val": [[int]], "test": [[int]]},

@@ -71,7 +71,14 @@ def _damaged_manifest(folder: Path) -> None:
     (folder / MANIFEST).write_text('{"files": ["model.onnx"]}')
 
 
-@pytest.mark.parametrize("place", [_foreign, _edited, _beside, _link, _without_manifest, _damaged_manifest])
+def _deep_manifest(folder: Path) -> None:
+    fill(folder, "old", "model.onnx")
+    (folder / MANIFEST).write_text("[" * 100_000)
+
+
+@pytest.mark.parametrize(
+    "place", [_foreign, _edited, _beside, _link, _without_manifest, _damaged_manifest, _deep_manifest]
+)
 def test_what_is_not_known_to_be_ours_is_refused_and_stays(
     place: Callable[[Path], None], tmp_path: Path
 ) -> None:

@@ -1,0 +1,35 @@
+"""What is read of best/metrics.json."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ferplus_data.errors import InputError
+from search.study.best import read_metrics
+
+METRICS: dict[str, Any] = {
+    "val_accuracy": 0.5,
+    "test_accuracy": 0.5,
+    "val_accuracy_new_photographs": None,
+    "test_accuracy_new_photographs": 0.5,
+    "n_val": 2,
+    "n_test": 2,
+    "n_val_new_photographs": 0,
+    "n_test_new_photographs": 2,
+    "per_class": {"val": [], "test": []},
+    "confusion": {"val": [[1]], "test": [[1]]},
+}
+
+
+@pytest.mark.parametrize("field", METRICS)
+def test_figures_of_another_shape_are_named(field: str, tmp_path: Path) -> None:
+    file = tmp_path / "metrics.json"
+    file.write_text(json.dumps(METRICS))
+    assert read_metrics(tmp_path, of_one_trial=False) == METRICS
+    file.write_text(json.dumps({**METRICS, field: "half"}))
+    with pytest.raises(InputError, match=field):
+        read_metrics(tmp_path, of_one_trial=False)
