@@ -9,7 +9,6 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from models.metrics.intervals import wilson
 from models.serving.export.exporter import Exporter
 
 _MARKUP = re.compile(r"[\\`*|<>\[\]]")
@@ -51,6 +50,7 @@ def _plain(value: Any) -> str:
     return _MARKUP.sub(lambda found: f"\\{found[0]}", " ".join(str(value).split()))
 
 
-def _interval(accuracy: float, n: int) -> str:
-    low, high = wilson(accuracy, n)
-    return f"{low:.4f} to {high:.4f}"
+def _interval(metrics: Mapping[str, Any], name: str, split: str) -> str:
+    """The interval under `name` in `metrics`; a dash where a version that kept none wrote them."""
+    bounds = (metrics.get(name) or {}).get(split)
+    return "-" if bounds is None else f"{bounds[0]:.4f} to {bounds[1]:.4f}"
