@@ -21,7 +21,7 @@ PROGRAM = """
 import os, pkgutil, signal, sys
 # The libraries have builds of their own for other systems.
 import albumentations, filelock, grpc, jinja2, keras, keras_tuner, onnx, onnxruntime, optuna.storages, pandas, plotly, sqlalchemy
-import ai_edge_litert.interpreter, PIL.Image, rich.console, sklearn.metrics, subprocess, tensorflow, typer
+import ai_edge_litert.interpreter, PIL.Image, rich.console, sklearn.metrics, subprocess, tensorflow
 PIL.Image.init()
 for name in ("fcntl", "resource", "pwd", "grp", "termios", "tty", "pty", "syslog", "posix"):
     sys.modules[name] = None

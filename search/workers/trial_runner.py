@@ -278,7 +278,9 @@ class FERPlusTuner(BaseTuner):
         if trial.status != TrialStatus.COMPLETED and trial.message:
             write_text(self._run.trial(number) / "error.txt", trial.message)
         rests = self.oracle.is_resting(trial.trial_id)
-        super().on_trial_end(trial)
-        if not rests:
-            Checkpoints(self._run.trial(number)).finish()
-        self._progress.trial_ends(number)
+        try:
+            super().on_trial_end(trial)
+        finally:  # also where the oracle ends the search with this trial
+            if not rests:
+                Checkpoints(self._run.trial(number)).finish()
+            self._progress.trial_ends(number)

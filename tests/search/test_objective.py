@@ -42,11 +42,19 @@ def test_a_retraining_has_seeds_that_no_trial_had(seed: int) -> None:
     assert len({seed, *seeds}) == 4 and all(0 <= one < 2**32 for one in seeds)
 
 
+PUBLISHED = {
+    "small": "none",
+    "small_se": "none",
+    "resnet50": "vggface2",
+    "senet50": "vggface2",
+    "dlib_face": "dlib",
+}
+
+
 @pytest.mark.parametrize("backbone", BACKBONES)
 def test_published_weights_are_loaded_unless_others_are_asked_for(backbone: str) -> None:
     given: Any = SimpleNamespace(weights=None)
-    published = backbone in ("resnet50", "senet50")
-    assert weights_for(given, backbone) == ("vggface2" if published else "none")
+    assert weights_for(given, backbone) == PUBLISHED[backbone]
     assert weights_for(SimpleNamespace(weights="mine.h5"), backbone) == "mine.h5"  # type: ignore[arg-type]
 
 
