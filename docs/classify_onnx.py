@@ -59,7 +59,7 @@ def in_8_bits(image):
     if not np.isfinite(values).all() or values.min() < 0 or values.max() > 65535:
         raise ValueError("values that are not finite, below 0 or above 65,535")
     top = values.max()
-    if image.mode == "F" and 1 < top < 16:
+    if image.mode == "F" and (1 < top < 16 or 0 < top < 1 / 16):
         raise ValueError(f"floating-point values up to {top:.4g}: neither 0 to 1 nor 0 to 255")
     if image.mode == "F" and top <= 1:
         most = 1

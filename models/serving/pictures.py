@@ -31,6 +31,7 @@ _TURNS = {
 """EXIF's orientation -> what makes the picture upright; 1 is upright."""
 
 _SAMPLE_FORMAT, _SIGNED = 339, 2  # TIFF 6.0, section 19
+_DIMMEST = 1 / 16  # a picture from 0 to 1 whose brightest place is darker is as black as one of 4 bits at 0
 _DARKEST_DEEP = 63  # the most that 14 bits in 16 leave in the high byte
 
 
@@ -78,7 +79,8 @@ def in_8_bits(picture: Image.Image) -> tuple[Image.Image, str]:
     as 8 bits made into 16 are. Floating-point numbers up to 1 are taken to be 0 to 1; above 16, as whole numbers are.
 
     Raises:
-        ValueError: Values that are negative, not finite, above 65,535, or floating-point with a maximum between 1 and 16.
+        ValueError: Values that are negative, not finite, above 65,535, or floating-point with a maximum between 1 and 16, or
+            above 0 but so low that 0 to 1 would be a black picture.
     """
     if picture.mode == "F":
         return _from_floats(picture)
@@ -113,7 +115,7 @@ def _from_floats(picture: Image.Image) -> tuple[Image.Image, str]:
     if not np.isfinite(values).all():
         raise ValueError("floating-point values that are not finite")
     top = values.max(initial=0)
-    if values.min(initial=0) < 0 or 1 < top < 16:
+    if values.min(initial=0) < 0 or 1 < top < 16 or 0 < top < _DIMMEST:
         raise ValueError(
             f"floating-point values from {values.min():.4g} to {top:.4g}; expected 0 to 1, 0 to 255 or 0 to 65,535"
         )

@@ -101,6 +101,10 @@ def _check_file(url: sqlalchemy.URL, shown: str) -> None:
         )
     if settings.get("mode") == "ro" or "immutable" in settings:
         raise InputError(f"storage {shown}: expected a database that can be written, found a read-only one")
+    if unknown := settings.keys() - _SQLITE_SETTINGS:
+        raise InputError(
+            f"storage {shown}: expected the settings {', '.join(sorted(_SQLITE_SETTINGS))}, found {', '.join(sorted(unknown))}"
+        )
     file = Path(name)
     if file.is_dir() or (file.exists() and not _is_database(file)):
         kind = "a folder" if file.is_dir() else "another file"
@@ -111,6 +115,13 @@ def _check_file(url: sqlalchemy.URL, shown: str) -> None:
     for place in (file, file.parent) if file.exists() else (file.parent,):
         if not os.access(place, os.W_OK):
             raise InputError(f"storage {shown}: expected to be able to write {place}, found it read-only")
+
+
+# Of sqlite3.connect, as SQLAlchemy passes them on, and of SQLite's own URIs (sqlite.org/uri.html).
+_SQLITE_SETTINGS = {
+    "cached_statements", "check_same_thread", "detect_types", "isolation_level", "timeout", "uri",
+    "cache", "mode", "modeof", "nolock", "psow", "vfs",
+}  # fmt: skip
 
 
 def _is_database(file: Path) -> bool:

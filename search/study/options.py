@@ -72,7 +72,7 @@ def whole(least: int, most: int) -> Kind:
 
     def parse(given: Any) -> int:
         try:
-            number = int(given) if isinstance(given, str) else operator.index(given)
+            number = int(given) if re.fullmatch(r"[+-]?[0-9]+", str(given)) else operator.index(given)
         except (ValueError, TypeError):
             raise InputError(f"expected a whole number, found {_brief(given)}") from None
         return _bounded(number, least, most)
@@ -89,9 +89,9 @@ def duration(*, least: float = -math.inf, above: float = -math.inf, most: float 
     """Return the kind of durations in seconds within the bounds, see `number`: 90, 90s, 25m, 8h, 1h30m, 2d."""
 
     def parse(given: Any) -> float:
-        if isinstance(given, str) and re.fullmatch(r"(\d+(\.\d+)?[dhms])+", given):
+        if isinstance(given, str) and re.fullmatch(r"([0-9]+(\.[0-9]+)?[dhms])+", given):
             given = sum(float(n) * _UNITS[unit] for n, unit in re.findall(r"([\d.]+)([dhms])", given))
-        elif isinstance(given, str) and not re.fullmatch(r"-?\d+(\.\d+)?", given):
+        elif isinstance(given, str) and not re.fullmatch(r"-?[0-9]+(\.[0-9]+)?", given):
             raise InputError(
                 f"expected seconds or a number with d, h, m or s, such as 25m or 1h30m, found {_brief(given)}"
             )
@@ -271,7 +271,7 @@ def _parsed(given: Any, others: Any, field: attrs.Attribute[Any]) -> Any:
 
 def _finite(given: Any) -> float:
     try:
-        value = float(given)
+        value = float(str(given).replace("_", "x").encode("ascii"))  # 1_0 and ٣ are numbers to Python alone
     except (ValueError, TypeError, OverflowError):
         raise InputError(f"expected a number, found {_brief(given)}") from None
     if not math.isfinite(value):

@@ -118,6 +118,7 @@ SIGNED_BYTES = tiff(GREY, tiffinfo={339: 2})
 REFUSED: dict[str, tuple[str, Callable[[], Bytes], str]] = {
     "floats -1 to 1": (".tiff", lambda: tiff((GREY / 127.5 - 1).astype(np.float32)), "-1 to"),
     "floats 0 to 2": (".tiff", lambda: tiff((GREY / 100).astype(np.float32)), "0 to 2.06"),
+    "floats next to nothing": (".tiff", lambda: tiff((GREY / 255 / 1000).astype(np.float32)), "0 to 1"),
     "floats not a number": (".tiff", lambda: tiff(np.full((50, 60), np.nan, np.float32)), "not finite"),
     "whole numbers below 0": (".tiff", lambda: tiff(GREY.astype(np.int32) - 128), "from -128"),
     "whole numbers of 31 bits": (".tiff", lambda: tiff(GREY.astype(np.int32) << 23), "above 65,535"),

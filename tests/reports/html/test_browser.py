@@ -368,7 +368,8 @@ def test_a_live_page_comes_back_as_it_was_left(
     opened = visit(path)
     opened.page.fill("#trial-filter", "cosine")
     opened.page.locator("th[data-name=score] button").click()
-    opened.page.evaluate("scrollTo({top: 1500, behavior: 'instant'})")  # the page's own scrolling takes its time
+    # The page's own scrolling takes its time.
+    opened.page.evaluate("scrollTo({top: 1500, behavior: 'instant'})")
     shown = opened.column(1)
     opened.page.reload()
     assert opened.page.evaluate("scrollY") == 1500

@@ -42,6 +42,7 @@ from search.storages.urls import check_url
         "sqlite:///file:/study?vfs=memdb&uri=true",
         "sqlite:///file:study.db?mode=ro&uri=true",
         "sqlite:///file:study.db?immutable=1&uri=true",
+        "sqlite:///study.db?moed=rw",
         "sqlite:////no/such/folder/study.db",
         "sqlite:////tmp",
         "grpc://host",

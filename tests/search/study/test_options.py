@@ -96,3 +96,10 @@ def test_a_retraining_of_nothing_is_refused(field: str, value: str) -> None:
 )
 def test_texts_stand_for_values(kind: o.Kind, given: str, value: Any) -> None:
     assert kind.parse(given) == value == kind.parse(value)
+
+
+@pytest.mark.parametrize("given", ["1_0", "٣", "0x10", "1 0", "", "one", None, [1]])
+@pytest.mark.parametrize("kind", [o.whole(0, 99), o.number(), o.duration()])
+def test_what_is_a_number_nowhere_else_is_none(kind: o.Kind, given: Any) -> None:
+    with pytest.raises(InputError, match="expected"):
+        kind.parse(given)
