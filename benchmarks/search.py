@@ -205,8 +205,8 @@ def ours(
     from search.setup import prepare as prepare_search
     from search.study.arguments import SearchArguments
     from search.study.config import write_config
-    from search.study.run_directory import RunDirectory, storage_url
-    from search.workers.time_budget import Clock
+    from search.study.run_directory import RunDirectory
+    from search.workers.time_budget import TimeBudget
 
     start = time.perf_counter()
     events: list[Any] = []
@@ -246,8 +246,8 @@ def ours(
         if blind:
             prepared = replace(prepared, search=replace(prepared.search, recipes=[]))
         write_config(run, arguments, prepared.dataset, prepared.space)
-        clock = Clock(None, retrain_epochs=0, retrain_rows=0)
-        launch.run_trials(arguments, prepared, run, storage_url(run, None), clock, progress)
+        budget = TimeBudget(None, retrain_epochs=0, retrain_rows=0)
+        launch.run_trials(launch.Launch(arguments, run, None, budget, progress), prepared)
     return events
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import time
+from dataclasses import dataclass
 from typing import Any
 
 import attrs
@@ -19,19 +20,18 @@ from search.preflight import check_before, check_placement, has_chief
 from search.results.retraining import retrain
 from search.setup import (
     Prepared,
-    caching,
-    clock_of,
     connect,
     kind_of_oracle,
     limits,
     load,
     open_trials,
-    precision,
     prepare,
-    weights_for,
+    time_budget,
+    trial_settings,
 )
 from search.storages.registry import memory
 from search.storages.trial_life import state_of, trials_of
+from search.storages.trial_store import TrialStore
 from search.study import ownership
 from search.study.arguments import SearchArguments
 from search.study.config import check_continuation, read_arguments, write_config
@@ -39,11 +39,10 @@ from search.study.processes import copy_to_config, recorded
 from search.study.run_directory import RunDirectory, storage_url
 from search.study.view import best_trial, read_study
 from search.workers import preemption
-from search.workers.checkpoint_store import Artifacts
 from search.workers.engines import ENGINES
 from search.workers.engines.team import Team
 from search.workers.heartbeat import Heartbeat, ThisProcess
-from search.workers.time_budget import Clock
+from search.workers.time_budget import TimeBudget
 from search.workers.trial_runner import FERPlusTuner
 
 
@@ -51,6 +50,35 @@ class NoTrialCompleted(RuntimeError):
     """A search ended without a trial that finished an epoch; the message says why."""
 
     exit_code = 3
+
+
+@dataclass(frozen=True)
+class Launch:
+    """A search as it was launched.
+
+    Attributes:
+        arguments: What it is asked.
+        run: Its directory.
+        storage: URL of its database, None for the SQLite file in the directory.
+        time_budget: How long it may go on.
+        progress: Told what happens.
+    """
+
+    arguments: SearchArguments
+    run: RunDirectory
+    storage: str | None
+    time_budget: TimeBudget
+    progress: Progress
+
+    @property
+    def url(self) -> str:
+        """Where the study is stored."""
+        return storage_url(self.run, self.storage)
+
+    def open_trials(self) -> TrialStore:
+        """Return the trials of the study. A worker of Keras Tuner's chief has no record of its own."""
+        storage = memory() if has_chief() else connect(self.url, self.arguments)
+        return open_trials(storage, self.run, self.arguments)
 
 
 def search(
@@ -72,48 +100,39 @@ def search(
     if storage is not None and not has_chief():
         connect(url, arguments)  # what cannot be connected to is refused before anything is made
     with ownership.undone_if_refused(run, url):
-        return _search(arguments, prepared, run, storage, fresh, progress)
+        run.create()
+        budget = time_budget(arguments, prepared.dataset, arguments.timeout)
+        return _search(Launch(arguments, run, storage, budget, progress), prepared, fresh)
 
 
-def _search(
-    arguments: SearchArguments,
-    prepared: Prepared,
-    run: RunDirectory,
-    storage: str | None,
-    fresh: bool,
-    progress: Progress,
-) -> dict[str, Any] | None:
-    url = storage_url(run, storage)
-    run.create()
+def _search(launch: Launch, prepared: Prepared, fresh: bool) -> dict[str, Any] | None:
+    arguments, run, progress = launch.arguments, launch.run, launch.progress
 
     def check() -> None:
         check_continuation(run, arguments, prepared.dataset.fingerprint, prepared.space)
 
     if not has_chief():
-        ownership.take_over(run, url, fresh, check)
+        ownership.take_over(run, launch.url, fresh, check)
     if run.config.exists():
         check()
         progress.say(f"study {run.study} continues")
-    clock = clock_of(arguments, prepared.dataset, arguments.timeout)
     if has_chief():
         write_config(run, arguments, prepared.dataset, prepared.space)
-        progress.say(run_trials(arguments, prepared, run, url, clock, progress))
+        progress.say(run_trials(launch, prepared))
         return None
     if not run.config.exists():
         # Before the database: without it the directory would not be known to be a study's.
         write_config(run, arguments, prepared.dataset, prepared.space)
-    study = open_trials(connect(url, arguments), run, arguments).study
+    study = launch.open_trials().study
     write_config(run, arguments, prepared.dataset, prepared.space)
     study.set_user_attr("config", run.read_config())
     study.set_user_attr("deadline", arguments.timeout and time.time() + arguments.timeout)
     try:
         with recorded(study, ThisProcess().name, "search") as process:
             copy_to_config(run, study)
-            process.because = _run_all(arguments, prepared, run, storage, clock, progress)
+            process.because = _run_all(launch, prepared)
             progress.say(f"the search has ended: {process.because}")
-            return retrain_best(
-                arguments, prepared.dataset, run, url, clock, progress, because=process.because
-            )
+            return retrain_best(launch, prepared.dataset, because=process.because)
     finally:
         copy_to_config(run, study)
 
@@ -146,9 +165,9 @@ def join(
     ownership.stored_study(run, study_storage, url)
     study = open_trials(study_storage, run, arguments).study
     deadline = study.user_attrs.get("deadline")
-    clock = clock_of(arguments, prepared.dataset, deadline and max(deadline - time.time(), 0.001))
+    budget = time_budget(arguments, prepared.dataset, deadline and max(deadline - time.time(), 0.001))
     with recorded(study, ThisProcess().name, "worker") as process:
-        process.because = _run_all(arguments, prepared, run, storage, clock, progress)
+        process.because = _run_all(Launch(arguments, run, storage, budget, progress), prepared)
         progress.say(process.because)
 
 
@@ -170,43 +189,24 @@ def retrain_again(
     )
     dataset = load(arguments)
     check_continuation(run, arguments, dataset.fingerprint)
-    clock = Clock(None, retrain_epochs=0, retrain_rows=0)
-    return retrain_best(
-        arguments, dataset, run, storage_url(run, storage), clock, progress, trial=trial, again=True
-    )
+    launch = Launch(arguments, run, storage, time_budget(arguments, dataset, None), progress)
+    return retrain_best(launch, dataset, trial=trial, again=True)
 
 
-def run_trials(
-    arguments: SearchArguments,
-    prepared: Prepared,
-    run: RunDirectory,
-    url: str,
-    clock: Clock,
-    progress: Progress,
-) -> str:
+def run_trials(launch: Launch, prepared: Prepared) -> str:
     """Run trials in this process until the oracle has no more or time is up; return why it ended."""
-    # A chief's worker has no record of its own.
-    store = open_trials(memory() if has_chief() else connect(url, arguments), run, arguments)
+    arguments, progress = launch.arguments, launch.progress
+    store = launch.open_trials()
     oracle = make_oracle(arguments.oracle, prepared.search, store, ThisProcess(), kind_of_oracle())
     for remark in remarks(arguments.oracle, prepared.search):
         progress.say(remark)
     tuner = FERPlusTuner(
         oracle,
         prepared.model,
-        dataset=prepared.dataset,
-        train_split=prepared.train_split,
-        run=run,
-        epochs=arguments.epochs,
-        weights_for=lambda backbone: weights_for(arguments, backbone),
-        seed=arguments.seed,
-        precision=precision(arguments, progress),
-        caching=caching(arguments, prepared.search.hyperparameters),
-        clock=clock,
+        settings=trial_settings(arguments, prepared, launch.run, progress),
+        run=launch.run,
+        time_budget=launch.time_budget,
         progress=progress,
-        limits=limits(arguments),
-        trial_timeout=arguments.trial_timeout,
-        replicas=arguments.gpus_per_trial,
-        artifacts=Artifacts(arguments.artifacts, run.unique_name()) if arguments.artifacts else None,
     )
     if has_chief():
         tuner.search()
@@ -221,25 +221,18 @@ def run_trials(
     return oracle.stopped_because or tuner.stopped_because or "there is no further trial"
 
 
-def _run_all(
-    arguments: SearchArguments,
-    prepared: Prepared,
-    run: RunDirectory,
-    storage: str | None,
-    clock: Clock,
-    progress: Progress,
-) -> str:
+def _run_all(launch: Launch, prepared: Prepared) -> str:
     """Run trials here or in as many workers as the arguments say, until there are no more."""
-    url = storage_url(run, storage)
+    arguments, run, progress = launch.arguments, launch.run, launch.progress
     if arguments.oracle in KERAS_TUNER_ORACLES:
         with ownership.alone(run, arguments.oracle):
-            return run_trials(arguments, prepared, run, url, clock, progress)
+            return run_trials(launch, prepared)
     if arguments.workers == 1 and arguments.engine == "local":
-        return run_trials(arguments, prepared, run, url, clock, progress)
-    store = open_trials(connect(url, arguments), run, arguments)
+        return run_trials(launch, prepared)
+    store = launch.open_trials()
     watch = Watch(store.study, arguments.trials, arguments.epochs, progress)
     team = Team(
-        run, storage, arguments.workers, arguments.gpus_per_trial, arguments.ray_address, progress.say
+        run, launch.storage, arguments.workers, arguments.gpus_per_trial, arguments.ray_address, progress.say
     )
     # It has no trials of its own, but finds those of workers that died, also when none is left.
     with (
@@ -253,31 +246,28 @@ def _run_all(
         watch.update()
     for history in sorted(run.trial(0).parent.glob("*/history.csv")):
         for epoch in readable_history(history):
-            clock.epoch_took(epoch.epoch, epoch.seconds, len(prepared.train_split))
+            launch.time_budget.epoch_took(epoch.epoch, epoch.seconds, len(prepared.train_split))
     trials = trials_of(store.study)
     done = sum(state_of(trial).ended for trial in trials)
     return limits(arguments).reached(trials) or f"{done} of {arguments.trials} trials are done"
 
 
 def retrain_best(
-    arguments: SearchArguments,
-    dataset: Dataset,
-    run: RunDirectory,
-    url: str,
-    clock: Clock,
-    progress: Progress,
-    *,
-    trial: int | None = None,
-    again: bool = False,
-    because: str = "",
+    launch: Launch, dataset: Dataset, *, trial: int | None = None, again: bool = False, because: str = ""
 ) -> dict[str, Any]:
-    """Retrain the best trial (or number `trial`) as long as the clock allows. Of several processes that are to, one does."""
+    """Retrain the best trial (or number `trial`) as long as there is time. Of several processes that are to, one does.
+
+    Args:
+        again: Whether also if it has been retrained before.
+        because: Why the search has ended.
+    """
+    arguments, run, progress = launch.arguments, launch.run, launch.progress
     with locked(
         run.path / ".retraining.lock",
         on_wait=lambda: progress.say("another process retrains this study; waiting for its end"),
         pause=preemption.wait,
     ) as waited:
-        trials = read_study(run, url).trials
+        trials = read_study(run, launch.url).trials
         chosen = best_trial(trials if trial is None else [t for t in trials if t.number == trial])
         if chosen is None:
             if trial is not None:
@@ -286,7 +276,7 @@ def retrain_best(
                 )
             raise NoTrialCompleted(f"no trial finished an epoch: {because}")
         asked_for = arguments.retrain_epochs
-        epochs = clock.retrain_epochs(asked_for, arguments.retrain_seeds)
+        epochs = launch.time_budget.retrain_epochs(asked_for, arguments.retrain_seeds)
         if epochs < asked_for:
             progress.say(f"the time there is allows {epochs} of {asked_for} epochs of retraining")
         return retrain(

@@ -36,7 +36,7 @@ def check_placement(arguments: SearchArguments) -> None:
     """Raise InputError if the workers, GPUs or store that `arguments` name cannot be had."""
     from models.device.gpus import visible_gpus
     from search.oracles.registry import KERAS_TUNER_ORACLES
-    from search.workers.checkpoint_store import Artifacts
+    from search.workers.checkpoint_store import CheckpointStore
 
     if (arguments.workers > 1 or arguments.engine != "local") and arguments.oracle in KERAS_TUNER_ORACLES:
         raise InputError(f"--oracle {arguments.oracle}: is Keras Tuner's own and has room for one worker")
@@ -46,7 +46,7 @@ def check_placement(arguments: SearchArguments) -> None:
             "--max-params and --max-latency"
         )
     if arguments.artifacts:
-        Artifacts(arguments.artifacts, "")
+        CheckpointStore(arguments.artifacts, "")
     gpus = len(visible_gpus())
     if arguments.engine == "local" and arguments.gpus_per_trial > max(gpus, 1):
         raise InputError(

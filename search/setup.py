@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import os
 from collections.abc import Mapping
@@ -22,6 +23,7 @@ from models.metrics.objectives import OBJECTIVES
 from models.networks.build import build_model
 from models.networks.weights import find_published
 from models.recipe import Recipe, base_name
+from models.training.settings import Settings
 from search.console.progress import Progress
 from search.oracles.limits import Limits
 from search.oracles.optuna_oracle import OptunaOracle
@@ -36,7 +38,9 @@ from search.storages.trial_store import TrialStore
 from search.study.arguments import SearchArguments
 from search.study.run_directory import RunDirectory
 from search.study.space import load_space
-from search.workers.time_budget import Clock
+from search.workers.checkpoint_store import CheckpointStore
+from search.workers.time_budget import TimeBudget
+from search.workers.trial_settings import TrialSettings
 from spaces import SPACES
 
 CONNECT_SECONDS = 120.0
@@ -142,9 +146,9 @@ def connect(url: str, arguments: SearchArguments) -> RetryingStorage:
     return open_storage(url, grace=arguments.grace, retries=arguments.retries, wait=wait)
 
 
-def clock_of(arguments: SearchArguments, dataset: Dataset, timeout: float | None) -> Clock:
+def time_budget(arguments: SearchArguments, dataset: Dataset, timeout: float | None) -> TimeBudget:
     """Return what tells when a search of `arguments` has to end so that its retraining fits into `timeout` seconds."""
-    return Clock(
+    return TimeBudget(
         timeout,
         retrain_epochs=arguments.retrain_epochs * arguments.retrain_seeds,
         retrain_rows=len(dataset.train),
@@ -205,11 +209,39 @@ def weights_for(arguments: SearchArguments, backbone: str) -> str:
     return BACKBONES[backbone].default_weights if arguments.weights is None else arguments.weights
 
 
-def precision(arguments: SearchArguments, progress: Progress) -> str:
-    """Return the precision of the trials, resolved."""
+def training_settings(arguments: SearchArguments, backbone: str, **own: Any) -> Settings:
+    """Return how a search of `arguments` trains a recipe of `backbone`, in its trials and in its retraining. An option reaches
+    the setting of the same name.
+
+    Args:
+        own: Settings that a trial, or a retraining, has otherwise.
+    """
+    same = {one.name: getattr(arguments, one.name, one.default) for one in dataclasses.fields(Settings)}
+    resolved = {
+        "weights": weights_for(arguments, backbone),
+        "precision": resolve_precision(arguments.precision)[0],
+    }
+    return Settings(**{**same, **resolved, **own})
+
+
+def trial_settings(
+    arguments: SearchArguments, prepared: Prepared, run: RunDirectory, progress: Progress
+) -> TrialSettings:
+    """Return how the trials of a search of `arguments` in `run` are run."""
     resolved, why = resolve_precision(arguments.precision)
     progress.say(f"trials compute in {resolved} ({why})")
-    return resolved
+    own: dict[str, Any] = {"train_split": prepared.train_split, "replicas": arguments.gpus_per_trial}
+    return TrialSettings(
+        dataset=prepared.dataset,
+        epochs=arguments.epochs,
+        training=lambda backbone: training_settings(arguments, backbone, **own),
+        limits=limits(arguments),
+        caching=caching(arguments, prepared.search.hyperparameters),
+        timeout=arguments.trial_timeout,
+        checkpoint_store=CheckpointStore(arguments.artifacts, run.unique_name())
+        if arguments.artifacts
+        else None,
+    )
 
 
 def caching(arguments: SearchArguments, hyperparameters: keras_tuner.HyperParameters) -> Caching | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import importlib.util
 from pathlib import Path
 from types import ModuleType
@@ -72,3 +73,23 @@ def test_no_file_or_folder_outgrows_a_reader() -> None:
         if len([path for path in folder.glob("*.py") if path.name != "__init__.py"]) > 12
     }
     assert crowded <= families
+
+
+# The command line's options, which are generated from one another, are as many as they are.
+_OF_THE_COMMAND_LINE = {"search/study/options.py:option"}
+
+
+def test_no_function_outgrows_a_reader() -> None:
+    found = set()
+    for top in ("models", "search", "reports", "spaces", "ferplus_data", "run_search.py"):
+        for path in [ROOT / top] if top.endswith(".py") else sorted((ROOT / top).rglob("*.py")):
+            for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+                if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                    continue
+                asked = [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs]
+                parameters = len([one for one in asked if one.arg not in ("self", "cls")])
+                lines = (node.end_lineno or node.lineno) - node.lineno + 1
+                if lines > 60 or parameters > 8:
+                    name = f"{path.relative_to(ROOT)}:{node.name}"
+                    found |= {name} - _OF_THE_COMMAND_LINE
+    assert not found, "functions of more than 60 lines or 8 parameters"

@@ -12,6 +12,7 @@ import optuna
 from benchmarks.simulator.tellings import Told
 from ferplus_data.errors import InputError
 from search.oracles import DEFAULT_ORACLE, DEFAULT_PRUNER
+from search.oracles.limits import Limits
 from search.oracles.optuna_oracle import OptunaOracle
 from search.oracles.pruners import PRUNERS
 from search.oracles.registry import ORACLES, Search, make_oracle
@@ -57,7 +58,7 @@ def _optuna(told: Told, seed: int, trials: int, folder: Path) -> Any:
         sampler=lambda number: optuna.samplers.TPESampler(seed=number),
         pruner=optuna.pruners.MedianPruner(),
         declare=model.build,
-        epochs=told.task.epochs,
+        limits=Limits(told.task.epochs),
         max_trials=trials,
         hyperparameters=declared,
         seed=seed,

@@ -121,12 +121,9 @@ def _identity(recipe: Recipe, dataset: Dataset, settings: Settings, epochs: int)
     assert settings.train_split is not None
     rows = np.ascontiguousarray(settings.train_split.rows)
     return {
+        **settings.key(),
         "recipe": recipe.key(),
         "epochs": epochs,
-        "seed": settings.seed,
-        "weights": settings.weights,
-        "precision": settings.precision,
-        "objective": settings.objective,
         "data": dataset.fingerprint,
         "rows": hashlib.sha256(rows.tobytes()).hexdigest(),
     }

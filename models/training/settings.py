@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,8 @@ OnEpoch = Callable[[Epoch], bool | None]
 """Called with each finished epoch; training stops when it returns True."""
 OnBatch = Callable[[int, int, int], None]
 """Called as training advances with (epoch from 1, batches or images done, of how many)."""
+_HARMLESS = {"replicas", "train_split", "after"}
+"""Settings that change no result, or that what they name is compared for: the rows, and the recipe that was begun."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,10 @@ class Settings:
     replicas: int = 1
     train_split: Split | None = None
     after: Path | None = None
+
+    def key(self) -> dict[str, Any]:
+        """Return what two trainings of one recipe on the same rows have to share if one is to go on with the other's files."""
+        return {one.name: getattr(self, one.name) for one in fields(self) if one.name not in _HARMLESS}
 
 
 @dataclass(frozen=True)

@@ -36,11 +36,11 @@ class OptunaOracle(keras_tuner.Oracle):
         pruner: Optuna's, or a `RestingPruner`; None: no trial ends early.
         declare: Declares the space anew with the drawn values of each trial; None: the space is what `hyperparameters` and the
             models that were built have declared.
-        epochs: Most epochs of a trial, after which it is not pruned any more; None: it is not known.
         recipes: Hyperparameter values of the first trials.
         grid: Whether free numbers take the points of a grid.
         worker: The process that runs the trials.
-        limits: What ends the search beside max_trials.
+        limits: How many epochs a trial has at most, after which it is not pruned any more, and what ends the search beside
+            max_trials; None: neither is known.
         options: Those of `keras_tuner.Oracle`: objective (here val_accuracy, if not given), max_trials, hyperparameters,
             allow_new_entries, tune_new_entries, seed, max_retries_per_trial, max_consecutive_failed_trials.
 
@@ -60,7 +60,6 @@ class OptunaOracle(keras_tuner.Oracle):
         sampler: Callable[[int], BaseSampler] | None = None,
         pruner: BasePruner | None = None,
         declare: Declare | None = None,
-        epochs: int | None = None,
         recipes: Iterable[Mapping[str, Any]] = (),
         grid: bool = False,
         worker: Worker | None = None,
@@ -76,7 +75,8 @@ class OptunaOracle(keras_tuner.Oracle):
             memory(), "in memory", direction=direction, metric=self.objective.name
         )
         self.stopped_because: str | None = None
-        self._pruner, self._epochs, self._declares_itself = pruner, epochs, declare is not None
+        self._pruner, self._declares_itself = pruner, declare is not None
+        self._epochs = None if limits is None else limits.epochs
         self._running: dict[str, Running] = {}
         self._stored_space = 0
         self._sampling = Sampling(

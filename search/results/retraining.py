@@ -18,16 +18,15 @@ from ferplus_data.errors import InputError
 from ferplus_data.files import write_json
 from ferplus_data.files.shapes import read_json
 from models.backbones.registry import BACKBONES
-from models.device.precision import resolve_precision
 from models.metrics.objectives import OBJECTIVES
 from models.metrics.scores import predict_probabilities, score
 from models.recipe import Recipe
 from models.serving.model_files import load_model, save_model
 from models.training.checkpoints import Checkpoints, remove_training
 from models.training.loop import Training, train
-from models.training.settings import Listener, Settings
+from models.training.settings import Listener
 from search.console.progress import Progress
-from search.setup import weights_for
+from search.setup import training_settings
 from search.study.arguments import SearchArguments
 from search.study.best import check_place, read_metrics, write_best
 from search.study.predictions import SPLITS, Predictions
@@ -135,12 +134,7 @@ def train_again(
         dataset,
         directory=directory,
         epochs=epochs,
-        settings=Settings(
-            weights=weights_for(arguments, recipe.backbone),
-            seed=seed,
-            precision=resolve_precision(arguments.precision)[0],
-            objective=arguments.objective,
-        ),
+        settings=training_settings(arguments, recipe.backbone, seed=seed),
         listener=Listener(partial(progress.epoch_ends, epochs=epochs), on_batch),
     )
     save_model(training.model, directory / "model.keras")

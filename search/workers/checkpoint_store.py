@@ -15,7 +15,7 @@ from ferplus_data.errors import InputError
 from ferplus_data.files import write_bytes
 
 
-class Artifacts:
+class CheckpointStore:
     """The files of a study's trials in the store at `place`, an archive for each of the last two epochs of a trial.
 
     An epoch is reported after its archive is stored, so the last one that the study knows of is always there.

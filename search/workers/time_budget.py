@@ -6,7 +6,7 @@ import math
 import time
 
 
-class Clock:
+class TimeBudget:
     """How long the search may go on, so that the retraining still fits into the time there is.
 
     Args:

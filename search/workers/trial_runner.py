@@ -3,25 +3,23 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import time
-from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import keras_tuner
 from keras_tuner.engine.base_tuner import BaseTuner
 from keras_tuner.engine.trial import Trial, TrialStatus
 
-from ferplus_data.dataset import Dataset, Split
 from ferplus_data.files import write_text
-from models.frozen_prefix.activations import Caching
 from models.networks.compiled import Networks
 from models.recipe import Recipe
 from models.training.checkpoints import Checkpoints
 from models.training.history import Epoch, readable_history
 from models.training.loop import train
-from models.training.settings import Listener, Settings
+from models.training.settings import Listener
 from search.console.progress import Progress
-from search.oracles.limits import Limits
 from search.oracles.optuna_oracle import OptunaOracle
 from search.oracles.protocol import TrialOracle
 from search.oracles.space.search_space import SpaceModel
@@ -30,8 +28,8 @@ from search.storages.trial_life import counted
 from search.storages.trial_store import TrialStore
 from search.study.run_directory import RunDirectory
 from search.workers import preemption
-from search.workers.checkpoint_store import Artifacts
-from search.workers.time_budget import Clock
+from search.workers.time_budget import TimeBudget
+from search.workers.trial_settings import TrialSettings
 
 _IDLE_SECONDS = 1.0
 _TIME_IS_UP = "the time for it is over"
@@ -51,26 +49,35 @@ class _TrialLost(Exception):
     """The trial is in other hands."""
 
 
+@dataclass
+class _Running:
+    """A trial under way, and what is recorded of it.
+
+    Attributes:
+        known: Its last epoch that was reported before it came here.
+        rows: That each of its epochs trains on.
+        seconds: Of its epochs so far.
+    """
+
+    trial: Trial
+    number: int
+    epochs: int
+    known: int
+    rows: int
+    record: dict[str, Any] = field(default_factory=dict)
+    seconds: float = 0.0
+
+
 class FERPlusTuner(BaseTuner):
     """Runs the trials that an oracle hands out: hyperparameters -> recipe -> training, in `runs/STUDY/trials/NNNN`.
 
     Args:
         oracle: An `OptunaOracle` or one of Keras Tuner's, recorded in the study.
         model: The space.
-        dataset: Its validation split scores the trials; its test split is not touched.
-        train_split: The rows that trials train on.
+        settings: How trials are run.
         run: Where trials leave their files.
-        epochs: Most epochs of a trial.
-        weights_for: Backbone -> the weights it starts from, as `models.networks.build.build_model` takes them.
-        seed: Of every trial's training.
-        precision: Of every trial's training.
-        caching: How trials use the prefix cache; None: not at all.
-        clock: Says when the search has to end.
+        time_budget: Says when the search has to end.
         progress: Told what happens.
-        limits: What trials are judged by, and what ends the search in the middle of one.
-        trial_timeout: Seconds of training after which a trial ends with its epoch.
-        replicas: GPUs that share each batch of a trial.
-        artifacts: Where checkpoints go besides the run directory.
 
     Attributes:
         stopped_because: Why the search has ended, where it was not the oracle that had no more.
@@ -81,25 +88,13 @@ class FERPlusTuner(BaseTuner):
         oracle: keras_tuner.Oracle,
         model: SpaceModel,
         *,
-        dataset: Dataset,
-        train_split: Split,
+        settings: TrialSettings,
         run: RunDirectory,
-        epochs: int,
-        weights_for: Callable[[str], str],
-        seed: int,
-        precision: str,
-        caching: Caching | None,
-        clock: Clock,
+        time_budget: TimeBudget,
         progress: Progress,
-        limits: Limits,
-        trial_timeout: float | None = None,
-        replicas: int = 1,
-        artifacts: Artifacts | None = None,
     ) -> None:
         self._run = run
         super().__init__(oracle, model, directory=run.path, project_name="keras_tuner")
-        self._limits, self._trial_timeout = limits, trial_timeout
-        self._replicas, self._artifacts = replicas, artifacts
         self.oracle: TrialOracle
         self._store: TrialStore | None = getattr(oracle, "store", None)
         if not self._has_study():
@@ -108,10 +103,7 @@ class FERPlusTuner(BaseTuner):
             known = isinstance(oracle, OptunaOracle)
             self.oracle = ChiefClient(self.oracle, oracle.store.storage.grace if known else None)
         self._idle = False
-        self._dataset, self._train_split = dataset, train_split
-        self._epochs, self._weights_for, self._seed = epochs, weights_for, seed
-        self._precision, self._caching = precision, caching
-        self._clock, self._progress = clock, progress
+        self._settings, self._time_budget, self._progress = settings, time_budget, progress
         self._networks = Networks()
         self._asked = time.monotonic()
         self.stopped_because: str | None = None
@@ -164,7 +156,7 @@ class FERPlusTuner(BaseTuner):
         return str(self._run.path / "keras_tuner" / "oracle.json")
 
     def pre_create_trial(self) -> None:
-        if self._clock.search_is_over():
+        if self._time_budget.search_is_over():
             raise SearchIsOver(_TIME_IS_UP)
         if self._idle:  # the answer to the last question was that what is left is in other hands
             preemption.wait(_IDLE_SECONDS)
@@ -183,82 +175,92 @@ class FERPlusTuner(BaseTuner):
     def run_trial(self, trial: Trial, *fit_args: Any, **fit_kwargs: Any) -> None:
         """Train one configuration. Every epoch is reported as it ends, so nothing is returned."""
         number = self.oracle.number(trial.trial_id)
-        values = {k: v for k, v in trial.hyperparameters.values.items() if not k.startswith("tuner/")}
-        epochs = trial.hyperparameters.values.get("tuner/epochs", self._epochs)
-        record: dict[str, Any] = {"times": {"oracle": self._waited}}
-
-        directory = self._run.trial(number)
-        known = self._restore(trial, number)
-        objective, seconds = self._limits.objective, 0.0
-
-        def on_batch(epoch: int, batch: int, batches: int) -> None:
-            preemption.check()
-            if self.oracle.is_lost(trial.trial_id):
-                raise _TrialLost
-            self._progress.batch_ends(epoch, epochs, batch, batches)
-
-        def on_epoch(epoch: Epoch) -> bool:
-            nonlocal seconds
-            seconds += epoch.seconds
-            late = epoch.epoch < epochs and self._trial_timeout is not None and seconds > self._trial_timeout
-            if late:
-                record["ended_early"] = (
-                    f"{seconds:.0f} s after epoch {epoch.epoch} of {epochs}, allowed were {self._trial_timeout:g}"
-                )
-            if self._artifacts is not None and epoch.epoch > known:
-                self._artifacts.save(directory, number, epoch.epoch)
-            self._progress.epoch_ends(epoch, epochs)
-            self._clock.epoch_took(epoch.epoch, epoch.seconds, len(self._train_split))
-            began = time.monotonic()
-            self.oracle.record(trial.trial_id, record)
-            updated = self.oracle.update_trial(
-                trial.trial_id,
-                {f"val_{objective}": epoch.metrics[objective]},
-                step=epoch.epoch,
-            )
-            record["times"]["oracle"] += time.monotonic() - began
-            if updated.status == TrialStatus.STOPPED or late:
-                return True
-            if epoch.epoch < epochs:
-                self._check_over()
-            return False
-
-        recipe = Recipe.from_hyperparameters(values)
+        values = trial.hyperparameters.values
+        recipe = Recipe.from_hyperparameters(
+            {k: v for k, v in values.items() if not k.startswith("tuner/")}  # Keras Tuner's Hyperband's own
+        )
+        settings = self._settings.training(recipe.backbone)
         promoted_from = getattr(self.oracle, "promoted_from", lambda trial: None)(trial)
+        if promoted_from is not None:
+            settings = replace(settings, after=self._run.trial(promoted_from))
+        running = _Running(
+            trial,
+            number,
+            epochs=values.get("tuner/epochs", self._settings.epochs),
+            known=self._restore(trial, number),
+            rows=len(settings.train_split or self._settings.dataset.train),
+            record={"times": {"oracle": self._waited}},
+        )
         train(
             recipe,
-            self._dataset,
-            directory=directory,
-            epochs=epochs,
-            settings=Settings(
-                weights=self._weights_for(recipe.backbone),
-                seed=self._seed,
-                precision=self._precision,
-                objective=objective,
-                replicas=self._replicas,
-                train_split=self._train_split,
-                after=None if promoted_from is None else self._run.trial(promoted_from),
-            ),
+            self._settings.dataset,
+            directory=self._run.trial(number),
+            epochs=running.epochs,
+            settings=settings,
             networks=self._networks,
-            caching=self._caching,
-            listener=Listener(on_epoch, on_batch, self._progress.say, record),
+            caching=self._settings.caching,
+            listener=Listener(
+                functools.partial(self._epoch_ends, running),
+                functools.partial(self._batch_ends, running),
+                self._progress.say,
+                running.record,
+            ),
         )
+
+    def _batch_ends(self, running: _Running, epoch: int, batch: int, batches: int) -> None:
+        preemption.check()
+        if self.oracle.is_lost(running.trial.trial_id):
+            raise _TrialLost
+        self._progress.batch_ends(epoch, running.epochs, batch, batches)
+
+    def _epoch_ends(self, running: _Running, epoch: Epoch) -> bool:
+        """Store and report an epoch; return whether it is the trial's last."""
+        trial_id, store = running.trial.trial_id, self._settings.checkpoint_store
+        late = self._is_late(running, epoch)
+        if store is not None and epoch.epoch > running.known:
+            store.save(self._run.trial(running.number), running.number, epoch.epoch)
+        self._progress.epoch_ends(epoch, running.epochs)
+        self._time_budget.epoch_took(epoch.epoch, epoch.seconds, running.rows)
+        objective = self._settings.limits.objective
+        began = time.monotonic()
+        self.oracle.record(trial_id, running.record)
+        updated = self.oracle.update_trial(
+            trial_id, {f"val_{objective}": epoch.metrics[objective]}, step=epoch.epoch
+        )
+        running.record["times"]["oracle"] += time.monotonic() - began
+        if updated.status == TrialStatus.STOPPED or late:
+            return True
+        if epoch.epoch < running.epochs:
+            self._check_over()
+        return False
+
+    def _is_late(self, running: _Running, epoch: Epoch) -> bool:
+        """Whether the trial has had its time, and what is recorded then."""
+        running.seconds += epoch.seconds
+        allowed = self._settings.timeout
+        if allowed is None or running.seconds <= allowed or epoch.epoch >= running.epochs:
+            return False
+        running.record["ended_early"] = (
+            f"{running.seconds:.0f} s after epoch {epoch.epoch} of {running.epochs}, allowed were {allowed:g}"
+        )
+        return True
 
     def _check_over(self) -> None:
         """Raise SearchIsOver if the search ends in the middle of a trial."""
-        if self._clock.search_is_over():
+        if self._time_budget.search_is_over():
             raise SearchIsOver(_TIME_IS_UP)
-        if self._limits and self._store is not None:
-            reached = self._limits.reached(counted(self._store.read()))
+        limits = self._settings.limits
+        if limits and self._store is not None:
+            reached = limits.reached(counted(self._store.read()))
             if reached is not None:
                 raise SearchIsOver(reached)
 
     def _restore(self, trial: Trial, number: int) -> int:
         """Fetch the checkpoint of a trial that was begun elsewhere; return its last epoch that is known."""
         known = self.oracle.epochs(trial.trial_id)
-        directory = self._run.trial(number)
-        if self._artifacts is not None and len(readable_history(directory / "history.csv")) < known:
-            self._artifacts.restore(directory, number, known)
+        directory, store = self._run.trial(number), self._settings.checkpoint_store
+        if store is not None and len(readable_history(directory / "history.csv")) < known:
+            store.restore(directory, number, known)
         return known
 
     def _run_and_update_trial(self, trial: Trial, *fit_args: Any, **fit_kwargs: Any) -> None:

@@ -11,7 +11,7 @@ import pytest
 from models.backbones.registry import BACKBONES
 from models.metrics.objectives import OBJECTIVES
 from search.results.retraining import retraining_seeds
-from search.setup import weights_for
+from search.setup import training_settings, weights_for
 from search.study.arguments import SearchArguments
 from search.study.view import TrialRecord, best_trial
 
@@ -40,6 +40,16 @@ def test_a_retraining_has_seeds_that_no_trial_had(seed: int) -> None:
     arguments: Any = SimpleNamespace(seed=seed, retrain_seeds=3)
     seeds = retraining_seeds(arguments)
     assert len({seed, *seeds}) == 4 and all(0 <= one < 2**32 for one in seeds)
+
+
+@pytest.mark.parametrize(
+    ("option", "value"), [("seed", 7), ("objective", "macro_f1"), ("precision", "bfloat16")]
+)
+def test_an_option_reaches_the_setting_of_its_name(option: str, value: Any) -> None:
+    given = SearchArguments(data="demo", **{option: value})
+    reached = training_settings(given, "small", replicas=2)
+    assert getattr(reached, option) == reached.key()[option] == value
+    assert reached.replicas == 2 and training_settings(given, "small", seed=1).seed == 1
 
 
 PUBLISHED = {

@@ -27,7 +27,7 @@ from search.study.best import read_metrics
 from search.study.predictions import read_predictions
 from search.study.run_directory import RunDirectory
 from search.study.view import TrialRecord
-from search.workers.time_budget import Clock
+from search.workers.time_budget import TimeBudget
 
 HYPERPARAMETERS = {
     "backbone": "small",
@@ -219,10 +219,10 @@ def at_once(
             first()
 
     def command(progress: Said) -> None:
-        clock = Clock(None, retrain_epochs=0, retrain_rows=0)
-        given = arguments(retrain_seeds=1)
+        budget = TimeBudget(None, retrain_epochs=0, retrain_rows=0)
+        launched: Any = launch.Launch(arguments(retrain_seeds=1), run, None, budget, progress)  # type: ignore[arg-type]
         try:
-            results.append(launch.retrain_best(given, dataset, run, "", clock, progress, again=True))
+            results.append(launch.retrain_best(launched, dataset, again=True))
         except RuntimeError as error:
             results.append(error)
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from search.workers import time_budget as clock
-from search.workers.time_budget import Clock
+from search.workers.time_budget import TimeBudget
 
 
 @pytest.fixture
@@ -14,7 +14,7 @@ def now(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 
 
 def test_the_search_leaves_the_retraining_its_time(now: list[float]) -> None:
-    watch = Clock(1000, retrain_epochs=10, retrain_rows=200)
+    watch = TimeBudget(1000, retrain_epochs=10, retrain_rows=200)
     watch.epoch_took(2, 20, rows=100)  # so 40 s for one of retraining, 46 with the spare
     now[0] += 500
     assert not watch.search_is_over()
@@ -24,7 +24,7 @@ def test_the_search_leaves_the_retraining_its_time(now: list[float]) -> None:
 
 
 def test_the_retraining_never_takes_more_than_two_thirds(now: list[float]) -> None:
-    watch = Clock(1000, retrain_epochs=1000, retrain_rows=200)
+    watch = TimeBudget(1000, retrain_epochs=1000, retrain_rows=200)
     watch.epoch_took(2, 20, rows=100)
     now[0] += 333
     assert not watch.search_is_over()
@@ -34,20 +34,20 @@ def test_the_retraining_never_takes_more_than_two_thirds(now: list[float]) -> No
 
 
 def test_without_a_limit_nothing_is_cut(now: list[float]) -> None:
-    watch = Clock(None, retrain_epochs=10, retrain_rows=200)
+    watch = TimeBudget(None, retrain_epochs=10, retrain_rows=200)
     watch.epoch_took(2, 1e9, rows=1)
     assert not watch.search_is_over() and watch.retrain_epochs(60, runs=3) == 60
 
 
 def test_there_is_always_an_epoch(now: list[float]) -> None:
-    watch = Clock(10, retrain_epochs=10, retrain_rows=200)
+    watch = TimeBudget(10, retrain_epochs=10, retrain_rows=200)
     watch.epoch_took(2, 500, rows=100)
     now[0] += 11
     assert watch.search_is_over() and watch.retrain_epochs(10, runs=1) == 1
 
 
 def test_the_first_epoch_counts_only_while_there_is_no_other(now: list[float]) -> None:
-    watch = Clock(1000, retrain_epochs=10, retrain_rows=200, val_rows=300)
+    watch = TimeBudget(1000, retrain_epochs=10, retrain_rows=200, val_rows=300)
     watch.epoch_took(1, 400, rows=100)
     assert watch.retrain_epochs(10, runs=1) == 1
     watch.epoch_took(
