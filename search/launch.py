@@ -14,7 +14,7 @@ from ferplus_data.errors import InputError
 from ferplus_data.files.locks import locked
 from models.training.history import readable_history
 from search.console.progress import Progress
-from search.console.watch import Watch
+from search.console.study_progress import StudyProgress
 from search.oracles.registry import KERAS_TUNER_ORACLES, make_oracle, remarks
 from search.preflight import check_before, check_placement, has_chief
 from search.results.retraining import retrain
@@ -230,7 +230,7 @@ def _run_all(launch: Launch, prepared: Prepared) -> str:
     if arguments.workers == 1 and arguments.engine == "local":
         return run_trials(launch, prepared)
     store = launch.open_trials()
-    watch = Watch(store.study, arguments.trials, arguments.epochs, progress)
+    followed = StudyProgress(store.study, arguments.trials, arguments.epochs, progress)
     team = Team(
         run, launch.storage, arguments.workers, arguments.gpus_per_trial, arguments.ray_address, progress.say
     )
@@ -241,9 +241,9 @@ def _run_all(launch: Launch, prepared: Prepared) -> str:
     ):
         progress.say(f"{arguments.workers} workers; what they say is in {team.log(0).parent}")
         while engine.poll():
-            watch.update()
+            followed.update()
             preemption.wait(0.5)
-        watch.update()
+        followed.update()
     for history in sorted(run.trial(0).parent.glob("*/history.csv")):
         for epoch in readable_history(history):
             launch.time_budget.epoch_took(epoch.epoch, epoch.seconds, len(prepared.train_split))

@@ -24,13 +24,13 @@ class Interruptible:
         from search.workers import preemption
 
         # A worker that another process has placed ends with it, and tells it whether it had to.
-        placed = os.environ.get("FERPLUS_TETHER") is not None
+        placed = os.environ.get("FERPLUS_PLACED") is not None
         self._stopped = GONE_EARLY if placed else DONE
         # Explicitly: a shell that starts a job in the background has it ignore SIGINT.
         signal.signal(signal.SIGINT, signal.default_int_handler)
-        preemption.watch(self._stopped, f"stopped by SIGTERM; {_continuation()}")
+        preemption.handle_sigterm(self._stopped, f"stopped by SIGTERM; {_continuation()}")
         if placed:
-            preemption.tether()
+            preemption.end_with_parent()
         return self
 
     def __exit__(self, kind: Any, error: Any, traceback: Any) -> bool:

@@ -233,7 +233,7 @@ class OptunaOracle(keras_tuner.Oracle):
             running.lost = running.lost or running.claim == claim
 
     def is_lost(self, trial_id: str) -> bool:
-        """Whether the trial is in other hands: this process had been held up for longer than the grace period."""
+        """Whether the trial is in other hands: this process had been suspended for longer than the grace period."""
         return trial_id in self._running and self._running[trial_id].lost
 
     def is_resting(self, trial_id: str) -> bool:

@@ -20,7 +20,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from search.storages.retrying import RetryingStorage
 
 LOCK_SECONDS = 60.0
-"""How long the lock is waited for. Whoever has it for longer is held up; then it is done without."""
+"""How long the lock is waited for. Whoever has it for longer is suspended; then it is done without."""
 _BUSY_SECONDS = 60
 """How long SQLite waits for another writer instead of failing at once."""
 _INSERTS: dict[str, Any] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}

@@ -10,8 +10,8 @@ from typing import Any
 class Staleness:
     """For how long the heartbeat of each of those who beat has not changed.
 
-    Time between two looks counts for half of the grace at most: in a longer one the observer was held up itself, or what carries
-    the heartbeats was, and those who beat have time to be heard again.
+    Time between two looks counts for half of the grace at most: in a longer one the observer itself was suspended, or what
+    carries the heartbeats was, and those who beat have time to be heard again.
 
     Args:
         grace: Seconds without a change after which one is taken for dead.

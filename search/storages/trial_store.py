@@ -139,7 +139,7 @@ class TrialStore:
     # While it runs ----------------------------------------------------------------------------------------------------
 
     def owns(self, claim: Claim) -> bool:
-        """Whether the trial runs and is still the worker's: one that was held up may have lost it."""
+        """Whether the trial runs and is still the worker's: one that was suspended may have lost it."""
         trial = self.get(claim.number)
         return trial.state == TrialState.RUNNING and claim.attributes.items() <= trial.user_attrs.items()
 

@@ -163,7 +163,7 @@ class ChiefClient:
         return self._reported.get(trial_id, 0)
 
     def is_lost(self, trial_id: str) -> bool:
-        """Whether the trial is in other hands: this process had been held up for longer than the grace period."""
+        """Whether the trial is in other hands: this process had been suspended for longer than the grace period."""
         return trial_id in self._lost
 
     def is_resting(self, trial_id: str) -> bool:

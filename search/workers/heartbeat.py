@@ -88,7 +88,7 @@ class Heartbeat:
     Args:
         store: The trials.
         claims: Returns those that this process runs.
-        lose: Told of one that was taken away: the process had been held up for longer than the grace.
+        lose: Told of one that was taken away: the process had been suspended for longer than the grace.
     """
 
     def __init__(

@@ -16,7 +16,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 
-PATIENCE_SECONDS = 6.0
+SHUTDOWN_SECONDS = 6.0
 """How long the training has to end by itself. With what follows it stays under the 10 s that are promised."""
 _LAST_SECONDS = 2.0
 
@@ -28,7 +28,7 @@ class Preempted(SystemExit):
     """SIGTERM has come."""
 
 
-def watch(exit_code: int, notice: str) -> None:
+def handle_sigterm(exit_code: int, notice: str) -> None:
     """Answer SIGTERM from now on. To be called from the main thread.
 
     Args:
@@ -47,7 +47,7 @@ def watch(exit_code: int, notice: str) -> None:
     ).start()
 
 
-def tether() -> None:
+def end_with_parent() -> None:
     """Take the end of standard input, a pipe that a parent holds open, for SIGTERM: the parent is gone."""
 
     def wait() -> None:
@@ -55,7 +55,7 @@ def tether() -> None:
             pass
         os.kill(os.getpid(), signal.SIGTERM)
 
-    threading.Thread(target=wait, name="tether", daemon=True).start()
+    threading.Thread(target=wait, name="parent", daemon=True).start()
 
 
 def check() -> None:
@@ -85,7 +85,7 @@ def _wait(signals: socket.socket, exit_code: int, notice: str) -> None:
         pass
     _requested.set()
     print(notice, file=sys.stderr, flush=True)
-    time.sleep(PATIENCE_SECONDS)
+    time.sleep(SHUTDOWN_SECONDS)
     final = threading.Thread(target=lambda: [action() for action in list(_last)], daemon=True)
     final.start()
     final.join(_LAST_SECONDS)

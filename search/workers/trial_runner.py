@@ -275,7 +275,7 @@ class FERPlusTuner(BaseTuner):
         if self.oracle.is_lost(trial.trial_id):
             # Its files are another's now.
             self.oracle.release(trial)
-            self._progress.say(f"trial {number:>3} was held up too long and has gone to another worker")
+            self._progress.say(f"trial {number:>3} was suspended too long and has gone to another worker")
             return
         if trial.status != TrialStatus.COMPLETED and trial.message:
             write_text(self._run.trial(number) / "error.txt", trial.message)

@@ -168,7 +168,7 @@ def test_a_search_that_is_stopped_twice_has_the_same_trials(
         train(recipe, dataset, listener=replace(listener, on_batch=on_batch), **more)
 
     monkeypatch.setattr(trial_runner, "train", stopped_now_and_then)
-    monkeypatch.setattr(preemption, "PATIENCE_SECONDS", 1e6)  # until this process would be ended
+    monkeypatch.setattr(preemption, "SHUTDOWN_SECONDS", 1e6)  # until this process would be ended
     pieces = []
     for _ in range(3):
         monkeypatch.setattr(preemption, "_requested", threading.Event())

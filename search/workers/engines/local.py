@@ -9,7 +9,7 @@ from types import TracebackType
 
 from models.device.gpus import visible_gpus
 from search.workers.engines.team import GONE_EARLY, RESTARTS, Team, cores
-from search.workers.preemption import PATIENCE_SECONDS
+from search.workers.preemption import SHUTDOWN_SECONDS
 
 
 def local(team: Team) -> LocalEngine:
@@ -61,7 +61,7 @@ class LocalEngine:
             process.terminate()
         for process in self._processes.values():
             try:
-                process.wait(PATIENCE_SECONDS + 3)
+                process.wait(SHUTDOWN_SECONDS + 3)
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()

@@ -52,7 +52,7 @@ class Team:
         count = str(threads)
         names = ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS")
         storage = {"FERPLUS_STORAGE": self.storage} if self.storage else {}
-        return {**dict.fromkeys(names, count), **storage, "FERPLUS_TETHER": "1", "PYTHONUNBUFFERED": "1"}
+        return {**dict.fromkeys(names, count), **storage, "FERPLUS_PLACED": "1", "PYTHONUNBUFFERED": "1"}
 
     def log(self, index: int) -> Path:
         """Where worker number `index` writes what it says."""

@@ -59,7 +59,7 @@ def test_a_released_trial_keeps_its_row_values_and_epochs(driver: Any) -> None:
     ],
 )
 @pytest.mark.parametrize("taken", [False, True])
-def test_a_worker_that_was_held_up_writes_nothing_to_a_trial_that_it_has_lost(
+def test_a_worker_that_was_suspended_writes_nothing_to_a_trial_that_it_has_lost(
     late: Any, taken: bool, driver: Any
 ) -> None:
     store = driver.store()

@@ -66,8 +66,8 @@ def test_a_chief_serves_three_workers(tmp_path: Path) -> None:
 def test_a_worker_that_comes_back_finds_its_trial_in_other_hands(driver: Any) -> None:
     driver.storage.grace = 0.5
     chief = driver.oracle(trials=2, kind=ChiefOracle)
-    held_up, other = chief.create_trial("held up"), chief.create_trial("other")
-    chief.update_trial(held_up.trial_id, {"val_accuracy": 0.6}, step=1)
+    suspended, other = chief.create_trial("suspended"), chief.create_trial("other")
+    chief.update_trial(suspended.trial_id, {"val_accuracy": 0.6}, step=1)
 
     def only_the_other_runs() -> bool:
         assert chief.update_trial(other.trial_id, {}).status == TrialStatus.RUNNING  # a beat
@@ -76,10 +76,10 @@ def test_a_worker_that_comes_back_finds_its_trial_in_other_hands(driver: Any) ->
     p.until(only_the_other_runs, seconds=15, every=0.1)
     assert chief.tuner_ids == {"other"}
     continued = chief.create_trial("third")
-    assert continued.hyperparameters.values == held_up.hyperparameters.values
-    assert chief.number(continued.trial_id) == chief.number(held_up.trial_id) == 0
+    assert continued.hyperparameters.values == suspended.hyperparameters.values
+    assert chief.number(continued.trial_id) == chief.number(suspended.trial_id) == 0
     assert chief.epochs(continued.trial_id) == 1
-    late = chief.update_trial(held_up.trial_id, {"val_accuracy": 0.1}, step=2)
+    late = chief.update_trial(suspended.trial_id, {"val_accuracy": 0.1}, step=2)
     assert late.status == TrialStatus.INVALID
-    chief.end_trial(held_up)
+    chief.end_trial(suspended)
     assert len(chief.claims()) == 2 and chief.epochs(continued.trial_id) == 1

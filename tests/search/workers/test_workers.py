@@ -62,9 +62,9 @@ def test_a_stopped_parent_stops_its_workers_which_release_their_trials(
     assert "deaths" not in p.trials_of(url, run.name)[trial.number].user_attrs
 
 
-def test_a_worker_whose_trial_was_taken_while_it_was_held_up_leaves_it_alone(tmp_path: Path) -> None:
+def test_a_worker_whose_trial_was_taken_while_it_was_suspended_leaves_it_alone(tmp_path: Path) -> None:
     """SIGSTOP for longer than the grace, as of a suspended virtual machine; another worker continues the trial meanwhile."""
-    run = tmp_path / "held"
+    run = tmp_path / "suspended"
     url = f"sqlite:///{run}/study.db"
     first = p.start(p.SIMULATED, *search(run, 3), SIMULATED_EPOCH="1.5")
     p.until(lambda: (run / "study.db").exists())

@@ -11,7 +11,7 @@ from search.console.progress import Progress, trial_line
 from search.storages.trial_life import State, state_of, trials_of
 
 
-class Watch:
+class StudyProgress:
     """Tells `progress` of what has changed in `study`, a line for each trial that ends.
 
     Args:
