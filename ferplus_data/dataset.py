@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,8 +16,6 @@ from .labels import EMOTIONS, PROTOCOLS, TARGETS
 from .photographs.cached import photographs_of
 from .store import SPLITS, Faces, open_faces
 
-EVALUATED = ("val", "test")
-
 
 @dataclass(frozen=True, eq=False)
 class Split:
@@ -25,7 +24,7 @@ class Split:
     Attributes:
         images: every image of the data set, uint8 [N, 48, 48], memory-mapped.
         rows: int64 [n], ascending: which images are this split's.
-        labels: int64 [n], 0..7; in `Dataset.any_protocol` also -1, where the training protocol drops the row.
+        labels: int64 [n], 0..7; in `Dataset.val_of_any_protocol` also -1, where the training protocol drops the row.
         votes: uint8 [n, 10].
         photographs: int32 [n], equal where faces, of whatever split, show the same photograph.
         in_training: bool [n]. In val and test: a kept training row shows the same photograph. In train: an earlier kept
@@ -78,8 +77,7 @@ class Split:
             The rows that it keeps with the labels that it gives, and which of these rows they are, bool [n].
 
         Example:
-            >>> rows = load_dataset("demo").any_protocol["test"]
-            >>> official, chosen = rows.under("cntk")
+            >>> official, chosen = load_dataset("demo").val_of_any_protocol.under("cntk")
             >>> accuracy = (predicted[chosen] == official.labels).mean()
         """
         labels = PROTOCOLS[protocol](self.votes)
@@ -87,26 +85,63 @@ class Split:
         return replace(self, labels=labels).take(kept), kept
 
 
+class HeldOut:
+    """A split without its labels: its faces, and what is known of it as a whole.
+
+    What compares a model with the labels takes them from `reveal_labels`, and writes down that it has.
+
+    Attributes:
+        rows, photographs, in_training, in_evaluation: as in `Split`.
+        class_counts: rows per emotion, int64 [8].
+    """
+
+    def __init__(self, split: Split) -> None:
+        self._split = split
+        self.rows, self.photographs = split.rows, split.photographs
+        self.in_training, self.in_evaluation = split.in_training, split.in_evaluation
+        self.class_counts = split.class_counts
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def pixels(self) -> NDArray[np.uint8]:
+        """All images of the split in memory: uint8 [n, 48, 48, 1], 0..255."""
+        return self._split.pixels()
+
+    def summary(self) -> dict[str, Any]:
+        """`summary.summarise` of the split: counts, without any model."""
+        from .summary import summarise
+
+        return summarise(self._split)
+
+    def reveal_labels(self) -> Split:
+        """The split with its labels."""
+        return self._split
+
+
 @dataclass(frozen=True, eq=False)
 class Dataset:
     """The three splits as the training protocol keeps them, and what is known of the whole data.
 
     Attributes:
-        train, val, test: the splits.
+        train, val, test: the splits, the last one without its labels.
         fingerprint, source, labels_source: as in `store.Faces`.
         protocol: the key of `labels.PROTOCOLS` that the splits were made by.
-        any_protocol: "val" and "test" -> the rows that any protocol keeps, for evaluation under each of them
-            (`Split.under`).
+        val_of_any_protocol, test_of_any_protocol: the rows that any protocol keeps, for evaluation under each of them
+            (`Split.under`); a label is -1 where the training protocol drops the row.
+        kept: protocol -> rows that it keeps of train, val and test, before `subset` and `dedupe`.
     """
 
     train: Split
     val: Split
-    test: Split
+    test: HeldOut
+    val_of_any_protocol: Split
+    test_of_any_protocol: HeldOut
     fingerprint: str
     source: str
     labels_source: str = OTHER
     protocol: str = "baseline"
-    any_protocol: dict[str, Split] = field(default_factory=dict)
+    kept: dict[str, list[int]] = field(default_factory=dict)
 
     @property
     def class_counts(self) -> dict[str, NDArray[np.int64]]:
@@ -140,8 +175,7 @@ def load_dataset(
         cache_dir: by default as in `cache.cache_directory`.
 
     Raises:
-        InputError: as `store.open_faces`; `subset` is out of range; no such protocol; a split is empty after the drops;
-            a file that is official in full does not keep the official number of rows.
+        InputError: as `store.open_faces`; `subset` is out of range; no such protocol; a split is empty after the drops.
     """
     if not 0 < subset <= 1:
         raise InputError(f"subset: expected a fraction above 0 and up to 1, found {subset}; 1 uses all rows")
@@ -160,14 +194,28 @@ def load_dataset(
         kept[0] = train.take(~train.in_training & ~train.in_evaluation)
         _refuse_empty(kept, data, "after --dedupe dropped repeats and photographs of val and test from train")
     train, val, test = (stratified(split, subset, (seed, index)) for index, split in enumerate(kept))
-    any_protocol = {
-        name: stratified(every[index], subset, (seed, index))
-        for index, name in enumerate(SPLITS)
-        if name in EVALUATED
-    }
+    any_val, any_test = (stratified(every[index], subset, (seed, index)) for index in (1, 2))
     return Dataset(
-        train, val, test, faces.fingerprint, faces.source, faces.labels_source, protocol, any_protocol
+        train,
+        val,
+        HeldOut(test),
+        any_val,
+        HeldOut(any_test),
+        faces.fingerprint,
+        faces.source,
+        faces.labels_source,
+        protocol,
+        rows_kept(faces),
     )
+
+
+def rows_kept(faces: Faces) -> dict[str, list[int]]:
+    """Protocol -> rows that it keeps of train, val and test."""
+    splits = len(SPLITS)
+    return {
+        name: np.bincount(faces.split[rule(faces.votes) >= 0], minlength=splits)[:splits].tolist()
+        for name, rule in PROTOCOLS.items()
+    }
 
 
 def _splits(faces: Faces, photographs: NDArray[np.int32], protocol: str) -> list[Split]:

@@ -17,13 +17,13 @@ from search.console.progress import Progress
 from search.console.study_progress import StudyProgress
 from search.oracles.registry import KERAS_TUNER_ORACLES, make_oracle, remarks
 from search.preflight import check_before, check_placement, has_chief
-from search.results.retraining import retrain
+from search.results.measuring import Look
+from search.results.retraining import Order, retrain
 from search.setup import (
     Prepared,
     connect,
     kind_of_oracle,
     limits,
-    load,
     open_trials,
     prepare,
     time_budget,
@@ -34,7 +34,7 @@ from search.storages.trial_life import state_of, trials_of
 from search.storages.trial_store import TrialStore
 from search.study import ownership
 from search.study.arguments import SearchArguments
-from search.study.config import check_continuation, read_arguments, write_config
+from search.study.config import check_continuation, load, read_arguments, write_config
 from search.study.processes import copy_to_config, recorded
 from search.study.run_directory import RunDirectory, storage_url
 from search.study.view import best_trial, read_study
@@ -178,14 +178,16 @@ def retrain_again(
     trial: int | None,
     epochs: int | None,
     seeds: int | None,
+    test: bool,
     progress: Progress,
 ) -> dict[str, Any]:
-    """Retrain the best trial, or the one with the number `trial`, of an existing study."""
+    """Retrain the best trial, or the one with the number `trial`, of an existing study; `test` has the test labels looked at."""
     old = read_arguments(run)
     arguments = attrs.evolve(
         old,
         retrain_epochs=old.retrain_epochs if epochs is None else epochs,
         retrain_seeds=old.retrain_seeds if seeds is None else seeds,
+        test=test,
     )
     dataset = load(arguments)
     check_continuation(run, arguments, dataset.fingerprint)
@@ -268,7 +270,8 @@ def retrain_best(
         pause=preemption.wait,
     ) as waited:
         trials = read_study(run, launch.url).trials
-        chosen = best_trial(trials if trial is None else [t for t in trials if t.number == trial])
+        best = best_trial(trials)
+        chosen = best if trial is None else best_trial([t for t in trials if t.number == trial])
         if chosen is None:
             if trial is not None:
                 raise InputError(
@@ -279,6 +282,8 @@ def retrain_best(
         epochs = launch.time_budget.retrain_epochs(asked_for, arguments.retrain_seeds)
         if epochs < asked_for:
             progress.say(f"the time there is allows {epochs} of {asked_for} epochs of retraining")
-        return retrain(
-            chosen, dataset, run, arguments, epochs=epochs, progress=progress, again=again and not waited
+        look = Look(
+            run.test_readings, *(("retrain", "--test") if again else ("search", "the search's result"))
         )
+        order = Order(chosen, epochs, chosen != best, look if arguments.test else None, again and not waited)
+        return retrain(order, dataset, run, arguments, progress)

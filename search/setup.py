@@ -12,7 +12,7 @@ from typing import Any
 import keras_tuner
 from keras_tuner.engine.hyperparameters import Choice
 
-from ferplus_data.dataset import Dataset, Split, load_dataset, stratified
+from ferplus_data.dataset import Dataset, Split, stratified
 from ferplus_data.errors import InputError
 from ferplus_data.readers import find_source
 from models.backbones.registry import BACKBONES
@@ -36,6 +36,7 @@ from search.storages.registry import open_storage, open_study
 from search.storages.retrying import RetryingStorage
 from search.storages.trial_store import TrialStore
 from search.study.arguments import SearchArguments
+from search.study.config import load
 from search.study.run_directory import RunDirectory
 from search.study.space import load_space
 from search.workers.checkpoint_store import CheckpointStore
@@ -197,11 +198,6 @@ def _check_weights(arguments: SearchArguments, hyperparameters: keras_tuner.Hype
         raise InputError(f"{error}; --space transfer has weights that pip installs") from error
     for name, weights in started.items():
         build_model(Recipe(backbone=name, image_size=BACKBONES[name].min_image_size), weights=weights)
-
-
-def load(arguments: SearchArguments) -> Dataset:
-    """Return the data set that `arguments` name."""
-    return load_dataset(arguments.data, subset=arguments.subset, dedupe=arguments.dedupe, seed=arguments.seed)
 
 
 def weights_for(arguments: SearchArguments, backbone: str) -> str:

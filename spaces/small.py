@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from keras_tuner import HyperParameters
 
-# Hand-made before any search, on FER+'s training and validation splits (docs/results.md).
+# Hand-made before any search, on FER+'s training and validation splits.
 RECIPES = {
     "small-soft": {
         "backbone": "small_se",

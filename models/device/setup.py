@@ -97,7 +97,7 @@ def has_gpu() -> bool:
 
 def _keep_freed_memory() -> None:
     """Stop glibc's malloc from giving every step's tensors back to the system. Their pages are otherwise mapped and cleared
-    anew each step; docs/results.md has the system time that was seen with and without."""
+    anew each step."""
     if platform.libc_ver()[0] != "glibc":
         return
     m_trim_threshold, m_top_pad, m_mmap_max = -1, -2, -4  # malloc.h

@@ -44,6 +44,20 @@ def figures(predicted: NDArray[np.integer], split: Split) -> dict[str, Any]:
     }
 
 
+def accuracy_of(predicted: NDArray[np.integer], split: Split) -> dict[str, Any]:
+    """Return accuracy, n and interval of `predicted`, int [n], on the rows of `split`; see `figures`."""
+    _, group = np.unique(split.photographs, return_inverse=True)
+    right = predicted == split.labels
+    counts = np.stack([np.bincount(group), np.bincount(group, weights=right)], axis=1).astype(np.float64)
+    spread = _resampled(counts)
+    accuracy = float(right.mean())
+    return {
+        "accuracy": accuracy,
+        "n": len(split),
+        "interval": _accuracy_interval(accuracy, len(counts), spread[:, 1] / spread[:, 0]),
+    }
+
+
 def _figures(
     predicted: NDArray[np.integer], labels: NDArray[np.integer], photographs: NDArray[np.integer], mix: Floats
 ) -> dict[str, Any]:
@@ -51,15 +65,12 @@ def _figures(
     here = {name: values[0] for name, values in _scores(counts.sum(axis=0)[None], mix).items()}
     spread = _scores(_resampled(counts), mix)
     accuracy = float(here["accuracy"])
-    interval = _interval(spread["accuracy"])
-    if accuracy in (0.0, 1.0):  # every resample says the same: no interval, though few rows prove little
-        interval = list(wilson(accuracy, len(counts)))
     support = counts.sum(axis=0)[0]
     return {
         "n": len(labels),
         "photographs": len(counts),
         "accuracy": accuracy,
-        "interval": interval,
+        "interval": _accuracy_interval(accuracy, len(counts), spread["accuracy"]),
         "accuracy_at_full_mix": float(here["at_full_mix"]),
         "accuracy_at_full_mix_interval": _interval(spread["at_full_mix"]),
         "macro_f1": float(here["macro_f1"]),
@@ -121,6 +132,12 @@ def _scores(sums: Floats, mix: Floats) -> dict[str, Floats]:
         "recall": recall,
         "f1": f1,
     }
+
+
+def _accuracy_interval(accuracy: float, photographs: int, resampled: Floats) -> list[float]:
+    if accuracy in (0.0, 1.0):  # every resample says the same: no interval, though few rows prove little
+        return list(wilson(accuracy, photographs))
+    return _interval(resampled)
 
 
 def _interval(values: Floats) -> list[float]:

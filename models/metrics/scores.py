@@ -9,7 +9,7 @@ import numpy as np
 from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 
 from ferplus_data.dataset import Split
-from ferplus_data.labels import EMOTIONS
+from ferplus_data.labels import EMOTIONS, PROTOCOLS
 from models.metrics import photographs
 from models.metrics.calibration import against_votes, calibration
 from models.metrics.ties import tie_figures
@@ -24,20 +24,29 @@ def predict_probabilities(model: keras.Model, faces: np.ndarray) -> np.ndarray:
     return np.asarray(model.predict(faces, batch_size=PREDICTION_BATCH, verbose=0), np.float32)
 
 
-def evaluate(model: keras.Model, split: Split) -> dict[str, Any]:
-    """Return the figures of `model` on every row of `split`; see `score`."""
-    return score(predict_probabilities(model, split.pixels()), split)
-
-
 def score(probabilities: np.ndarray, split: Split) -> dict[str, Any]:
-    """Return the figures of `probabilities` [N, 8] against the labels of the N rows of `split`.
+    """Return the figures of `probabilities` [N, 8] on those of the N rows of `split` that have a label, and under every rule for
+    the rows.
+
+    Args:
+        probabilities: [N, 8].
+        split: such as `Dataset.val_of_any_protocol`; with rows of the training protocol alone, those that another one keeps
+            besides are missing from its figures.
 
     Returns:
         accuracy, n, interval; accuracy_new_photographs, n_new_photographs, interval_new_photographs (rows whose photograph is
         not in training; None when there are none); macro_f1; majority_class_rate; per_class, a list of emotion, precision,
         recall, f1 and support; confusion, 8x8 counts with the true class as row; calibration, votes, ties and photographs,
-        as `calibration.calibration`, `calibration.against_votes`, `ties.tie_figures` and `photographs.figures` give them.
+        as `calibration.calibration`, `calibration.against_votes`, `ties.tie_figures` and `photographs.figures` give them;
+        protocols, for each of `labels.PROTOCOLS` accuracy, n and interval on the rows and labels of that rule.
     """
+    protocols = {}
+    for name in PROTOCOLS:
+        rows, chosen = split.under(name)
+        if len(rows):
+            protocols[name] = photographs.accuracy_of(probabilities[chosen].argmax(axis=1), rows)
+    labelled = split.labels >= 0
+    probabilities, split = probabilities[labelled], split.take(labelled)
     labels, predicted = split.labels, probabilities.argmax(axis=1)
     of_photographs = photographs.figures(predicted, split)
     every, new = of_photographs["all_rows"], of_photographs["new_photographs"]
@@ -70,4 +79,5 @@ def score(probabilities: np.ndarray, split: Split) -> dict[str, Any]:
         "votes": against_votes(probabilities, labels, split.votes),
         "ties": tie_figures(predicted, labels, split.votes),
         "photographs": of_photographs,
+        "protocols": protocols,
     }

@@ -7,7 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ferplus_data.dataset import Split
 from ferplus_data.labels import EMOTIONS, tied
+from models.metrics.intervals import wilson
 
 
 def tie_figures(
@@ -36,6 +38,16 @@ def tie_figures(
     }
 
 
+def label_noise(split: Split, labels_source: str) -> dict[str, Any] | None:
+    """Return `repeated_label_ceiling` of the images that stand in `split` more than once; None where none does,
+    or where the labels are not those of label.csv: of the other files it is not known that repeats were voted on anew."""
+    if "label.csv" not in labels_source:
+        return None
+    number: dict[bytes, int] = {}
+    same = [number.setdefault(image.tobytes(), len(number)) for image in split.pixels()]
+    return repeated_label_ceiling(split.labels, np.array(same))
+
+
 def repeated_label_ceiling(
     labels: NDArray[np.integer], photographs: NDArray[np.integer]
 ) -> dict[str, Any] | None:
@@ -46,9 +58,9 @@ def repeated_label_ceiling(
         photographs: int [n], equal where rows show the same photograph.
 
     Returns:
-        pairs, of two rows each; repeat, the share of pairs with the same label; ceiling, the accuracy that a perfect model
-        would reach against one panel if each panel is right with the same chance and errs evenly over the other seven
-        emotions. None without a pair.
+        pairs, of two rows each; repeat, the share of pairs with the same label, and its interval; ceiling, the accuracy that a
+        perfect model would reach against one panel if each panel is right with the same chance and errs evenly over the other
+        seven emotions. None without a pair.
     """
     order = np.argsort(photographs, kind="stable")
     same = photographs[order][1:] == photographs[order][:-1]
@@ -61,4 +73,9 @@ def repeated_label_ceiling(
     others = len(EMOTIONS) - 1
     # repeat = p^2 + (1 - p)^2 / 7, solved for the larger p; below 1/8 chance explains everything.
     inside = max(0.0, 1 - (1 + others) * (1 - others * repeat))
-    return {"pairs": pairs, "repeat": repeat, "ceiling": (1 + inside**0.5) / (1 + others)}
+    return {
+        "pairs": pairs,
+        "repeat": repeat,
+        "interval": list(wilson(repeat, pairs)),
+        "ceiling": (1 + inside**0.5) / (1 + others),
+    }

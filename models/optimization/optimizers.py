@@ -53,7 +53,7 @@ the step is compiled anew with every value of its numbers, which is always right
 @functools.cache
 def _fused(adam: type[keras.optimizers.Adam]) -> type[keras.optimizers.Adam]:
     """Return `adam` with TensorFlow's own kernel for an update. It computes what Keras's ten operations on each variable compute,
-    in one pass over its memory: a suffix with many weights and few activations trains 4-9 % faster (docs/results.md)."""
+    in one pass over its memory."""
     if keras.backend.backend() != "tensorflow":
         return adam
     import tensorflow as tf

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from statistics import fmean, stdev
 from typing import Any
 
-from models.metrics.intervals import wilson
 from reports.analysis.comparison import (
     Comparison,
     compare,
@@ -17,28 +16,11 @@ from reports.analysis.comparison import (
     partial_splits,
     starting_weights,
 )
+from reports.analysis.results import ROWS, SPLITS, Result, further, results
 from reports.analysis.selection import Corrected, corrected
 from reports.analysis.trials import count_states
+from search.study.readings import described
 from search.study.view import StudyView, best_trial
-
-SPLITS = {"val": "validation", "test": "test"}
-
-
-@dataclass(frozen=True)
-class Result:
-    """Accuracy (0 to 1) on `n` rows of a split with its 95% Wilson interval; `rows` says which rows, `chosen` whether the model
-    was chosen by its accuracy on them."""
-
-    split: str
-    rows: str
-    accuracy: float
-    n: int
-    low: float
-    high: float
-
-    @property
-    def chosen(self) -> bool:
-        return self.split == SPLITS["val"]
 
 
 @dataclass(frozen=True)
@@ -71,6 +53,10 @@ class Answer:
     spreads: list[Spread]
     comparisons: list[Comparison]
     corrected: Corrected | None
+    further: list[Result]
+    readings: list[str]
+    reading: int | None
+    ceiling: str
 
 
 _SOURCES = {
@@ -112,12 +98,16 @@ def answer(view: StudyView) -> Answer:
         else f"Best configuration: trial {trial}",
         suggested=_suggested(view, trial),
         hyperparameters=chosen,
-        results=_results(view),
+        results=results(view),
         majority={SPLITS[split]: majority[split] for split in SPLITS if majority.get(split) is not None},
         seeds=seeds,
         spreads=_spreads(seeds),
         comparisons=compare(view),
         corrected=corrected(view),
+        further=further(view),
+        readings=described(view.test_readings),
+        reading=(metrics or {}).get("test_reading"),
+        ceiling=ceiling(view),
     )
 
 
@@ -147,7 +137,7 @@ def _headline(view: StudyView) -> str:
 
 
 def _test_result(view: StudyView) -> str:
-    for result in _results(view):
+    for result in results(view):
         if result.split == SPLITS["test"]:
             return (
                 f" and reached {result.accuracy:.1%} on the test split "
@@ -158,6 +148,9 @@ def _test_result(view: StudyView) -> str:
 
 def asked_for(view: StudyView) -> bool:
     """Whether the retrained trial is not the one that the search's own rule would have chosen."""
+    told = (view.metrics or {}).get("asked_for_by_the_user")
+    if told is not None:
+        return bool(told)
     best = best_trial(view.trials)
     number = (view.metrics or {}).get("trial")
     return best is not None and number is not None and number != best.number
@@ -165,63 +158,49 @@ def asked_for(view: StudyView) -> bool:
 
 def honest(view: StudyView) -> str:
     """Which accuracy may be believed, in a sentence or two."""
-    tests = [result for result in _results(view) if result.split == SPLITS["test"]]
+    tests = [result for result in results(view) if result.split == SPLITS["test"]]
     if tests:
-        test, clean = tests[0], tests[-1]
+        test, clean = tests[0], [result for result in tests if result.rows in ROWS][-1]
         interval = f"({test.low:.1%} to {test.high:.1%}, n = {test.n:,})"
         said = f"The test accuracy, {test.accuracy:.1%} {interval}: nothing was chosen by it"
         if clean is not test:
             said += f"; on {clean.rows} alone {clean.accuracy:.1%}"
+        number, count = (view.metrics or {}).get("test_reading"), len(view.test_readings)
+        if number is not None and count:
+            said += f". It is reading {number} of {count} of the test labels"
         return f"{said}. Every validation accuracy is of something chosen for it, and flatters."
     found = corrected(view)
     if found is not None:
         return (
-            "None yet: no test label was looked at. The nearest is the best trial's validation accuracy corrected for the "
+            f"{_none_yet(view)} The nearest is the best trial's validation accuracy corrected for the "
             f"choice, {found.accuracy:.1%} ({found.low:.1%} to {found.high:.1%}, n = {found.n:,})."
         )
     if best_trial(view.trials) is None:
         return "None yet: no trial is complete."
+    if view.metrics is not None:
+        return f"{_none_yet(view)} The validation accuracies are of the best of many tries on the same faces, and flatter."
     return "None yet: the validation accuracies are of the best of many tries on the same faces, and flatter."
+
+
+def _none_yet(view: StudyView) -> str:
+    if view.metrics is None or not view.test_readings:
+        return "None yet: no test label was looked at."
+    return "None here: the test labels were not looked at with this model when it was retrained; see the readings below."
+
+
+def ceiling(view: StudyView) -> str:
+    """How well any model can do against these labels, by the photographs that were voted on twice; empty if not known."""
+    noise = (view.config.get("data") or {}).get("label_noise")
+    if not noise:
+        return ""
+    return (
+        f"Label noise: of {noise['pairs']:,} images that were voted on twice, {noise['repeat']:.1%} got the same label "
+        f"both times; so about {noise['ceiling']:.0%} is the best accuracy that any model can have."
+    )
 
 
 def _trials(count: int) -> str:
     return f"{count:,} trial" if count == 1 else f"{count:,} trials"
-
-
-def _result(split: str, rows: str, accuracy: Any, n: Any) -> Result | None:
-    if accuracy is None or not n or not 0 <= accuracy <= 1:  # NaN too
-        return None
-    low, high = wilson(accuracy, n)
-    return Result(split, rows, accuracy, n, low, high)
-
-
-ROWS = {
-    "all rows": "",
-    "new photographs": "_new_photographs",
-    # What studies of before photographs were told apart have instead.
-    "rows without byte-identical training images": "_without_twins",
-}
-"""Which rows an accuracy of metrics.json is on -> how its name ends."""
-
-
-def _results(view: StudyView) -> list[Result]:
-    metrics = view.metrics
-    if metrics is not None:
-        found = [
-            _result(name, rows, metrics.get(f"{split}_accuracy{suffix}"), metrics.get(f"n_{split}{suffix}"))
-            for split, name in SPLITS.items()
-            for rows, suffix in ROWS.items()
-        ]
-        return [result for result in found if result is not None]
-    best = best_trial(view.trials)
-    counts = ((view.config.get("data") or {}).get("counts") or {}).get("val")
-    objective = (view.config.get("arguments") or {}).get("objective", "accuracy")
-    result = (
-        _result("validation", "all rows, during the search", best.score, sum(counts))
-        if best and counts and objective == "accuracy"
-        else None
-    )
-    return [result] if result else []
 
 
 def _spreads(seeds: list[dict[str, Any]]) -> list[Spread]:
@@ -240,7 +219,12 @@ def _claim(view: StudyView) -> str:
     if metrics is None:
         return (
             "Nothing can be claimed about test accuracy yet: a search's best validation score is the best of "
-            "many tries on the same images, and the test split is read once, after retraining."
+            "many tries on the same images, and the test labels are looked at after the retraining."
+        )
+    if metrics.get("test_accuracy") is None:
+        return (
+            "Nothing can be claimed about test accuracy: its labels were not looked at with this model (retrain --test does), "
+            "and the validation accuracy is of something chosen by it."
         )
     if on_demo_data(view):
         return (

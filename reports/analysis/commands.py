@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from search.storages.redaction import redact
+from search.study.arguments import SearchArguments
+from search.study.options import options_of
 from search.study.view import StudyView, TrialRecord
 
 DEFAULT_RUNS = "runs"
@@ -27,12 +29,13 @@ def commands(view: StudyView) -> dict[str, str]:
 
 
 def trial_command(view: StudyView, trial: TrialRecord) -> str:
-    """The command that trains the trial's configuration again, alone, as a study of its own, with the same seed."""
+    """The command that trains the trial's configuration again, alone, as a study of its own, without a look at test labels."""
     arguments = {
         **(view.config.get("arguments") or {}),
         "trials": 1,
         "workers": 1,
         "timeout": None,
+        "test": False,
         "pins": {
             name: value for name, value in trial.hyperparameters.items() if not name.startswith("tuner/")
         },
@@ -52,7 +55,7 @@ def _runs_directory(study_directory: Path) -> list[str]:
 
 
 def _options(arguments: Mapping[str, Any]) -> list[str]:
-    """config.json's arguments as options: unset and False ones left out, True ones bare, pins as --set."""
+    """config.json's arguments as options: unset ones left out, True ones bare, False ones by their off flag, pins as --set."""
     words: list[str] = []
     for name, value in redact(dict(arguments)).items():
         if name in ("study", "runs_dir"):
@@ -63,6 +66,9 @@ def _options(arguments: Mapping[str, Any]) -> list[str]:
                 words += ["--set", f"{pinned}={to}"]
         elif value is True:
             words.append(option)
-        elif value is not None and value is not False:
+        elif value is False:
+            declared = options_of(SearchArguments).get(name)
+            words += [declared.off] if declared is not None and declared.off else []
+        elif value is not None:
             words += [option, str(value)]
     return words

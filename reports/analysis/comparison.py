@@ -8,11 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from models.backbones.registry import BACKBONES
-from reports.analysis.published import PUBLISHED, Published
+from models.metrics.published import PUBLISHED, Published
 from search.study.view import StudyView
 
 OFFICIAL_ROWS = {"val": 3305, "test": 3275}
 """Rows of the official FER+ validation and test splits that the baseline's majority protocol keeps."""
+BASELINE_TEST_ROWS = 3264
+"""Of the 3,275: the baseline's test.py shuffles them and drops the last batch. Drawn at random, they expect the same."""
 PROTOCOL_ROWS = {
     "baseline": OFFICIAL_ROWS,
     "microsoft": {"val": 3199, "test": 3153},
@@ -31,7 +33,7 @@ class Comparison:
     """A published result beside this run's on the same rows.
 
     Attributes:
-        model, weights, source, read: of the published one.
+        model, weights, source, read, rows: of the published one.
         val_accuracy, test_accuracy: its accuracies, 0 to 1.
         our_val, our_test: this run's on the rows of its protocol; None where they were not measured.
         reasons: why the two cannot be compared; comparable means that there is none.
@@ -46,6 +48,7 @@ class Comparison:
     our_val: float | None = None
     our_test: float | None = None
     read: bool = True
+    rows: str = ""
 
     @property
     def comparable(self) -> bool:
@@ -66,6 +69,8 @@ def compare(view: StudyView) -> list[Comparison]:
             str(recipe.get("source", "")),
             "baseline",
             read=True,
+            val_rows=OFFICIAL_ROWS["val"],
+            test_rows=BASELINE_TEST_ROWS,
         )
         for recipe in view.metrics.get("seed_recipes") or []
     ]
@@ -87,6 +92,7 @@ def _beside(view: StudyView, published: Published) -> Comparison:
         ours.get("val"),
         ours.get("test"),
         published.read,
+        published.rows,
     )
 
 

@@ -10,10 +10,9 @@ from numpy.typing import NDArray
 
 from ferplus_data.labels import EMOTIONS
 from reports.analysis.trials import scored
+from search.study.best import CHOSEN as CHOSEN
 from search.study.view import StudyView, TrialRecord
 
-CHOSEN = "chosen on these rows"
-"""How a validation figure of anything that was chosen by validation is marked."""
 CONFIGURATIONS = 200
 """Best complete trials that the bootstrap chooses among: the others are not chosen in any resample that matters."""
 RESAMPLES = 500

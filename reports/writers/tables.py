@@ -39,7 +39,7 @@ def trial_row(trial: TrialRecord) -> dict[str, Any]:
 
 
 def as_dict(view: StudyView) -> dict[str, Any]:
-    """The study as JSON-ready values: study, config, counts, trials, metrics, selection, importances, retraining."""
+    """The study as JSON-ready values: study, config, counts, trials, metrics, test_readings, selection and so on."""
     view = without_passwords(view)
     trials = [
         {
@@ -56,6 +56,7 @@ def as_dict(view: StudyView) -> dict[str, Any]:
             "counts": count_states(view.trials),
             "trials": trials,
             "metrics": view.metrics,
+            "test_readings": view.test_readings,
             "selection": selection_of(view),
             "importances": [asdict(one) for one in importances(view)],
             "retraining": {name: frame.to_dict("records") for name, frame in view.histories.items()},

@@ -12,7 +12,7 @@ from search.commands.study_options import StudyOptions, start
 from search.study import options as o
 from search.study.options import option
 
-EXAMPLES = ("evaluate", "evaluate --checkpoint model.onnx --data PATH --out figures.json")
+EXAMPLES = ("evaluate", "evaluate --test", "evaluate --checkpoint model.onnx --data PATH --out figures.json")
 
 
 @attrs.frozen(kw_only=True, slots=False)
@@ -42,13 +42,19 @@ class EvaluateOptions(CheckpointOptions):
     tta: bool = option(
         o.FLAG, "Also with each face and its mirror image averaged, told apart.", o.INPUT, default=False
     )
+    test: bool = option(
+        o.FLAG,
+        "Look at the test labels too, and write into test_readings.jsonl that it was done.",
+        o.INPUT,
+        default=False,
+    )
     out: Path | None = option(
         o.path("FILE"), "Write the figures to this JSON file too.", o.OUTPUT, unless_given="no file"
     )
 
 
 def run(options: EvaluateOptions) -> int:
-    """Show validation and test accuracy of a checkpoint."""
+    """Show the validation accuracy of a checkpoint, and with --test its test accuracy."""
     with Interruptible() as interruptible:
         run_directory = None if options.checkpoint else options.run
         start(options)
@@ -57,7 +63,9 @@ def run(options: EvaluateOptions) -> int:
 
         if options.out is not None:
             check_owned(options.out)
-        figures = evaluate_checkpoint(options.model, data=options.data, run=run_directory, tta=options.tta)
+        figures = evaluate_checkpoint(
+            options.model, data=options.data, run=run_directory, tta=options.tta, test=options.test
+        )
         print("\n".join(lines_of(figures)))
         if options.out is not None:
             write_owned(options.out, json.dumps(figures, indent=2) + "\n")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,12 @@ class ExportOptions(StorageOptions):
         o.INPUT,
         default=0,
     )
+    test: bool = option(
+        o.FLAG,
+        "Look at the test labels with the --ensemble, and write into test_readings.jsonl that it was done.",
+        o.INPUT,
+        default=False,
+    )
     format: list[str] = option(
         o.choices("models.serving.export.EXPORTERS"),
         "What is written, with commas between.",
@@ -58,6 +65,8 @@ class ExportOptions(StorageOptions):
     def __attrs_post_init__(self) -> None:
         if self.ensemble and self.checkpoint is not None:
             raise InputError("--ensemble: expected a study, found --checkpoint; give --study")
+        if self.test and not self.ensemble:
+            raise InputError("--test: expected --ensemble, found none; to measure one model: evaluate --test")
 
 
 def run(options: ExportOptions) -> int:
@@ -72,6 +81,7 @@ def run(options: ExportOptions) -> int:
 
 
 def _export(options: ExportOptions) -> Any:
+    from search.results.ensemble import make_ensemble
     from search.results.export import export_checkpoint, export_ensemble, export_study
 
     how: dict[str, Any] = {"precision": options.precision, "data": options.data}
@@ -83,6 +93,12 @@ def _export(options: ExportOptions) -> Any:
     with progress_of(options) as progress:
         if not options.ensemble:
             return export_study(run, options.format, folder, say=progress.say, **how)
-        return export_ensemble(
-            run, options.ensemble, options.format, folder, storage=options.storage, progress=progress, **how
+        average = partial(
+            make_ensemble,
+            run,
+            options.ensemble,
+            storage=options.storage,
+            test=options.test,
+            progress=progress,
         )
+        return export_ensemble(run, average, options.format, folder, **how)

@@ -36,6 +36,7 @@ def run(options: PrepareOptions) -> None:
     from ferplus_data.labels import EMOTIONS
     from ferplus_data.photographs.table import check_place, write_table
     from ferplus_data.store import open_faces
+    from models.metrics.ties import label_noise
 
     if options.photographs is not None:
         check_place(options.photographs)
@@ -52,7 +53,16 @@ def run(options: PrepareOptions) -> None:
         + "".join(f"{len(set(getattr(dataset, name).photographs)):8,}" for name in splits)
     )
     print(f"{'in training':12}{'':8}{dataset.val.in_training.sum():8,}{dataset.test.in_training.sum():8,}")
+    for rule, kept in dataset.kept.items():
+        print(f"{'by ' + rule:12}" + "".join(f"{count:8,}" for count in kept))
     print(f"labels from {dataset.labels_source}")
+    noise = label_noise(dataset.train, dataset.labels_source)
+    if noise is not None:
+        low, high = noise["interval"]
+        print(
+            f"label noise: of {noise['pairs']:,} training images that were voted on twice, {noise['repeat']:.1%} ({low:.1%} to "
+            f"{high:.1%}) got one label; the best possible accuracy is about {noise['ceiling']:.1%}"
+        )
     if options.photographs is not None:
         write_table(options.photographs, dataset, open_faces(options.data).names)
         print(f"photographs {options.photographs}")

@@ -31,6 +31,12 @@ class RetrainOptions(StorageOptions):
         o.RETRAINING,
         unless_given="the study's",
     )
+    test: bool = option(
+        o.FLAG,
+        "Look at the test labels too, and write into test_readings.jsonl that it was done.",
+        o.RETRAINING,
+        default=False,
+    )
 
 
 def run(options: RetrainOptions, reports: Callable[[], Reports]) -> int:
@@ -47,6 +53,7 @@ def run(options: RetrainOptions, reports: Callable[[], Reports]) -> int:
                 trial=options.trial,
                 epochs=options.retrain_epochs,
                 seeds=options.retrain_seeds,
+                test=options.test,
                 progress=progress,
             )
         report_result(directory, reports().write(directory, options.storage), metrics)

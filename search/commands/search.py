@@ -53,7 +53,7 @@ class SearchOptions(StorageOptions, SearchArguments):
 
 
 def run(options: SearchOptions, reports: Callable[[], Reports]) -> int:
-    """Search, retrain the best trial, read the test split once, report, save."""
+    """Search, retrain the best trial, look at the test labels once, report, save."""
     arguments, directory = options.arguments, options.run
     with Interruptible() as interruptible:
         start(options)

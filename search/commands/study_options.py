@@ -114,9 +114,19 @@ def progress_of(options: SayingOptions) -> Progress:
 
 def report_result(run: RunDirectory, report: Path, metrics: dict[str, Any]) -> None:
     """Print what a search has come to."""
-    print(
-        f"val_accuracy {metrics['val_accuracy']:.4f} ({metrics['n_val']:,} faces), "
-        f"test_accuracy {metrics['test_accuracy']:.4f} ({metrics['n_test']:,} faces; "
-        f"the most frequent class alone: {metrics['majority_class_rate']['test']:.4f})"
-    )
+    from search.study.best import CHOSEN
+    from search.study.readings import read_readings
+
+    said = f"val_accuracy {metrics['val_accuracy']:.4f} ({metrics['n_val']:,} faces, {CHOSEN})"
+    if metrics["test_accuracy"] is None:
+        said += ", test labels not looked at"
+    else:
+        said += (
+            f", test_accuracy {metrics['test_accuracy']:.4f} ({metrics['n_test']:,} faces; the most frequent class alone: "
+            f"{metrics['majority_class_rate']['test']:.4f}; reading {metrics.get('test_reading')} of "
+            f"{len(read_readings(run.test_readings))} of the test labels)"
+        )
+    if metrics.get("asked_for_by_the_user"):
+        said = f"trial {metrics['trial']}, asked for by the user: {said}"
+    print(said)
     print(f"report      {report}\ncheckpoint  {run.best_model}\nmetrics     {run.metrics}")

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
+from typing import Any
 
 from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
 from models.metrics.objectives import DEFAULT_OBJECTIVE
+from search.study.best import CHOSEN
 from search.study.view import StudyView, best_trial
 
 
@@ -24,11 +26,9 @@ def status_table(view: StudyView) -> Group:
     ]
     if best is not None:
         by = f", suggested by: {best.source}" if best.source else ""
-        lines.append(f"best {metric} {best.score:.4f} (trial {best.number}{by})")
+        lines.append(f"best {metric} {best.score:.4f}, {CHOSEN} (trial {best.number}{by})")
     if view.metrics is not None:
-        lines.append(
-            f"retrained: val_accuracy {view.metrics['val_accuracy']:.4f}  test_accuracy {view.metrics['test_accuracy']:.4f}"
-        )
+        lines.append(_retrained(view, view.metrics))
     table = Table()
     for heading in ("trial", "state", metric, "epochs", "seconds", "hyperparameters or error"):
         table.add_column(heading)
@@ -46,6 +46,17 @@ def status_table(view: StudyView) -> Group:
             ),
         )
     return Group(*(Text(line) for line in lines), table)
+
+
+def _retrained(view: StudyView, metrics: dict[str, Any]) -> str:
+    whose = (
+        f"trial {metrics['trial']}, asked for by the user, " if metrics.get("asked_for_by_the_user") else ""
+    )
+    test = metrics["test_accuracy"]
+    said = "not looked at" if test is None else f"{test:.4f}"
+    if view.test_readings:
+        said += f" (the test labels were looked at {len(view.test_readings)} times)"
+    return f"{whose}retrained: val_accuracy {metrics['val_accuracy']:.4f}, {CHOSEN}; test_accuracy {said}"
 
 
 def _short(value: object) -> str:

@@ -15,15 +15,16 @@ from ferplus_data.files import write_json
 from ferplus_data.files.locks import locked
 from ferplus_data.files.owned import sha256_of
 from ferplus_data.files.shapes import read_json
-from models.metrics.scores import evaluate
+from models.metrics.objectives import accuracy
+from models.metrics.scores import predict_probabilities
 from models.recipe import Recipe
 from models.serving.model_files import load_model
 from models.training.checkpoints import Checkpoints
 from search.console.progress import Progress
-from search.results.evaluation import of_splits
+from search.results.measuring import Look, Subject, as_metrics, measure
 from search.results.retraining import retraining_seeds, train_again
 from search.study.arguments import SearchArguments
-from search.study.best import check_place, read_metrics, write_best
+from search.study.best import CHOSEN, check_place, read_metrics, write_best
 from search.study.run_directory import RunDirectory
 from search.study.view import TrialRecord, read_study
 from search.workers import preemption
@@ -36,9 +37,11 @@ def make_ensemble(
     dataset: Dataset,
     *,
     storage: str | None,
+    test: bool,
     progress: Progress,
 ) -> tuple[Path, dict[str, Any]]:
-    """Retrain the `count` best distinct configurations of the study in `run`, average them, and measure the mean on both splits.
+    """Retrain the `count` best distinct configurations of the study in `run`, average them, and measure the mean, on the test
+    split only if `test` is set.
 
     Members are chosen by validation accuracy in the search alone. The study's best model is one if its trial is among them;
     the others are retrained with the study's own seed and epochs into ensemble/NNNN, which an interrupted call continues and a
@@ -60,7 +63,7 @@ def make_ensemble(
         on_wait=lambda: progress.say("another process makes an ensemble of this study; waiting for its end"),
         pause=preemption.wait,
     ):
-        return _make(trials, folder, run, arguments, dataset, progress)
+        return _make(trials, folder, run, arguments, dataset, test, progress)
 
 
 def _make(
@@ -69,39 +72,42 @@ def _make(
     run: RunDirectory,
     arguments: SearchArguments,
     dataset: Dataset,
+    test: bool,
     progress: Progress,
 ) -> tuple[Path, dict[str, Any]]:
     paths = [_member(trial, run, folder, arguments, dataset, progress) for trial in trials]
     keras.backend.clear_session()
     gc.collect()
     model = averaged([load_model(member) for member in paths])
-    progress.say(
-        f"ensemble of trials {', '.join(str(trial.number) for trial in trials)}: both splits are read now"
-    )
+    numbers = ", ".join(str(trial.number) for trial in trials)
+    progress.say(f"ensemble of trials {numbers}: the mean is measured now")
+    faces = dataset.val.pixels()
     members = [
         {
             "trial": trial.number,
             "trial_score": trial.score,
-            "val_accuracy": evaluate(load_model(member), dataset.val)["accuracy"],
+            "val_accuracy": accuracy(predict_probabilities(load_model(member), faces), dataset.val),
             "hyperparameters": trial.hyperparameters,
             "sha256": sha256_of(member),
         }
         for trial, member in zip(trials, paths, strict=True)
     ]
 
-    def measure(path: Path) -> dict[str, Any]:
-        model = load_model(path)
-        splits = {"val": evaluate(model, dataset.val), "test": evaluate(model, dataset.test)}
+    def measured(path: Path) -> dict[str, Any]:
+        about = {"file": f"the mean of trials {numbers}", "sha256": sha256_of(path)}
+        subject = Subject(lambda given: predict_probabilities(load_model(path), given), about)
+        look = Look(run.test_readings, "export --ensemble", "asked for with --test") if test else None
+        (found,) = measure([subject], dataset, look)
         return {
-            **of_splits(splits),
+            **as_metrics(found, dataset),
             "members": members,
             "chosen_by": "validation accuracy in the search",
         }
 
-    metrics = write_best(folder, model, measure)
+    metrics = write_best(folder, model, measured)
     alone = max(member["val_accuracy"] for member in metrics["members"])
     progress.say(
-        f"ensemble: val_accuracy {metrics['val_accuracy']:.4f}, its best network alone {alone:.4f}"
+        f"ensemble: val_accuracy {metrics['val_accuracy']:.4f} ({CHOSEN}), its best network alone {alone:.4f}"
         + ("" if metrics["val_accuracy"] > alone else "; averaging did not help")
     )
     return folder / "model.keras", metrics

@@ -20,11 +20,10 @@ from models.serving.export.proof import Evidence
 from models.serving.model_files import load_model
 from models.serving.runtimes.legacy_h5 import load_legacy_model
 from search import __version__
-from search.console.progress import Progress
-from search.results.ensemble import make_ensemble
 from search.study.arguments import SearchArguments
 from search.study.best import read_metrics
-from search.study.config import check_continuation, read_arguments
+from search.study.config import check_continuation, load, read_arguments
+from search.study.readings import described, read_readings
 from search.study.run_directory import RunDirectory
 
 _OWN_WEIGHTS = "The network was trained from random weights: no one else's are in it."
@@ -69,31 +68,28 @@ def export_study(
 
 def export_ensemble(
     run: RunDirectory,
-    count: int,
+    average: Callable[[SearchArguments, Dataset], tuple[Path, dict[str, Any]]],
     formats: Sequence[str],
     folder: Path,
     *,
     precision: str,
     data: str | None,
-    storage: str | None,
-    progress: Progress,
 ) -> Exported:
-    """Export the mean of the `count` best distinct configurations of the study in `run`; see `search.results.ensemble`.
+    """Export the mean of several configurations of the study in `run`, as `average` makes it; see
+    `search.results.ensemble.make_ensemble`.
 
     The study's own data has to be readable: the networks are retrained on it. `data` is for the proof.
     """
     check_formats(formats, precision)
     check_place(folder, formats, run.best_model)
     arguments = read_arguments(run)
-    dataset = load_dataset(
-        arguments.data, subset=arguments.subset, dedupe=arguments.dedupe, seed=arguments.seed
-    )
+    dataset = load(arguments)
     check_continuation(run, arguments, dataset.fingerprint)
-    path, metrics = make_ensemble(run, count, arguments, dataset, storage=storage, progress=progress)
+    path, metrics = average(arguments, dataset)
     members = metrics["members"]
     about = {
         **about_study(run, path, _metrics_of(run)),
-        "name": f"FER+ expressions: {count} networks of study {run.stored_name()}",
+        "name": f"FER+ expressions: {len(members)} networks of study {run.stored_name()}",
         "trial": None,
         "hyperparameters": {f"trial {member['trial']}": member["hyperparameters"] for member in members},
         "ensemble": [member["trial"] for member in members],
@@ -157,9 +153,7 @@ def dataset_of(run: RunDirectory, data: str | None, say: Callable[[str], None]) 
     if data is not None:
         return load_dataset(data)
     try:
-        return load_dataset(
-            arguments.data, subset=arguments.subset, dedupe=arguments.dedupe, seed=arguments.seed
-        )
+        return load(arguments)
     except InputError as error:
         say(f"the study's data cannot be read here ({error}); the proof is on demo faces")
         return load_dataset("demo")
@@ -192,6 +186,9 @@ def about_study(run: RunDirectory, checkpoint: Path, metrics: dict[str, Any]) ->
         if demo
         else f"the official splits of FER+ as they were found ({_counts(config)})",
         "demo": demo or source == "demo",
+        "labels_source": config["data"].get("labels_source"),
+        "label_noise": config["data"].get("label_noise"),
+        "test_readings": described(read_readings(run.test_readings)),
         "weights_licence": _weights_licence(arguments, metrics["hyperparameters"]),
     }
 

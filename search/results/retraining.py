@@ -1,35 +1,36 @@
-"""The best trial, trained once more on the whole training split; then, and only then, the test split."""
+"""The best trial, trained once more on the whole training split, and measured."""
 
 from __future__ import annotations
 
 import contextlib
 import gc
+import time
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import keras
-import numpy as np
 
 from ferplus_data.dataset import Dataset
 from ferplus_data.errors import InputError
 from ferplus_data.files import write_json
+from ferplus_data.files.owned import sha256_of
 from ferplus_data.files.shapes import read_json
 from models.backbones.registry import BACKBONES
 from models.metrics.objectives import OBJECTIVES
-from models.metrics.scores import predict_probabilities, score
+from models.metrics.scores import predict_probabilities
 from models.recipe import Recipe
 from models.serving.model_files import load_model, save_model
 from models.training.checkpoints import Checkpoints, remove_training
 from models.training.loop import Training, train
 from models.training.settings import Listener
 from search.console.progress import Progress
+from search.results.measuring import Look, Measured, Subject, as_metrics, measure
 from search.setup import training_settings
 from search.study.arguments import SearchArguments
-from search.study.best import check_place, read_metrics, write_best
-from search.study.predictions import SPLITS, Predictions
+from search.study.best import CHOSEN, check_place, read_metrics, write_best
 from search.study.run_directory import RunDirectory
 from search.study.view import TrialRecord
 from search.workers import preemption
@@ -42,21 +43,32 @@ SEED_RECIPES = [asdict(figures) for backbone in BACKBONES.values() for figures i
 _PLAN = {"asked_for": dict, "epochs": int}
 
 
-def retrain(
-    trial: TrialRecord,
-    dataset: Dataset,
-    run: RunDirectory,
-    arguments: SearchArguments,
-    *,
-    epochs: int,
-    progress: Progress,
-    again: bool = False,
-) -> dict[str, Any]:
-    """Retrain `trial` with every seed, choose the seed and the epoch by the objective, read the test split once, and write
-    best/model.keras, best/predictions.npz and best/metrics.json.
+@dataclass(frozen=True)
+class Order:
+    """What is to be retrained.
 
-    A retraining of the same trial that was interrupted is continued with the epochs it was planned for, and one that has ended is
-    not done again unless `again` is set.
+    Attributes:
+        trial: Whose configuration.
+        epochs: Most of each training.
+        by_the_user: Whether a user asked for the trial, and it is not the best by the search's own rule.
+        look: At the test labels, which are not looked at without; all seeds are one.
+        again: Whether one that has ended is done again.
+    """
+
+    trial: TrialRecord
+    epochs: int
+    by_the_user: bool = False
+    look: Look | None = None
+    again: bool = False
+
+
+def retrain(
+    order: Order, dataset: Dataset, run: RunDirectory, arguments: SearchArguments, progress: Progress
+) -> dict[str, Any]:
+    """Retrain a trial with every seed, choose the seed and the epoch by the objective, measure, and write best/model.keras,
+    best/predictions.npz and best/metrics.json.
+
+    A retraining of the same trial that was interrupted is continued with the epochs it was planned for.
 
     Returns:
         The content of metrics.json.
@@ -64,39 +76,46 @@ def retrain(
     Raises:
         InputError: best/ holds files under the same names that no retraining wrote.
     """
-    recipe = Recipe.from_hyperparameters(trial.hyperparameters)
+    trial, look = order.trial, order.look
     seeds = retraining_seeds(arguments)
     asked_for = {"trial": trial.number, "seeds": seeds, "epochs": arguments.retrain_epochs}
     check_place(run.best_model.parent)
-    if not run.retraining_plan.exists() and not again:
+    if not run.retraining_plan.exists() and not order.again:
         done = read_metrics(run.best_model.parent)
-        if done is not None and done.get("retraining") == asked_for and run.best_model.exists():
+        measured = done is not None and (look is None or done["test_accuracy"] is not None)
+        if done is not None and measured and done.get("retraining") == asked_for and run.best_model.exists():
             progress.say(f"trial {trial.number} has been retrained before")
             return done
-    epochs = _plan(run, asked_for, epochs)
+    epochs = _plan(run, asked_for, order.epochs)
+    began = time.monotonic()
     progress.say(f"retraining trial {trial.number} on the whole training split, up to {epochs} epochs")
+    recipe = Recipe.from_hyperparameters(trial.hyperparameters)
     trainings = {
         seed: train_again(recipe, dataset, run.retraining(seed), arguments, seed, epochs, progress)
         for seed in seeds
     }
     best_seed = _best_seed(trainings, arguments.objective)
-    progress.say("retraining done; the test split is read now, once")
+    trained = time.monotonic()
+    progress.say(
+        "retraining done; the test labels are " + ("not looked at" if look is None else "looked at now, once")
+    )
     candidates = {seed: run.retraining(seed) / "model.keras" for seed in seeds}
-    predictions = {seed: _predict(candidates[seed], dataset) for seed in seeds}
-    figures = {
-        seed: {split: score(said, getattr(dataset, split)) for split, said in of_seed.items()}
-        for seed, of_seed in predictions.items()
-    }
-    chosen = predictions[best_seed]
+    subjects = [_subject(candidates[seed], trial.number, seed) for seed in seeds]
+    measured_by_seed = dict(zip(seeds, measure(subjects, dataset, look), strict=True))
+    chosen = measured_by_seed[best_seed]
+    times = {"retraining": trained - began, "evaluation": time.monotonic() - trained}
     metrics = write_best(
         run.best_model.parent,
         load_model(candidates[best_seed]),
         lambda _: {
-            **_metrics(trial, trainings, figures, best_seed, epochs),
+            **as_metrics(chosen, dataset),
+            **_of_trial(trial, trainings, measured_by_seed, best_seed, epochs),
+            "asked_for_by_the_user": order.by_the_user,
             "objective": arguments.objective,
             "retraining": asked_for,
+            "times": times,
         },
-        {split: Predictions.of(chosen[split], getattr(dataset, split)) for split in SPLITS},
+        chosen.predictions,
     )
     run.retraining_plan.unlink()
     for seed in seeds:
@@ -139,7 +158,7 @@ def train_again(
     )
     save_model(training.model, directory / "model.keras")
     progress.training_ends(
-        f"retraining, seed {seed}: val_accuracy {training.best.val_accuracy:.4f} at epoch {training.best.epoch} of "
+        f"retraining, seed {seed}: val_accuracy {training.best.val_accuracy:.4f}, {CHOSEN}, at epoch {training.best.epoch} of "
         f"{len(training.history)}"
     )
     return training
@@ -166,30 +185,23 @@ def _plan(run: RunDirectory, asked_for: dict[str, Any], epochs: int) -> int:
     return epochs
 
 
-def _predict(path: Path, dataset: Dataset) -> dict[str, np.ndarray]:
+def _subject(path: Path, trial: int, seed: int) -> Subject:
     # From the file, not from memory: what is reported is what is shipped.
-    model = load_model(path)
-    return {split: predict_probabilities(model, getattr(dataset, split).pixels()) for split in SPLITS}
+    return Subject(
+        lambda faces: predict_probabilities(load_model(path), faces),
+        {"trial": trial, "seed": seed, "sha256": sha256_of(path)},
+    )
 
 
-def _metrics(
+def _of_trial(
     trial: TrialRecord,
     trainings: Mapping[int, Training],
-    figures: Mapping[int, Mapping[str, Mapping[str, Any]]],
+    measured: Mapping[int, Measured],
     best_seed: int,
     epochs: int,
 ) -> dict[str, Any]:
-    val, test = figures[best_seed]["val"], figures[best_seed]["test"]
-    both = {"val": val, "test": test}
+    figures = {seed: one.figures for seed, one in measured.items()}
     return {
-        "val_accuracy": val["accuracy"],
-        "test_accuracy": test["accuracy"],
-        "val_accuracy_new_photographs": val["accuracy_new_photographs"],
-        "test_accuracy_new_photographs": test["accuracy_new_photographs"],
-        "n_val": val["n"],
-        "n_test": test["n"],
-        "n_val_new_photographs": val["n_new_photographs"],
-        "n_test_new_photographs": test["n_new_photographs"],
         "hyperparameters": trial.hyperparameters,
         "trial": trial.number,
         "trial_score": trial.score,
@@ -200,25 +212,10 @@ def _metrics(
             {
                 "seed": seed,
                 "val_accuracy": figures[seed]["val"]["accuracy"],
-                "test_accuracy": figures[seed]["test"]["accuracy"],
+                "test_accuracy": figures[seed].get("test", {}).get("accuracy"),
                 "best_epoch": training.best.epoch,
             }
             for seed, training in trainings.items()
         ],
-        **{
-            name: {split: both[split][name] for split in both}
-            for name in (
-                "interval",
-                "interval_new_photographs",
-                "per_class",
-                "confusion",
-                "macro_f1",
-                "majority_class_rate",
-                "calibration",
-                "votes",
-                "ties",
-                "photographs",
-            )
-        },
         "seed_recipes": SEED_RECIPES,
     }

@@ -178,6 +178,15 @@ class SearchArguments:
         default=1,
         may_change=True,
     )
+    test: bool = option(
+        o.FLAG,
+        "Look at the test labels with the retrained model, once, and write into test_readings.jsonl that it was done; --no-test: "
+        "do not. [default: --test]",
+        o.RETRAINING,
+        default=True,
+        off="--no-test",
+        may_change=True,
+    )
     seed: int = option(o.SEED, "Of the oracle and of the trainings.", o.TRAINING, default=0)
     weights: str | None = option(
         o.text("WEIGHTS"),
@@ -193,6 +202,12 @@ class SearchArguments:
     )
     dedupe: bool = option(
         o.FLAG, "Drop training images that repeat or stand in another split.", o.TRAINING, default=False
+    )
+    protocol: str = option(
+        o.choice("ferplus_data.labels.PROTOCOLS"),
+        "Which rows stay, and what their labels are: the rule that published figures on FER+ were made by.",
+        o.TRAINING,
+        default="baseline",
     )
     precision: str = option(
         o.choice("models.device.precision.PRECISIONS", "auto"),

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ferplus_data.errors import InputError
 from ferplus_data.files import write_json
 from ferplus_data.files.owned import OwnFolder, sha256_of
 from ferplus_data.files.shapes import NUMBER, read_json
@@ -16,27 +18,38 @@ if TYPE_CHECKING:
 
 MODEL, PREDICTIONS, METRICS = "model.keras", "predictions.npz", "metrics.json"
 _NAMES = (MODEL, PREDICTIONS, METRICS)
-_SPLITS = {"val": NUMBER, "test": NUMBER}
+CHOSEN = "chosen on these rows"
+"""How a figure of anything is marked that was chosen by the rows it is a figure of."""
+_SPLITS = {"val": NUMBER, "test?": NUMBER}
+_OR_NONE = (*NUMBER, type(None))
 _EMOTIONS = [{"emotion": str, "precision": NUMBER, "recall": NUMBER, "f1": NUMBER, "support": int}]
 _SHAPE = {
     "val_accuracy": NUMBER,
-    "test_accuracy": NUMBER,
+    "test_accuracy": _OR_NONE,
     "n_val": int,
-    "n_test": int,
-    **{f"{split}_accuracy_new_photographs?": (*NUMBER, type(None)) for split in ("val", "test")},
-    **{f"n_{split}_new_photographs?": int for split in ("val", "test")},
-    "interval?": {"val": [NUMBER], "test": [NUMBER]},
-    "per_class": {"val": _EMOTIONS, "test": _EMOTIONS},
-    "confusion": {"val": [[int]], "test": [[int]]},
+    "n_test": (int, type(None)),
+    **{f"{split}_accuracy_new_photographs?": _OR_NONE for split in ("val", "test")},
+    **{f"n_{split}_new_photographs?": (int, type(None)) for split in ("val", "test")},
+    "interval?": {"val": [NUMBER], "test?": [NUMBER]},
+    "per_class": {"val": _EMOTIONS, "test?": _EMOTIONS},
+    "confusion": {"val": [[int]], "test?": [[int]]},
     "macro_f1?": _SPLITS,
     "majority_class_rate?": _SPLITS,
+    "protocols?": dict,
 }
 _OF_ONE_TRIAL = {
     "hyperparameters": dict,
     "trial": int,
-    "seeds": [{"seed": int, "val_accuracy": NUMBER, "test_accuracy": NUMBER}],
+    "seeds": [{"seed": int, "val_accuracy": NUMBER, "test_accuracy": _OR_NONE}],
     "retraining?": {"trial": int, "seeds": [int], "epochs": int},
 }
+
+_BOUNDS = [
+    *((f"n_{split}", 1, math.inf) for split in ("val", "test")),
+    *((f"n_{split}_new_photographs", 0, math.inf) for split in ("val", "test")),
+    *((f"{split}_accuracy{rows}", 0, 1) for split in ("val", "test") for rows in ("", "_new_photographs")),
+]
+"""Least and most of what a number of metrics.json can be."""
 
 
 def check_place(folder: Path) -> None:
@@ -79,9 +92,10 @@ def read_metrics(folder: Path, *, of_one_trial: bool = True) -> dict[str, Any] |
     if not (folder / METRICS).exists():
         return None
     shape = {**_SHAPE, **_OF_ONE_TRIAL} if of_one_trial else _SHAPE
-    return read_json(
-        folder / METRICS,
-        shape,
-        what="the figures of a retraining",
-        otherwise="remove it, and retrain with: run_search.py retrain",
-    )
+    what, otherwise = "the figures of a retraining", "remove it, and retrain with: run_search.py retrain"
+    metrics: dict[str, Any] = read_json(folder / METRICS, shape, what=what, otherwise=otherwise)
+    for name, least, most in _BOUNDS:
+        value = metrics.get(name)
+        if value is not None and not least <= value <= most:
+            raise InputError(f"{folder / METRICS}: expected {what}, found: {name} = {value}; {otherwise}")
+    return metrics

@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
 CONFIG_VERSION = 2
 """Of config.json and of how a study keeps its trials. A study of an earlier one is reported and not continued."""
-_SPLITS = ("train", "val", "test")
 
 
 def write_config(run: RunDirectory, arguments: SearchArguments, dataset: Dataset, space: Any) -> None:
@@ -28,9 +27,9 @@ def write_config(run: RunDirectory, arguments: SearchArguments, dataset: Dataset
         write_json(run.config, {**run.read_config(), "arguments": attrs.asdict(arguments)})
         return
     from ferplus_data.summary import summarise
-    from search.study.machine import git_commit, machine, versions
+    from models.device.machine import git_commit, machine, versions
+    from models.metrics.ties import label_noise
 
-    splits = {name: getattr(dataset, name) for name in _SPLITS}
     write_json(
         run.config,
         {
@@ -43,12 +42,37 @@ def write_config(run: RunDirectory, arguments: SearchArguments, dataset: Dataset
             "data": {
                 "source": dataset.source,
                 "fingerprint": dataset.fingerprint,
-                "counts": {name: [int(n) for n in split.class_counts] for name, split in splits.items()},
-                "splits": {name: summarise(split) for name, split in splits.items()},
+                "labels_source": dataset.labels_source,
+                "protocol": dataset.protocol,
+                "rows_kept": dataset.kept,
+                "label_noise": label_noise(dataset.train, dataset.labels_source),
+                "counts": {name: counts.tolist() for name, counts in dataset.class_counts.items()},
+                "splits": {
+                    "train": summarise(dataset.train),
+                    "val": summarise(dataset.val),
+                    "test": dataset.test.summary(),
+                },
             },
             "git_commit": git_commit(),
             "space": space,
         },
+    )
+
+
+def load(arguments: SearchArguments) -> Dataset:
+    """Return the data set that `arguments` name, as they have it.
+
+    Raises:
+        InputError: As `ferplus_data.dataset.load_dataset`.
+    """
+    from ferplus_data.dataset import load_dataset
+
+    return load_dataset(
+        arguments.data,
+        subset=arguments.subset,
+        dedupe=arguments.dedupe,
+        seed=arguments.seed,
+        protocol=arguments.protocol,
     )
 
 

@@ -1,4 +1,4 @@
-"""best/predictions.npz: what the retrained model said of every validation and test face, for error analysis."""
+"""best/predictions.npz: what the retrained model said of the validation faces, and of the test faces if they were measured."""
 
 from __future__ import annotations
 
@@ -85,6 +85,7 @@ def read_predictions(path: Path) -> dict[str, Predictions]:
                     *(arrays[_key(arrays, split, field.name)] for field in fields(Predictions))
                 )
                 for split in SPLITS
+                if split == "val" or f"{split}_labels" in arrays
             }
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
         raise InputError(

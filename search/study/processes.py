@@ -14,8 +14,8 @@ from typing import Any
 import optuna
 
 from ferplus_data.files import write_json
+from models.device.machine import git_commit, machine, versions
 from search.storages.retrying import StorageLost
-from search.study.machine import git_commit, machine, versions
 from search.study.run_directory import RunDirectory
 
 _PREFIX = "process "

@@ -111,6 +111,11 @@ class RunDirectory:
         return self.path / "best" / "predictions.npz"
 
     @property
+    def test_readings(self) -> Path:
+        """The ledger of looks at the test labels, see `search.study.readings`."""
+        return self.path / "test_readings.jsonl"
+
+    @property
     def retraining_plan(self) -> Path:
         return self.path / "best" / "retraining.json"
 

@@ -22,6 +22,7 @@ from search.study.best import read_metrics
 from search.study.ownership import stored_study
 from search.study.predictions import Predictions, read_predictions
 from search.study.processes import processes_of
+from search.study.readings import read_readings
 from search.study.run_directory import RunDirectory, storage_url
 from search.study.version_one import is_version_one, trials_of_version_one
 
@@ -77,6 +78,7 @@ class StudyView:
         predictions: Split -> what the retrained model said; empty where best/predictions.npz is missing or is of another
             retraining than the metrics.
         retraining: Whether a retraining has been begun and has not ended.
+        test_readings: Every look at the test labels, the earliest first; see `search.study.readings`.
     """
 
     name: str
@@ -88,6 +90,7 @@ class StudyView:
     study: optuna.Study
     predictions: dict[str, Predictions] = field(default_factory=dict)
     retraining: bool = False
+    test_readings: list[dict[str, Any]] = field(default_factory=list)
 
     @property
     def running(self) -> bool:
@@ -142,6 +145,7 @@ def read_study(run: RunDirectory, storage: str | None = None) -> StudyView:
         study=study,
         predictions=_predictions_of(metrics, run),
         retraining=run.retraining_plan.exists(),
+        test_readings=read_readings(run.test_readings),
     )
 
 
@@ -155,7 +159,8 @@ def _predictions_of(metrics: dict[str, Any] | None, run: RunDirectory) -> dict[s
         return {}
     found = read_predictions(run.predictions)
     same = all(
-        abs(of_split.accuracy - metrics[f"{split}_accuracy"]) < 1e-9 for split, of_split in found.items()
+        abs(of_split.accuracy - (metrics[f"{split}_accuracy"] or 0)) < 1e-9
+        for split, of_split in found.items()
     )
     return found if same else {}
 

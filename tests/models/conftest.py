@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from ferplus_data.dataset import Dataset, Split
+from ferplus_data.dataset import Dataset, HeldOut, Split
 from models.networks.compiled import Networks
 
 
@@ -24,9 +24,8 @@ def tiny() -> Dataset:
     images = (labels[:, None, None] * 30 + rng.integers(0, 12, (170, 48, 48))).astype(np.uint8)
     rows = np.arange(170)
     parts = [slice(0, 100), slice(100, 140), slice(140, 170)]
-    return Dataset(
-        *(_split(images, rows[part], labels[part]) for part in parts), fingerprint="0" * 64, source="tiny"
-    )
+    train, val, test = (_split(images, rows[part], labels[part]) for part in parts)
+    return Dataset(train, val, HeldOut(test), val, HeldOut(test), fingerprint="0" * 64, source="tiny")
 
 
 @pytest.fixture(scope="session")

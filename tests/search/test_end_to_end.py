@@ -129,7 +129,7 @@ def test_the_run_directory_is_complete(searched: tuple[Path, str]) -> None:
 def test_evaluate_agrees_with_the_report(searched: tuple[Path, str], runs: Path) -> None:
     run_dir, _ = searched
     metrics = json.loads((run_dir / "best" / "metrics.json").read_text())
-    output = run("evaluate", "--study", "whole", "--runs-dir", str(runs))
+    output = run("evaluate", "--study", "whole", "--runs-dir", str(runs), "--test")
     for split in ("val", "test"):
         assert f"{split}_accuracy {metrics[f'{split}_accuracy']:.4f}  n {metrics[f'n_{split}']}" in output
 

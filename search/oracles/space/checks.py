@@ -11,9 +11,7 @@ import keras_tuner
 from keras_tuner.engine.hyperparameters import Choice, Fixed, Float, HyperParameter, Int
 
 from ferplus_data.errors import InputError
-from models.backbones.registry import BACKBONES
-from models.networks.freezing import freeze
-from models.recipe import Recipe, base_name, check_names, check_values, default_of
+from models.recipe import base_name, check_names, check_values, default_of
 
 _ROUNDING = 1e-9
 
@@ -27,7 +25,6 @@ def check_space(hp: keras_tuner.HyperParameters) -> None:
                 f"mark each, as in {one.name}@one and {one.name}@other"
             )
         _check_range(one)
-        _check_on_backbones(one, hp)
     for one, other in itertools.combinations(hp.space, 2):
         if base_name(one.name) == base_name(other.name) and not _exclusive(hp, one, other):
             raise InputError(
@@ -109,33 +106,6 @@ def _check_range(one: HyperParameter) -> None:
         check_values(one.name, values)
     except InputError as error:
         raise InputError(f"space: {one.name}: {error}") from error
-
-
-def _check_on_backbones(one: HyperParameter, hp: keras_tuner.HyperParameters) -> None:
-    """Raise InputError for an image size or a freeze index that a backbone which it can meet in a trial cannot have."""
-    if base_name(one.name) not in ("freeze_before", "image_size"):
-        return
-    declared = {
-        value for other in hp.space if base_name(other.name) == "backbone" for value in _values(other)
-    }
-    backbones = _needed(hp, one).get("backbone", declared or {default_of("backbone")})
-    extremes = [one.min_value, one.max_value] if isinstance(one, Int) else _values(one)
-    for backbone, value in itertools.product(sorted(backbones), extremes):
-        try:
-            if base_name(one.name) == "freeze_before":
-                _check_freeze_index(backbone, value)
-            elif value:  # 0 is the backbone's own
-                BACKBONES[backbone].check_image_size(value)
-        except InputError as error:
-            raise InputError(f"space: {one.name}: {error}") from error
-
-
-def _check_freeze_index(backbone: str, freeze_before: int) -> None:
-    if freeze_before >= min(BACKBONES[backbone].freeze_choices):
-        return
-    from models.networks.build import build_model
-
-    freeze(build_model(Recipe(backbone=backbone)), freeze_before)
 
 
 def _values(one: HyperParameter) -> list[Any]:

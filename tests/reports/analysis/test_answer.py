@@ -7,9 +7,9 @@ from dataclasses import replace
 import pytest
 
 from models.metrics.intervals import wilson
+from models.metrics.published import PUBLISHED
 from reports.analysis.answer import answer
 from reports.analysis.comparison import compare
-from reports.analysis.published import PUBLISHED
 from search.study.view import best_trial
 
 

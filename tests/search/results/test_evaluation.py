@@ -19,7 +19,7 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_figures_are_those_of_metrics_json_and_mirrored_ones_stand_apart(checkpoint: Path) -> None:
-    figures = evaluate_checkpoint(checkpoint, data=None, run=None, tta=True)
+    figures = evaluate_checkpoint(checkpoint, data=None, run=None, tta=True, test=True)
     dataset = load_dataset("demo")
     assert figures["data"] == "demo" and json.loads(json.dumps(figures)) == figures
     for split in ("val", "test"):
@@ -36,6 +36,11 @@ def test_figures_are_those_of_metrics_json_and_mirrored_ones_stand_apart(checkpo
     for split in ("val", "test"):
         assert f"\n{split}_accuracy {figures[f'{split}_accuracy']:.4f}  n {figures[f'n_{split}']}" in text
     assert sum("mirror image averaged" in line for line in lines) == 2
+    assert f"test labels: reading {figures['test_reading']} of {figures['test_reading']}, of" in lines
+    for rule in ("microsoft", "cntk"):
+        of_rule = figures["protocols"][rule]["test"]
+        assert f"  rows of {rule} {of_rule['accuracy']:.4f}  n {of_rule['n']}" in text
+    assert figures["protocols"]["baseline"]["test"]["accuracy"] == figures["test_accuracy"]
     assert "mirror" not in "\n".join(lines_of({k: v for k, v in figures.items() if k != "tta"}))
 
 

@@ -8,25 +8,43 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
+from unittest import mock
 
 import numpy as np
 import pytest
 from PIL import Image
 
 import run_search
-from ferplus_data.dataset import load_dataset
+from ferplus_data.dataset import HeldOut, load_dataset
 from models.serving import export
 
 SCRIPT = Path(run_search.__file__).parent / "docs" / "classify_onnx.py"
+SMALL = ["--set", "backbone=small", "--set", "image_size=16"]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def looks() -> Iterator[list[Any]]:
+    """Each time that someone takes the test labels."""
+    seen: list[Any] = []
+    reveal = HeldOut.reveal_labels
+
+    def noted(self: HeldOut) -> Any:
+        seen.append(self)
+        return reveal(self)
+
+    with mock.patch.object(HeldOut, "reveal_labels", noted):
+        yield seen
 
 
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     runs = tmp_path_factory.mktemp("runs")
     arguments = ["--subset", "0.1", "--trials", "2", "--epochs", "1", "--pruner", "none"]
-    arguments += ["--set", "backbone=small", "--set", "image_size=16"]
+    arguments += SMALL
     assert run_search.main(["search", "--study", "done", "--runs-dir", str(runs), *arguments]) == 0
     return runs
 
@@ -41,7 +59,7 @@ def folder(runs: Path) -> Path:
 @pytest.fixture(scope="module")
 def faces(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
     folder = tmp_path_factory.mktemp("faces")
-    test = load_dataset("demo").test
+    test = load_dataset("demo").test.reveal_labels()
     for i in range(6):
         Image.fromarray(np.asarray(test.images[test.rows[i]])).save(folder / f"{i}.png")
     return [str(path) for path in sorted(folder.iterdir())]
@@ -56,13 +74,24 @@ def test_the_card_holds_the_studys_figures(runs: Path, folder: Path) -> None:
     card = (folder / "README.md").read_text()
     for split in ("val", "test"):
         low, high = metrics["interval"][split]
-        figures = f"| {split} | {metrics[f'n_{split}']} | {metrics[f'{split}_accuracy']:.4f} | {low:.4f} to {high:.4f} |"
+        chosen = " (chosen on these rows)" if split == "val" else ""
+        figures = f"| {split}{chosen} | {metrics[f'n_{split}']} | {metrics[f'{split}_accuracy']:.4f} | {low:.4f} to {high:.4f} |"
         assert figures in card
     for row in metrics["per_class"]["test"]:
         assert f"| {row['emotion']} | {row['precision']:.3f} | {row['recall']:.3f} |" in card
     for name, value in metrics["hyperparameters"].items():
         assert f"| {name} | {value} |" in card
     assert "the figures say nothing about people" in card and "study done" in card
+    for rule, splits in metrics["protocols"].items():
+        one = splits["test"]
+        assert f"| {rule} | test | {one['n']} | {one['accuracy']:.4f} |" in card
+    ties, votes = metrics["ties"]["test"], metrics["votes"]["test"]
+    assert f"{ties['n']} of the rows are two-way ties. Without them" in card
+    assert (
+        f"NLL against the votes {votes['nll_votes']:.4f} (the votes themselves {votes['nll_votes_floor']:.4f})"
+        in card
+    )
+    assert "The test accuracy is reading 1 of 1 of the test labels, of these models:\n1. trial" in card
 
 
 def test_a_script_without_this_project_says_what_predict_says(
@@ -86,7 +115,7 @@ def test_every_export_evaluates_to_the_reports_figures(
 ) -> None:
     out = tmp_path / "figures.json"
     # The study's own part of the data; another checkpoint's figures are of the whole.
-    call("evaluate", "--study", "done", "--runs-dir", str(runs))
+    call("evaluate", "--study", "done", "--runs-dir", str(runs), "--test")
     own = capsys.readouterr().out
     metrics = json.loads((runs / "done/best/metrics.json").read_text())
     assert f"test_accuracy {metrics['test_accuracy']:.4f}  n {metrics['n_test']}" in own
@@ -94,7 +123,8 @@ def test_every_export_evaluates_to_the_reports_figures(
     figures = json.loads(out.read_text())
     call("evaluate", "--checkpoint", str(runs / "done/best/model.keras"), "--out", str(out))
     expected = json.loads(out.read_text())
-    assert figures["confusion"] == expected["confusion"] and figures["n_test"] > metrics["n_test"]
+    assert figures["confusion"] == expected["confusion"] and figures["n_val"] > metrics["n_val"]
+    assert figures["test_accuracy"] is None and "test" not in figures["confusion"]
 
 
 def test_predict_reads_folders_and_standard_input_and_goes_on_after_a_bad_picture(
@@ -172,7 +202,7 @@ def test_an_ensemble_is_retrained_once_averaged_and_measured(
         "--out",
         str(tmp_path),
     ]
-    call(*arguments, "--ensemble", "2")
+    call(*arguments, "--ensemble", "2", "--test")
     first = capsys.readouterr().out
     ensemble = runs / "done" / "ensemble"
     metrics = json.loads((ensemble / "metrics.json").read_text())
@@ -206,3 +236,61 @@ def test_an_ensemble_is_retrained_once_averaged_and_measured(
     )
     call(*arguments, "--ensemble", "9", code=2)
     assert "distinct configurations" in capsys.readouterr().err
+
+
+def test_the_ledger_has_a_line_for_every_look_at_the_test_labels(
+    runs: Path, folder: Path, looks: list[Any], capsys: pytest.CaptureFixture
+) -> None:
+    study = ["--study", "done", "--runs-dir", str(runs)]
+    ledger = runs / "done" / "test_readings.jsonl"
+
+    def readings() -> list[dict[str, Any]]:
+        return [json.loads(line) for line in ledger.read_text().splitlines()]
+
+    def called(*arguments: str) -> int:
+        """How many looks a command took; as many lines came to the ledger."""
+        before = len(looks), len(readings())
+        call(*arguments)
+        taken = len(looks) - before[0]
+        assert len(readings()) - before[1] == taken
+        return taken
+
+    assert len(readings()) == len(looks) and readings()[0]["command"] == "search"
+    for command in ("evaluate", "report", "status"):
+        assert called(command, *study) == 0
+    assert called("prepare") == called("export", *study, "--format", "h5-weights") == 0
+    assert (
+        called(
+            "search", *study, "--subset", "0.1", "--trials", "2", "--epochs", "1", "--pruner", "none", *SMALL
+        )
+        == 0
+    )
+    assert called("evaluate", *study, "--test", "--tta") == 1
+    assert [model.get("averaged", "")[:9] for model in readings()[-1]["models"]] == ["", "each face"]
+    assert called("evaluate", "--checkpoint", str(folder / "model.onnx"), "--test") == 1
+    worst = next(
+        n for n in range(2) if n != json.loads((runs / "done/best/metrics.json").read_text())["trial"]
+    )
+    capsys.readouterr()
+    assert called("retrain", *study, "--trial", str(worst)) == 0
+    said = capsys.readouterr().out
+    assert (
+        f"trial {worst}, asked for by the user: val_accuracy" in said and "test labels not looked at" in said
+    )
+    metrics = json.loads((runs / "done/best/metrics.json").read_text())
+    assert (
+        metrics["test_accuracy"] is None
+        and metrics["asked_for_by_the_user"]
+        and "test" not in metrics["per_class"]
+    )
+    assert called("export", *study, "--format", "h5-weights") == 0
+    card = (folder / "README.md").read_text()
+    assert (
+        "The test labels were not looked at with this model" in card and "not the best by the search" in card
+    )
+    assert called("retrain", *study, "--test", "--retrain-seeds", "2") == 1
+    last = readings()[-1]
+    assert last["accuracy"] == pytest.approx(np.mean([model["accuracy"] for model in last["models"]]))
+    assert len(last["models"]) == 2 and f"reading {len(looks)} of {len(looks)}" in capsys.readouterr().out
+    page = (runs / "done" / "report.html").read_text()
+    assert f"is reading {len(looks)} of {len(looks)}, of these models:" in page

@@ -22,6 +22,7 @@ from models.training.history import Epoch
 from search import launch
 from search.console.progress import Progress
 from search.results import ensemble, retraining
+from search.results.measuring import Look
 from search.study.arguments import SearchArguments
 from search.study.best import read_metrics
 from search.study.predictions import read_predictions
@@ -117,9 +118,9 @@ def retrain(
     run: RunDirectory, dataset: Dataset, said: Progress | None = None, **changes: Any
 ) -> dict[str, Any]:
     given = arguments(**changes)
-    return retraining.retrain(
-        trial(), dataset, run, given, epochs=given.retrain_epochs, progress=said or Said()
-    )
+    look = Look(run.test_readings, "search", "a test")
+    order = retraining.Order(trial(), given.retrain_epochs, look=look)
+    return retraining.retrain(order, dataset, run, given, said or Said())
 
 
 def test_it_trains_the_trials_recipe_on_the_whole_training_split(
@@ -143,7 +144,9 @@ def test_members_of_an_ensemble_are_trained_the_same_way(
 ) -> None:
     trials = [trial(0, 0.9, dropout=0.1), trial(1, 0.8, dropout=0.2), trial(2, 0.7, dropout=0.3)]
     monkeypatch.setattr(ensemble, "read_study", lambda *_: SimpleNamespace(trials=trials))
-    _, metrics = ensemble.make_ensemble(run, 2, arguments(), dataset, storage=None, progress=Said())
+    _, metrics = ensemble.make_ensemble(
+        run, 2, arguments(), dataset, storage=None, test=False, progress=Said()
+    )
     assert [asked["recipe"].dropout for asked in trainings.asked] == [0.1, 0.2]
     for asked in trainings.asked:
         assert asked["dataset"] is dataset and asked["settings"].train_split is None

@@ -33,3 +33,25 @@ def test_figures_of_another_shape_are_named(field: str, tmp_path: Path) -> None:
     file.write_text(json.dumps({**METRICS, field: "half"}))
     with pytest.raises(InputError, match=field):
         read_metrics(tmp_path, of_one_trial=False)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"), [("n_val", 0), ("n_test", -3), ("n_val_new_photographs", -1), ("test_accuracy", 1.5)]
+)
+def test_figures_that_cannot_be_are_named(field: str, value: float, tmp_path: Path) -> None:
+    (tmp_path / "metrics.json").write_text(json.dumps({**METRICS, field: value}))
+    with pytest.raises(InputError, match=f"found: {field} = {value}; remove it"):
+        read_metrics(tmp_path, of_one_trial=False)
+
+
+def test_a_model_that_was_not_measured_on_the_test_split_has_no_figures_of_it(tmp_path: Path) -> None:
+    kept = {name: value for name, value in METRICS.items() if "test" not in name}
+    without = {
+        **kept,
+        "test_accuracy": None,
+        "n_test": None,
+        "per_class": {"val": []},
+        "confusion": {"val": [[1]]},
+    }
+    (tmp_path / "metrics.json").write_text(json.dumps(without))
+    assert read_metrics(tmp_path, of_one_trial=False) == without

@@ -186,15 +186,6 @@ def declared_as_two_kinds(hp: keras_tuner.HyperParameters) -> None:
         (lambda hp: hp.Float("learning_rate", 1e-4, 1e-2, default=1.0), "expected a default from 0.0001"),
         (lambda hp: hp.Choice("lr_policy", ["cosine", "sine"]), "unknown lr policy 'sine'"),
         (lambda hp: hp.Int("plateau_patience", -3, 5), "plateau_patience: expected 0 to"),
-        (
-            lambda hp: hp.Choice("freeze_before", [0, -58]),
-            "freeze_before: .* -57, for the 57 layers of ferplus_small",
-        ),
-        (lambda hp: (hp.Fixed("backbone", "small"), hp.Int("freeze_before", -58, 0)), "down to -57"),
-        (
-            lambda hp: (hp.Choice("backbone", ["small", "resnet50"]), hp.Choice("image_size", [16, 32])),
-            "resnet50: expected at least 32 pixels, found 16",
-        ),
         (two_marks, "learning_rate@adam and learning_rate@adamw can both be active"),
         (marked_and_not, "learning_rate and learning_rate@sgd can both be active"),
         (declared_twice, "dropout is declared twice"),

@@ -18,6 +18,7 @@ class Published:
         protocol: the rule that chose its rows: baseline, microsoft or cntk; empty where it is another or not known.
         read: whether the figures were read at the source, and not in another's words.
         caveat: what keeps it from being the same measurement, whatever the run; empty if nothing is known.
+        val_rows, test_rows: how many rows it was measured on, None where it is not known.
     """
 
     model: str
@@ -29,6 +30,17 @@ class Published:
     protocol: str = ""
     read: bool = False
     caveat: str = ""
+    val_rows: int | None = None
+    test_rows: int | None = None
+
+    @property
+    def rows(self) -> str:
+        """Its rows in words."""
+        if self.test_rows is None:
+            return "rows not told"
+        val = f"{self.val_rows:,} validation and " if self.val_rows else ""
+        rule = f" by the rule {self.protocol}" if self.protocol else ""
+        return f"{val}{self.test_rows:,} test rows{rule}"
 
 
 _ALBANIE = (
@@ -40,12 +52,18 @@ _ALIGNED = "aligned faces, test rows after alignment (RAN's lists: 3,137), train
 
 def _later(model: str, accuracy: float, source: str, caveat: str = "") -> Published:
     """One of the papers that start from face recognition and say little of their rows."""
-    return Published(model, "face recognition", None, None, accuracy, source, caveat=caveat or _ALIGNED)
+    return Published(
+        model, "face recognition", None, None, accuracy, source, caveat=caveat or _ALIGNED, test_rows=3137
+    )
 
 
 PUBLISHED = (
-    Published("SENet50", "VGGFace2", 224, 0.898, 0.888, _ALBANIE, "cntk", read=True),
-    Published("ResNet50", "VGGFace2", 224, 0.890, 0.876, _ALBANIE, "cntk", read=True),
+    Published(
+        "SENet50", "VGGFace2", 224, 0.898, 0.888, _ALBANIE, "cntk", read=True, val_rows=3318, test_rows=3294
+    ),
+    Published(
+        "ResNet50", "VGGFace2", 224, 0.890, 0.876, _ALBANIE, "cntk", read=True, val_rows=3318, test_rows=3294
+    ),
     Published(
         "VGG13, probabilistic label drawing",
         "none",
@@ -55,6 +73,7 @@ PUBLISHED = (
         "Barsoum et al. 2016, Training Deep Networks for Facial Expression Recognition with Crowd-Sourced Label "
         "Distribution (arXiv 1608.01041)",
         "microsoft",
+        test_rows=3153,
     ),
     Published(
         "VGG13, majority, mean of five",
@@ -80,6 +99,12 @@ PUBLISHED = (
         "Wang et al. 2024, README of birdwcp/QCS",
         "microsoft",
         read=True,
+        test_rows=3153,
     ),
 )
 """Each published row, in the order in which the page shows them, after the recipes that metrics.json names."""
+
+
+def published_on(protocol: str, test_rows: int) -> list[Published]:
+    """The published figures that were measured on the `test_rows` test rows that the rule `protocol` keeps."""
+    return [one for one in PUBLISHED if (one.protocol, one.test_rows) == (protocol, test_rows)]

@@ -1,0 +1,193 @@
+"""docs/results.md, from what was measured and stored.
+
+    python benchmarks/results.py                          # writes docs/results.md from benchmarks/measurements.json
+    python benchmarks/results.py --add runs/STUDY --machine "2 cores of an AMD EPYC, no GPU" --command "run_search.py search ..."
+    python benchmarks/results.py --check                  # ends with 1 if docs/results.md is not what it would write
+
+benchmarks/measurements.json is a list of measurements, in the page's order. Each has
+
+    section   heading it stands under
+    claim     what was measured, in a sentence without its value
+    unit      of the value, such as "%", "images/s" or "times"
+    command   that measured it, from the root of the project
+    machine   processor or GPU, cores, memory
+    commit    of the version that was measured
+    date      YYYY-MM-DD
+    n         how many independent observations (of: rounds, seeds, faces, pairs) the interval rests on
+    of        what they are
+    median    the value; with "values" it is computed
+    interval  [low, high], 95 %; with "values" it is computed
+    values    instead of median and interval: one number an observation; a ratio has one for each pair of interleaved rounds
+    note      what it does not show; may be left out
+
+A value without an interval is no measurement and is refused. A claim of a gain whose interval includes none is refused too: give
+"nothing", the value that would be no gain (1 for a ratio), with every claim of one.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import attrs
+import numpy as np
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+
+MEASUREMENTS = ROOT / "benchmarks" / "measurements.json"
+PAGE = ROOT / "docs" / "results.md"
+RESAMPLES, _SEED = 10_000, 20130615
+_HEAD = """# Measured results
+
+Made by `python benchmarks/results.py` from [benchmarks/measurements.json](../benchmarks/measurements.json); do not edit. What a
+field of that file means is in the docstring of [benchmarks/results.py](../benchmarks/results.py).
+
+Every figure was seen in the version that stands beside it, with a 95 % interval. Those of accuracies are by a bootstrap over
+photographs; those of times and ratios by one over interleaved rounds. What has not been measured in this version is not here.
+"""
+
+
+@attrs.frozen(kw_only=True)
+class Measurement:
+    """One line of the page; the module tells what each field is.
+
+    Raises:
+        ValueError: It has no interval, the value lies outside of it, or it claims a gain that may be none.
+    """
+
+    section: str
+    claim: str
+    unit: str
+    command: str
+    machine: str
+    commit: str
+    date: str
+    n: int
+    of: str
+    median: float | None = None
+    interval: Sequence[float] | None = None
+    values: Sequence[float] | None = None
+    nothing: float | None = None
+    note: str = ""
+
+    def __attrs_post_init__(self) -> None:
+        if self.values is not None:
+            median, interval = summary(self.values)
+            object.__setattr__(self, "median", median)
+            object.__setattr__(self, "interval", interval)
+        if self.median is None or self.interval is None or len(self.interval) != 2 or self.n < 2:
+            raise ValueError(f"{self.claim}: expected a median, an interval and n of 2 or more, or values")
+        low, high = self.interval
+        if not low <= self.median <= high:
+            raise ValueError(
+                f"{self.claim}: expected the median within the interval, found {self.median} and {low} to {high}"
+            )
+        if self.nothing is not None and low <= self.nothing <= high:
+            raise ValueError(
+                f"{self.claim}: expected a gain, found an interval that includes none: {low} to {high}"
+            )
+
+
+def summary(values: Sequence[float]) -> tuple[float, list[float]]:
+    """Return the median of `values` and its 95 % interval, by a bootstrap of percentiles."""
+    sample = np.asarray(values, float)
+    drawn = np.random.default_rng(_SEED).choice(sample, (RESAMPLES, len(sample)))
+    low, high = np.quantile(np.median(drawn, axis=1), [0.025, 0.975])
+    return float(np.median(sample)), [float(low), float(high)]
+
+
+def page(measurements: Sequence[Measurement]) -> str:
+    """Return docs/results.md."""
+    parts = [_HEAD]
+    for section in dict.fromkeys(one.section for one in measurements):
+        rows = [one for one in measurements if one.section == section]
+        parts.append(f"\n## {section}\n\n| | median | 95 % interval | n |\n|---|---|---|---|\n")
+        for one in rows:
+            assert one.interval is not None and one.median is not None
+            low, high = one.interval
+            parts.append(
+                f"| {_cell(one.claim)} | {one.median:,.4g} {one.unit} | {low:,.4g} to {high:,.4g} | {one.n:,} {one.of} |\n"
+            )
+        for seen in dict.fromkeys((one.command, one.machine, one.commit, one.date) for one in rows):
+            command, machine, commit, date = seen
+            parts.append(f"\n    {command}\n\n{date}, commit {commit}, {machine}.\n")
+        parts += [
+            f"\n{note}\n" for note in dict.fromkeys(f"{one.claim}: {one.note}" for one in rows if one.note)
+        ]
+    return "".join(parts)
+
+
+def _cell(text: str) -> str:
+    return " ".join(text.split()).replace("|", "\\|")
+
+
+def of_run(run: Path, command: str, machine: str) -> list[dict[str, Any]]:
+    """Return the measurements of the study in the run directory `run`: accuracies of its retrained model by best/metrics.json."""
+    metrics = json.loads((run / "best" / "metrics.json").read_text(encoding="utf-8"))
+    config = json.loads((run / "config.json").read_text(encoding="utf-8"))
+    known = {
+        "section": f"The study {config['study']}",
+        "unit": "%",
+        "command": command,
+        "machine": machine,
+        "commit": str(config.get("git_commit"))[:9],
+        "date": str(config.get("created"))[:10],
+        "of": "faces",
+    }
+    found = []
+    for split, name in {"val": "validation", "test": "test"}.items():
+        for rows, ending in {"": "", ", new photographs": "_new_photographs"}.items():
+            accuracy, interval = metrics.get(f"{split}_accuracy{ending}"), metrics.get(f"interval{ending}")
+            if accuracy is None or interval is None:
+                continue
+            claim = f"{metrics['hyperparameters'].get('backbone')}, {name} accuracy{rows}"
+            note = "chosen on these rows" if split == "val" else f"reading {metrics['test_reading']}"
+            found.append(
+                {
+                    **known,
+                    "claim": f"{claim} ({note})",
+                    "n": metrics[f"n_{split}{ending}"],
+                    "median": 100 * accuracy,
+                    "interval": [100 * bound for bound in interval[split]],
+                }
+            )
+    return found
+
+
+def read(path: Path) -> list[dict[str, Any]]:
+    """Return what is stored in `path`."""
+    stored: list[dict[str, Any]] = json.loads(path.read_text(encoding="utf-8"))
+    return stored
+
+
+def main() -> int:
+    """Do what the command line says; return the exit code."""
+    from ferplus_data.files import write_json, write_text
+
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--add", type=Path, metavar="RUN", help="a study to store the accuracies of")
+    parser.add_argument("--command", default="run_search.py search", help="that made it")
+    parser.add_argument("--machine", default="a machine that was not told", help="it ran on")
+    parser.add_argument("--check", action="store_true", help="whether docs/results.md is up to date")
+    arguments = parser.parse_args()
+    stored = read(MEASUREMENTS)
+    if arguments.add is not None:
+        new = of_run(arguments.add, arguments.command, arguments.machine)
+        stored = [one for one in stored if one["section"] != new[0]["section"]] + new
+    text = page([Measurement(**one) for one in stored])
+    if arguments.check:
+        return int(PAGE.read_text(encoding="utf-8") != text)
+    write_json(MEASUREMENTS, stored)
+    print(write_text(PAGE, text))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
