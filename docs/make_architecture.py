@@ -31,6 +31,7 @@ ROOMS = {
     "search/storages": "one study in a database",
     "search/oracles": "which trial comes next",
     "search/study": "what is asked, kept, left on disk",
+    "search/callbacks": "what programs are told",
     "search/console": "what a person sees",
     "search/workers": "who runs the trials",
     "search/preflight": "checks before any work",
@@ -46,6 +47,7 @@ ROOMS = {
     "reports/html": "the page",
     "reports": "formats by name",
     "reports/reporting": "as the commands ask for it",
+    "search/library": "the front door for Python",
     "run_search": "the program",
 }
 WAY_OF_A_TRIAL = (

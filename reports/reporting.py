@@ -26,7 +26,7 @@ class StudyReports:
             yield
             return
         check_place(run.report)
-        progress.on_trial_end = report = LiveReport(lambda: read_study(run, storage), run.report)
+        progress.on_line = report = LiveReport(lambda: read_study(run, storage), run.report)
         try:
             yield
         except BaseException:

@@ -1,6 +1,9 @@
 """A search: which trial comes next, who runs it, where it is kept, what becomes of the best.
 
-launch.py is a search from its configuration to its result, setup.py what it needs before the first trial.
+    from search import tune, Study          # docs/library.md
+
+library.py is the front door for Python, launch.py a search from its configuration to its result, setup.py what it needs before
+the first trial, callbacks.py what programs are told.
     study/      what a study is asked, keeps and leaves on disk
     storages/   one Optuna study in a database that may go away
     oracles/    which trial comes next
@@ -9,4 +12,28 @@ launch.py is a search from its configuration to its result, setup.py what it nee
     console/    what a person sees
 """
 
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from search.callbacks import SearchCallback as SearchCallback
+    from search.library import Study as Study
+    from search.library import tune as tune
+    from search.oracles.optuna_oracle import OptunaOracle as OptunaOracle
+
 __version__ = "0.2.0"
+__all__ = ["OptunaOracle", "SearchCallback", "Study", "tune"]
+
+_MODULES = {
+    "OptunaOracle": "search.oracles.optuna_oracle",
+    "SearchCallback": "search.callbacks",
+    "Study": "search.library",
+    "tune": "search.library",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Import what is asked for now: Keras and TensorFlow, which take seconds, are imported when they are used."""
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(_MODULES[name]), name)

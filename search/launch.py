@@ -13,6 +13,7 @@ from ferplus_data.dataset import Dataset
 from ferplus_data.errors import InputError
 from ferplus_data.files.locks import locked
 from models.training.history import readable_history
+from search.callbacks import Search
 from search.console.progress import Progress
 from search.console.study_progress import StudyProgress
 from search.oracles.registry import KERAS_TUNER_ORACLES, make_oracle, remarks
@@ -128,11 +129,13 @@ def _search(launch: Launch, prepared: Prepared, fresh: bool) -> dict[str, Any] |
     study.set_user_attr("config", run.read_config())
     study.set_user_attr("deadline", arguments.timeout and time.time() + arguments.timeout)
     try:
-        with recorded(study, ThisProcess().name, "search") as process:
+        told = progress.callbacks.told_of(Search(run.study, run.path, run.read_config()["arguments"]))
+        with recorded(study, ThisProcess().name, "search") as process, told as metrics:
             copy_to_config(run, study)
             process.because = _run_all(launch, prepared)
             progress.say(f"the search has ended: {process.because}")
-            return retrain_best(launch, prepared.dataset, because=process.because)
+            metrics |= retrain_best(launch, prepared.dataset, because=process.because)
+            return metrics
     finally:
         copy_to_config(run, study)
 
@@ -232,7 +235,7 @@ def _run_all(launch: Launch, prepared: Prepared) -> str:
     if arguments.workers == 1 and arguments.engine == "local":
         return run_trials(launch, prepared)
     store = launch.open_trials()
-    followed = StudyProgress(store.study, arguments.trials, arguments.epochs, progress)
+    followed = StudyProgress(store.study, arguments.trials, arguments.epochs, progress, run)
     team = Team(
         run, launch.storage, arguments.workers, arguments.gpus_per_trial, arguments.ray_address, progress.say
     )

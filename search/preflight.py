@@ -11,6 +11,7 @@ from search.storages.urls import check_url
 from search.study.arguments import SearchArguments, own_pruner
 from search.study.config import check_continuation
 from search.study.run_directory import RunDirectory
+from search.user_functions import load_function
 
 _CHIEF_VARIABLES = ("KERASTUNER_ORACLE_IP", "KERASTUNER_ORACLE_PORT", "KERASTUNER_TUNER_ID")
 
@@ -26,6 +27,8 @@ def check_before(arguments: SearchArguments, run: RunDirectory, url: str, *, fre
             "ends; leave it out, or choose another oracle"
         )
     _check_folder(run)
+    if arguments.callbacks:
+        load_function(arguments.callbacks, "--callbacks")
     if url != default_url(run):
         check_url(url, redact(url))
     if run.config.exists() and not fresh:

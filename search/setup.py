@@ -234,6 +234,7 @@ def trial_settings(
         limits=limits(arguments),
         caching=caching(arguments, prepared.search.hyperparameters),
         timeout=arguments.trial_timeout,
+        callbacks=progress.callbacks.for_trials(arguments.callbacks),
         checkpoint_store=CheckpointStore(arguments.artifacts, run.unique_name())
         if arguments.artifacts
         else None,

@@ -31,6 +31,7 @@ SLOW = (
     "search/test_control.py",
     "search/test_damaged_files.py",
     "search/test_end_to_end.py",
+    "search/test_library.py",
     "search/test_names.py",
     "search/test_objective.py",
     "search/test_what_is_searched.py",

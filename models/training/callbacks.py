@@ -174,6 +174,10 @@ class Recorder(keras.callbacks.Callback):
             seconds=self._clock.total() - self._start,
             metrics=metrics,
         )
+        if logs is not None:  # the same dict for every callback after this one
+            logs |= {f"val_{name}": value for name, value in metrics.items()} | {
+                "val_loss": finished.val_loss
+            }
         self._checkpoints.save(self._suffix, finished, split, probabilities)
         if self._on_epoch(finished):
             self.stopped = self.model.stop_training = True

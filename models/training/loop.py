@@ -165,6 +165,7 @@ def _fit(
             *(make(context) for make in CALLBACKS.values()),
             recorder,
             progress,
+            *listener.callbacks,
         ],
         verbose=0,
     )

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
+
+import keras
 
 from ferplus_data.dataset import Split
 from models.metrics.objectives import DEFAULT_OBJECTIVE
@@ -59,9 +61,12 @@ class Listener:
         record: Takes what a report tells of the training, up to date whenever `on_epoch` is called: times, the seconds of build,
             training, validation and cache; seconds_per_epoch, the mean over its epochs; network, its parameters and the bytes of
             their values in a model file; prefix_cache, whether it was used, the reason and the seconds_saved.
+        callbacks: Keras callbacks, of this training alone. They come after all others, with the validation split's metrics in
+            their logs, and see the model that is trained: what is behind the frozen part, where that is cached.
     """
 
     on_epoch: OnEpoch | None = None
     on_batch: OnBatch | None = None
     say: Callable[[str], None] = lambda line: None
     record: dict[str, Any] = field(default_factory=dict)
+    callbacks: Sequence[keras.callbacks.Callback] = ()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -103,13 +104,14 @@ def start(options: SayingOptions) -> None:
     prepare_device()
 
 
-def progress_of(options: SayingOptions) -> Progress:
-    """Return what shows progress on the screen, or nothing if `options` are quiet."""
+def progress_of(options: SayingOptions, callbacks: Sequence[Any] = ()) -> Progress:
+    """Return what shows progress on the screen, or nothing if `options` are quiet, and tells `callbacks`."""
     from rich.console import Console
 
     from search.console.progress import Progress
 
-    return Progress(Console(quiet=options.quiet))
+    # In a notebook too as plain lines: rich's own way needs ipywidgets.
+    return Progress(Console(quiet=options.quiet, force_jupyter=False), callbacks)
 
 
 def report_result(run: RunDirectory, report: Path, metrics: dict[str, Any]) -> None:

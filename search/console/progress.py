@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
 from typing import Any
 
@@ -16,6 +16,7 @@ from rich.progress import Progress as Bars
 
 from models.metrics.objectives import DEFAULT_OBJECTIVE, OBJECTIVES
 from models.training.history import Epoch
+from search.callbacks import Callbacks
 from search.storages.trial_life import State, state_of, trials_of
 
 
@@ -23,12 +24,14 @@ class Progress:
     """Writes to `console`: bars on a terminal, a line per epoch elsewhere. Use as a context manager.
 
     Attributes:
-        on_trial_end: Called after each trial's and each retraining's line; None: nothing.
+        on_line: Called after each trial's and each retraining's line; None: nothing.
+        callbacks: Programs that are told of the search too.
     """
 
-    def __init__(self, console: Console) -> None:
+    def __init__(self, console: Console, callbacks: Sequence[Any] = ()) -> None:
         self.console = console
-        self.on_trial_end: Callable[[], None] | None = None
+        self.on_line: Callable[[], None] | None = None
+        self.callbacks = Callbacks(callbacks)
         self._study: optuna.Study | None = None
         self._trials = 0
         self._bars = Bars(
@@ -99,8 +102,8 @@ class Progress:
         remaining = max(self._trials - done, 0) * sum(self._durations) / len(self._durations)
         line = trial_line(number, trials, self._trials, self._durations[-1], self._objective)
         self.say(f"{line}, about {duration(remaining)} left")
-        if self.on_trial_end is not None:
-            self.on_trial_end()
+        if self.on_line is not None:
+            self.on_line()
 
     @property
     def _objective(self) -> str:
@@ -127,8 +130,8 @@ class Progress:
         """Print the line of a finished retraining."""
         self._bars.update(self._task, visible=False)
         self.say(text)
-        if self.on_trial_end is not None:
-            self.on_trial_end()
+        if self.on_line is not None:
+            self.on_line()
 
     def _begin(self, head: str) -> None:
         self._begun = time.monotonic()

@@ -11,11 +11,11 @@ from rich.text import Text
 
 from models.metrics.objectives import DEFAULT_OBJECTIVE
 from search.study.best import CHOSEN
-from search.study.view import StudyView, best_trial
+from search.study.view import StudyView, best_trial, by_merit
 
 
-def status_table(view: StudyView) -> Group:
-    """Return the study's counts, its best trial so far, and a row for each trial."""
+def status_table(view: StudyView, top: int | None = None) -> Group:
+    """Return the study's counts, its best trial so far, and a row for each trial, or for the `top` best ones."""
     counts = Counter(trial.state for trial in view.trials)
     asked = view.config["arguments"]["trials"]
     best = best_trial(view.trials)
@@ -32,7 +32,7 @@ def status_table(view: StudyView) -> Group:
     table = Table()
     for heading in ("trial", "state", metric, "epochs", "seconds", "hyperparameters or error"):
         table.add_column(heading)
-    for trial in view.trials:
+    for trial in view.trials if top is None else by_merit(view.trials)[:top]:
         seconds = (trial.ended - trial.started).total_seconds() if trial.ended and trial.started else None
         table.add_row(
             str(trial.number),

@@ -7,8 +7,12 @@ from collections.abc import Mapping
 import optuna
 from optuna.trial import FrozenTrial
 
+from models.metrics.objectives import DEFAULT_OBJECTIVE
+from models.training.history import readable_history
 from search.console.progress import Progress, trial_line
 from search.storages.trial_life import State, state_of, trials_of
+from search.study.run_directory import RunDirectory
+from search.study.view import record_of
 
 
 class StudyProgress:
@@ -18,11 +22,16 @@ class StudyProgress:
         study: With an open storage.
         trials: How many there will be.
         epochs: Most epochs of a trial.
-        progress: Told.
+        progress: Told, and its callbacks with it.
+        run: Where trials leave their files.
     """
 
-    def __init__(self, study: optuna.Study, trials: int, epochs: int, progress: Progress) -> None:
+    def __init__(
+        self, study: optuna.Study, trials: int, epochs: int, progress: Progress, run: RunDirectory
+    ) -> None:
         self._study, self._trials, self._epochs, self._progress = study, trials, epochs, progress
+        self._run, self._minimized = run, study.direction == optuna.study.StudyDirection.MINIMIZE
+        self._running: set[int] = set()
         seen = {trial.number: trial for trial in trials_of(study)}
         self._ended = {number for number, trial in seen.items() if _has_ended(trial)}
         self._reported = {number: len(trial.intermediate_values) for number, trial in seen.items()}
@@ -32,17 +41,42 @@ class StudyProgress:
         trials = {trial.number: trial for trial in trials_of(self._study)}
         ended_before = len(self._ended)
         for number, trial in trials.items():
+            self._tell_callbacks(number, trial)
             for epoch in sorted(trial.intermediate_values)[self._reported.get(number, 0) :]:
                 self._progress.epoch_seen(number, epoch, self._epochs, trial.intermediate_values[epoch])
             self._reported[number] = len(trial.intermediate_values)
             if _has_ended(trial) and number not in self._ended:
                 self._ended.add(number)
                 self._progress.say(trial_line(number, trials, self._trials, _seconds(trial)))
-        if len(self._ended) > ended_before and self._progress.on_trial_end is not None:
-            self._progress.on_trial_end()
-        self._progress.trials_seen(len(self._ended), self._trials, self._running(trials))
+        if len(self._ended) > ended_before and self._progress.on_line is not None:
+            self._progress.on_line()
+        self._progress.trials_seen(len(self._ended), self._trials, self._told_running(trials))
 
-    def _running(self, trials: Mapping[int, FrozenTrial]) -> str:
+    def _tell_callbacks(self, number: int, trial: FrozenTrial) -> None:
+        """Tell of what has become of a trial since the last look: it began, had epochs, left its worker."""
+        running, known = state_of(trial) == State.RUNNING, self._reported.get(number, 0)
+        new = sorted(trial.intermediate_values)[known:]
+        if not (new or running or number in self._running):
+            return
+        told, callbacks = (
+            record_of(self._run, number, trial, trial.params, self._minimized),
+            self._progress.callbacks,
+        )
+        if number not in self._running:
+            self._running.add(number)
+            callbacks.on_trial_begin(told)
+        if new:
+            rows = {epoch.epoch: epoch.row() for epoch in readable_history(told.directory / "history.csv")}
+            objective = self._study.metric_names or [f"val_{DEFAULT_OBJECTIVE}"]
+            for epoch in new:
+                callbacks.on_epoch_end(
+                    told, epoch, rows.get(epoch, {objective[0]: trial.intermediate_values[epoch]})
+                )
+        if not running:
+            self._running.remove(number)
+            callbacks.on_trial_end(told)
+
+    def _told_running(self, trials: Mapping[int, FrozenTrial]) -> str:
         running = [
             f"{number}: {len(trial.intermediate_values)}/{self._epochs}"
             for number, trial in trials.items()

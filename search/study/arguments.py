@@ -225,6 +225,13 @@ class SearchArguments:
     cache_views: int = option(
         o.whole(1, 1000), "Augmented views of each image that cached trials train on.", o.TRAINING, default=4
     )
+    callbacks: str | None = option(
+        o.text("FILE.py:FUNCTION"),
+        "Function that returns Keras callbacks, called anew for each trial.",
+        o.TRAINING,
+        unless_given="none",
+        may_change=True,
+    )
     gpus_per_trial: int = option(
         o.whole(1, 1024), "GPUs that each worker trains a trial on.", o.WORKERS, default=1, may_change=True
     )

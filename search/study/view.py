@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -18,6 +18,7 @@ from models.training.history import read_history
 from search.storages.redaction import redact
 from search.storages.registry import open_storage
 from search.storages.trial_life import State, state_of, trials_of
+from search.storages.trial_store import TrialStore
 from search.study.best import read_metrics
 from search.study.ownership import stored_study
 from search.study.predictions import Predictions, read_predictions
@@ -169,21 +170,44 @@ def best_trial(trials: Sequence[TrialRecord]) -> TrialRecord | None:
     """Return the trial that a retraining takes: the one with the best score, the earliest of equals, of those that are
     complete or rest at a rung; when there are none, of those that finished an epoch and have not failed; None when there is none
     of them either."""
+    return next(iter(by_merit(trials)), None)
+
+
+def by_merit(trials: Sequence[TrialRecord]) -> list[TrialRecord]:
+    """Return the trials that have a score and have not failed, as `best_trial` orders them."""
     scored = [trial for trial in trials if trial.score is not None and trial.state != "failed"]
-    standing = [trial for trial in scored if trial.state in ("complete", "resting")]
-    return max(standing or scored, key=lambda trial: (trial.merit, -trial.number), default=None)
+    return sorted(
+        scored,
+        key=lambda trial: (trial.state in ("complete", "resting"), trial.merit, -trial.number),
+        reverse=True,
+    )
 
 
 def _records(run: RunDirectory, study: optuna.Study) -> list[TrialRecord]:
     if is_version_one(study):
-        return [_record(run, *one) for one in trials_of_version_one(study)]
+        return [record_of(run, *one) for one in trials_of_version_one(study)]
     minimized = study.direction == optuna.study.StudyDirection.MINIMIZE
-    return [_record(run, trial.number, trial, trial.params, minimized) for trial in trials_of(study)]
+    return [record_of(run, trial.number, trial, trial.params, minimized) for trial in trials_of(study)]
 
 
-def _record(
+def record_in(
+    store: TrialStore | None, run: RunDirectory, number: int, values: Mapping[str, Any]
+) -> TrialRecord:
+    """Return trial `number` as `store` has it; without one, as in a worker of Keras Tuner's chief, all that is known are the
+    `values` of its hyperparameters."""
+    if store is None:
+        return TrialRecord(
+            number, State.RUNNING.value, dict(values), None, {}, None, None, None, None, run.trial(number)
+        )
+    row = store.get(number)
+    minimized = store.study.direction == optuna.study.StudyDirection.MINIMIZE
+    return record_of(run, number, row, row.params, minimized)
+
+
+def record_of(
     run: RunDirectory, number: int, trial: FrozenTrial, values: dict[str, Any], minimized: bool = False
 ) -> TrialRecord:
+    """Return what the row `trial` of a study says of its trial `number`, which has the hyperparameters `values`."""
     state = state_of(trial)
     best = min if minimized else max
     return TrialRecord(

@@ -27,6 +27,7 @@ from search.storages.retrying import StorageLost
 from search.storages.trial_life import counted
 from search.storages.trial_store import TrialStore
 from search.study.run_directory import RunDirectory
+from search.study.view import TrialRecord, record_in
 from search.workers import preemption
 from search.workers.time_budget import TimeBudget
 from search.workers.trial_settings import TrialSettings
@@ -167,6 +168,11 @@ class FERPlusTuner(BaseTuner):
         self._waited = time.monotonic() - self._asked
         self._idle = False
         self._progress.trial_begins(self.oracle.number(trial.trial_id), trial.hyperparameters.values)
+        self._progress.callbacks.on_trial_begin(self._record(trial))
+
+    def _record(self, trial: Trial) -> TrialRecord:
+        number = self.oracle.number(trial.trial_id)
+        return record_in(self._store, self._run, number, trial.hyperparameters.values)
 
     def _has_study(self) -> bool:
         """Not so as a worker of Keras Tuner's chief."""
@@ -204,6 +210,7 @@ class FERPlusTuner(BaseTuner):
                 functools.partial(self._batch_ends, running),
                 self._progress.say,
                 running.record,
+                self._settings.callbacks(),
             ),
         )
 
@@ -220,6 +227,8 @@ class FERPlusTuner(BaseTuner):
         if store is not None and epoch.epoch > running.known:
             store.save(self._run.trial(running.number), running.number, epoch.epoch)
         self._progress.epoch_ends(epoch, running.epochs)
+        if epoch.epoch > running.known:
+            self._progress.callbacks.on_epoch_end(self._record(running.trial), epoch.epoch, epoch.row())
         self._time_budget.epoch_took(epoch.epoch, epoch.seconds, running.rows)
         objective = self._settings.limits.objective
         began = time.monotonic()
@@ -286,3 +295,4 @@ class FERPlusTuner(BaseTuner):
             if not rests:
                 Checkpoints(self._run.trial(number)).finish()
             self._progress.trial_ends(number)
+            self._progress.callbacks.on_trial_end(self._record(trial))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from ferplus_data.dataset import Dataset
 from models.frozen_prefix.activations import Caching
@@ -24,6 +25,7 @@ class TrialSettings:
         caching: How trials use the prefix cache; None: not at all.
         timeout: Seconds of training after which a trial ends with its epoch; None: no limit.
         checkpoint_store: Where checkpoints go besides the run directory.
+        callbacks: Makes the Keras callbacks of a trial.
     """
 
     dataset: Dataset
@@ -33,3 +35,4 @@ class TrialSettings:
     caching: Caching | None = None
     timeout: float | None = None
     checkpoint_store: CheckpointStore | None = None
+    callbacks: Callable[[], list[Any]] = list

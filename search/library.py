@@ -1,0 +1,341 @@
+"""The front door for Python: a search, and a study to look at, as the commands do it.
+
+>>> from search import tune
+>>> study = tune(data="demo", subset=0.1, trials=2, epochs=1, study="doctest", quiet=True)
+>>> study.get_best_trials()[0].score == max(trial.score for trial in study.get_best_trials(2))
+True
+"""
+
+from __future__ import annotations
+
+import html
+import inspect
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ferplus_data.errors import InputError
+from search.commands.search import SearchOptions
+from search.commands.study_options import StorageOptions, progress_of, start
+from search.study.run_directory import RunDirectory
+from spaces.space import Space
+
+if TYPE_CHECKING:
+    import keras
+    import keras_tuner
+    import pandas as pd
+    import plotly.graph_objects as go
+
+    from models.serving.export import Exported
+    from models.serving.prediction import Prediction
+    from search.study.view import StudyView, TrialRecord
+
+FORMATS = ("keras", "onnx", "saved_model", "litert")
+"""What `Study.export` writes, if nothing else is asked for."""
+
+
+def tune(
+    *,
+    data: str = "demo",
+    space: str | Space | Callable[[keras_tuner.HyperParameters], None] | None = None,
+    callbacks: Sequence[Any] = (),
+    quiet: bool = False,
+    **options: Any,
+) -> Study:
+    """Search, retrain the best trial, read the test split once, report; return the study. The same call continues it.
+
+    Args:
+        data: Folder with FER+, or "demo" for generated faces.
+        space: As for --space, a `spaces.space.Space`, or a function that declares on the `keras_tuner.HyperParameters` it is
+            given. Of a function that no importable file holds, what it declares is kept in RUNS_DIR/spaces.
+        callbacks: Keras callbacks, of which every trial gets a copy, and `search.callbacks.SearchCallback`s. With several
+            workers, which are processes of their own, Keras callbacks are named by `callbacks="FILE.py:FUNCTION"`.
+        quiet: Whether nothing is said.
+        options: Every other option of the command `search`, with its name there: trials, timeout, study, runs_dir, workers,
+            pins={"backbone": "small"} for --set, fresh=True.
+
+    Raises:
+        InputError: An option or the data is not usable.
+        NoTrialCompleted: No trial finished an epoch.
+        KeyboardInterrupt: Interrupted; the same call continues.
+
+    Example:
+        >>> tune(data="demo", subset=0.1, trials=2, epochs=1, study="doctest", quiet=True).name
+        'doctest'
+    """
+    runs_dir = Path(options.get("runs_dir", "runs"))
+    given = {"data": data, "quiet": quiet, **options}
+    if isinstance(callbacks, str):
+        given["callbacks"], callbacks = callbacks, ()
+    if space is not None:
+        given["space"] = space if isinstance(space, str) else _space_name(space, runs_dir)
+    chosen = SearchOptions(**given)
+    progress = progress_of(chosen, callbacks)
+    if progress.callbacks.keras and (chosen.workers > 1 or chosen.engine != "local"):
+        raise InputError(
+            "callbacks: expected FILE.py:FUNCTION with several workers, which are processes of their own, found Keras callbacks"
+        )
+    start(chosen)
+    from reports.reporting import StudyReports
+    from search.launch import search
+
+    run, reports = chosen.run, StudyReports()
+    with progress, reports.live(run, chosen.storage, progress):
+        search(chosen.arguments, run, storage=chosen.storage, fresh=chosen.fresh, progress=progress)
+        reports.write(run, chosen.storage)
+    return Study(run, chosen.storage)
+
+
+def _space_name(space: Any, runs_dir: Path) -> str:
+    """What config.json calls a space that was given as an object: FILE.py:FUNCTION, or a file of what it declares."""
+    if isinstance(space, Space):
+        function, whole = space.declare, space
+    elif callable(space):
+        function, whole = space, Space(space)
+    else:
+        raise InputError(f"space: expected a name, a function or a Space, found {space!r:.60}")
+    name = getattr(function, "__name__", "space")
+    file = inspect.getsourcefile(function) if inspect.isfunction(function) else None
+    module = inspect.getmodule(function)
+    held = getattr(module, name, None) is space and getattr(module, "__name__", "") != "__main__"
+    if held and file is not None and Path(file).is_file():
+        return f"{Path(file).resolve()}:{name}"
+    from search.study.space_file import write_space
+
+    plain = "".join(letter for letter in name if letter.isalnum() or letter == "_") or "space"
+    return str(write_space(whole, plain, runs_dir / "spaces").resolve())
+
+
+@dataclass(frozen=True)
+class Report:
+    """A report that was written; a notebook shows the page."""
+
+    path: Path
+
+    def __fspath__(self) -> str:
+        return os.fspath(self.path)
+
+    def __str__(self) -> str:
+        return str(self.path)
+
+    def _repr_html_(self) -> str:
+        page = html.escape(self.path.read_text(encoding="utf-8"), quote=True)
+        return f'<iframe srcdoc="{page}" title="Report" style="width:100%;height:80vh;border:0"></iframe>'
+
+
+class Study:
+    """A study, finished or running. Everything is read when it is asked for.
+
+    Attributes:
+        run: Its directory.
+        storage: Its URL, None for the SQLite file in the directory.
+
+    Example:
+        >>> study = Study.open("runs/doctest")
+        >>> study.name, len(study.view.trials)
+        ('doctest', 2)
+    """
+
+    def __init__(self, run: RunDirectory, storage: str | None = None) -> None:
+        self.run, self.storage = run, storage
+
+    @classmethod
+    def open(cls, folder: str | Path, storage: str | None = None) -> Study:
+        """Return the study in `folder`, such as runs/demo.
+
+        Args:
+            folder: The run directory.
+            storage: The study's URL, if it is not the SQLite file there; by default what FERPLUS_STORAGE says.
+
+        Raises:
+            InputError: There is no study.
+        """
+        path = Path(folder)
+        options = StorageOptions(study=path.resolve().name, runs_dir=path.resolve().parent, storage=storage)
+        run = RunDirectory(path)
+        run.read_config()
+        return cls(run, options.storage)
+
+    def __repr__(self) -> str:
+        return f"Study.open({str(self.run.path)!r})"
+
+    @property
+    def name(self) -> str:
+        """The study's name."""
+        return self.run.study
+
+    @property
+    def view(self) -> StudyView:
+        """All that is known of the study now, as the report reads it."""
+        from search.study.view import read_study
+
+        return read_study(self.run, self.storage)
+
+    @property
+    def metrics(self) -> dict[str, Any] | None:
+        """The content of best/metrics.json; None before the retraining."""
+        return self.view.metrics
+
+    @property
+    def figures(self) -> Figures:
+        """The report's figures by name, each drawn when it is asked for.
+
+        >>> study.figures["learning_curves"].layout.yaxis.title.text
+        'validation accuracy'
+        """
+        return Figures(self.view)
+
+    @property
+    def model(self) -> keras.Model:
+        """The retrained best model, preprocessing included: uint8 [B, 48, 48, 1] -> float32 probabilities [B, 8].
+
+        >>> study.model.output_shape
+        (None, 8)
+        """
+        from models.serving.model_files import load_model
+
+        return load_model(self.run.best_model)
+
+    def results_summary(self, num_trials: int = 10) -> None:
+        """Print the study's state and its best trials."""
+        from rich.console import Console
+
+        from search.console.status import status_table
+
+        Console(force_jupyter=False).print(status_table(self.view, top=num_trials))
+
+    def get_best_trials(self, num_trials: int = 1) -> list[TrialRecord]:
+        """Return the trials with the best scores, the best first: complete and resting ones, then those that were stopped.
+
+        >>> [trial.number for trial in study.get_best_trials(2)] in ([0, 1], [1, 0])
+        True
+        """
+        from search.study.view import by_merit
+
+        return by_merit(self.view.trials)[:num_trials]
+
+    def get_best_hyperparameters(self, num_trials: int = 1) -> list[keras_tuner.HyperParameters]:
+        """Return the hyperparameters of the best trials, with the space they are from.
+
+        >>> study.get_best_hyperparameters()[0].get("backbone")
+        'small'
+        """
+        from search.oracles.space.search_space import declared
+        from search.setup import space_model
+        from search.study.config import read_arguments
+
+        space = declared(space_model(read_arguments(self.run)))
+        found = []
+        for trial in self.get_best_trials(num_trials):
+            hyperparameters = space.copy()
+            hyperparameters.values = dict(trial.hyperparameters)
+            found.append(hyperparameters)
+        return found
+
+    def get_best_models(self, num_models: int = 1) -> list[keras.Model]:
+        """Return the networks of the best trials with the weights of their best epochs. `model` is the retrained one.
+
+        Raises:
+            InputError: A trial's weights are not here.
+
+        Example:
+            >>> study.get_best_models()[0].input_shape
+            (None, 48, 48, 1)
+        """
+        from search.results.trial_models import load_trial_model
+        from search.study.config import read_arguments
+
+        arguments = read_arguments(self.run)
+        return [load_trial_model(trial, arguments) for trial in self.get_best_trials(num_models)]
+
+    def trials_dataframe(self) -> pd.DataFrame:
+        """Return a row for each trial: number, state, score, epochs, started, ended, seconds, worker, error, and a column for
+        each hyperparameter.
+
+        >>> study.trials_dataframe()["score"].max() == study.get_best_trials()[0].score
+        True
+        """
+        import pandas as pd
+
+        from reports.writers.tables import TRIAL_COLUMNS, trial_row
+
+        trials = self.view.trials
+        rows = [trial_row(trial) | trial.hyperparameters for trial in trials]
+        names = dict.fromkeys(name for trial in trials for name in trial.hyperparameters)
+        return pd.DataFrame(rows, columns=[*TRIAL_COLUMNS, *names])
+
+    def report(self, format: str = "html") -> Report:
+        """Write the report now, in a format of `report --format`, and return it; a notebook shows the page.
+
+        >>> study.report().path.name
+        'report.html'
+        """
+        from reports.reporting import StudyReports
+
+        return Report(StudyReports().write(self.run, self.storage, format))
+
+    def retrain(
+        self, *, trial: int | None = None, epochs: int | None = None, seeds: int | None = None
+    ) -> dict[str, Any]:
+        """Retrain the best trial, or number `trial`, as the command `retrain` does; return the content of best/metrics.json."""
+        from search.launch import retrain_again
+
+        options = StorageOptions()
+        start(options)
+        with progress_of(options) as progress:
+            return retrain_again(
+                self.run, storage=self.storage, trial=trial, epochs=epochs, seeds=seeds, progress=progress
+            )
+
+    def export(
+        self,
+        formats: Iterable[str] = FORMATS,
+        *,
+        folder: str | Path | None = None,
+        precision: str = "float32",
+        data: str | None = None,
+    ) -> Exported:
+        """Export the best model as the command `export` does, each format proven equal to it.
+
+        >>> [path.name for path in study.export(["keras"]).paths][0]
+        'model.keras'
+        """
+        from search.results.export import export_study
+
+        place = self.run.path / "export" if folder is None else Path(folder)
+        return export_study(self.run, list(formats), place, precision=precision, data=data, say=print)
+
+    def predict(self, images: str | Path | Iterable[str | Path]) -> list[Prediction]:
+        """Return what the best model says of pictures, or folders of them, of one face each."""
+        from models.serving.prediction import find_images, predict, read_face
+        from models.serving.runtimes import open_classifier
+
+        paths = [images] if isinstance(images, str | Path) else images
+        faces = [read_face(path) for path in find_images(map(Path, paths))]
+        return list(predict(open_classifier(self.run.best_model), faces))
+
+    def enqueue(self, values: Mapping[str, Any]) -> int:
+        """Queue the configuration with `values`, the next that a worker begins; return its trial's number."""
+        from search.queueing import enqueue
+
+        return enqueue(self.run, values, storage=self.storage)
+
+
+class Figures(Mapping[str, "go.Figure | None"]):
+    """Figures of a study by their names in `reports.figures.FIGURES`; None for one that has nothing to show yet."""
+
+    def __init__(self, view: StudyView) -> None:
+        from reports.figures import FIGURES
+
+        self._view, self._entries = view, FIGURES
+
+    def __getitem__(self, name: str) -> go.Figure | None:
+        return self._entries[name].draw(self._view)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._entries)
+
+    def __len__(self) -> int:
+        return len(self._entries)

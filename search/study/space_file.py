@@ -1,0 +1,75 @@
+"""Spaces that no file of code holds, such as a notebook's function: what they declare, as JSON."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import keras_tuner
+
+from ferplus_data.errors import InputError
+from ferplus_data.files import write_text
+from ferplus_data.files.shapes import read_json
+from search.oracles.space.search_space import SpaceModel, declared
+from spaces.space import Space
+
+_SHAPE = {
+    "space": [{"class_name": str, "config": dict}],
+    "recipes": dict,
+    "epochs": int,
+    "retrain_epochs": int,
+    "search_fraction": float,
+}
+
+
+def write_space(space: Space, name: str, folder: Path) -> Path:
+    """Write what `space` declares to NAME-HASH.json in `folder`, and return that file. The hash is of its content.
+
+    Raises:
+        InputError: The space cannot be searched.
+    """
+    content = {
+        "space": [
+            {"class_name": type(hp).__name__, "config": hp.get_config()}
+            for hp in declared(SpaceModel(space, {})).space
+        ],
+        "recipes": {known: dict(recipe) for known, recipe in space.recipes.items()},
+        "epochs": space.epochs,
+        "retrain_epochs": space.retrain_epochs,
+        "search_fraction": float(space.search_fraction),
+    }
+    text = json.dumps(content, indent=1, sort_keys=True)
+    path = folder / f"{name}-{hashlib.sha256(text.encode()).hexdigest()[:8]}.json"
+    if not path.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        write_text(path, text)
+    return path
+
+
+def read_space(path: Path) -> Space:
+    """Return the space that `write_space` wrote to `path`.
+
+    Raises:
+        InputError: There is no such file, or it is damaged.
+    """
+    if not path.is_file():
+        raise InputError(f"--space {path}: expected a space's file, found no such file")
+    content = read_json(path, _SHAPE, what="a space", otherwise="give the space anew")
+
+    def declare(hp: keras_tuner.HyperParameters) -> None:
+        for one in content["space"]:
+            _declare(hp, one["class_name"], dict(one["config"]))
+
+    rest = {name: content[name] for name in ("recipes", "epochs", "retrain_epochs", "search_fraction")}
+    return Space(declare, **rest)
+
+
+def _declare(hp: keras_tuner.HyperParameters, kind: str, config: dict[str, Any]) -> None:
+    with contextlib.ExitStack() as scopes:
+        for condition in config.pop("conditions"):
+            parent = condition["config"]
+            scopes.enter_context(hp.conditional_scope(parent["name"], parent["values"]))
+        getattr(hp, kind)(**config)

@@ -1,0 +1,82 @@
+"""What is told of trials that other processes run: it is read from the study."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from models.metrics.objectives import OBJECTIVES
+from models.training.history import Epoch, write_history
+from search.callbacks import SearchCallback
+from search.console.progress import Progress
+from search.console.study_progress import StudyProgress
+from search.storages.registry import open_storage, open_study
+from search.storages.trial_life import State
+from search.study.run_directory import RunDirectory
+from search.study.view import TrialRecord
+
+
+class Notes(SearchCallback):
+    """Keeps what it is told."""
+
+    def __init__(self) -> None:
+        self.told: list[tuple[Any, ...]] = []
+
+    def on_trial_begin(self, trial: TrialRecord) -> None:
+        self.told.append(("begin", trial.number, trial.hyperparameters))
+
+    def on_epoch_end(self, trial: TrialRecord, epoch: int, logs: Mapping[str, float]) -> None:
+        self.told.append(("epoch", trial.number, epoch, dict(logs)))
+
+    def on_trial_end(self, trial: TrialRecord) -> None:
+        self.told.append(("end", trial.number, trial.state, trial.score))
+
+    def since(self) -> list[tuple[Any, ...]]:
+        told, self.told = self.told, []
+        return told
+
+
+def test_callbacks_are_told_of_the_trials_of_other_processes(tmp_path: Path) -> None:
+    run = RunDirectory(tmp_path)
+    store = open_study(
+        open_storage(f"sqlite:///{tmp_path}/study.db"),
+        "faces",
+        direction="minimize",
+        metric="val_nll_majority",
+    )
+    notes = Notes()
+    followed = StudyProgress(store.study, 5, 3, Progress(Console(quiet=True), [notes]), run)
+    followed.update()
+    assert notes.since() == []
+
+    waiting = store.create(State.QUEUED, {}, {})
+    claim = store.claim(store.get(waiting.number), "elsewhere")
+    assert claim is not None
+    store.report(claim, 1, 1.5)
+    followed.update()
+    assert notes.since() == [("begin", 0, {}), ("epoch", 0, 1, {"val_nll_majority": 1.5})]
+
+    run.trial(0).mkdir(parents=True)
+    metrics = dict.fromkeys(OBJECTIVES, 0.25)
+    epochs = [Epoch(n, 0.5, 0.75, 0.25, 1e-3, 9.0, metrics) for n in (1, 2)]
+    write_history(run.trial(0) / "history.csv", epochs)
+    store.report(claim, 2, 0.25)
+    store.leave(claim, State.RESTING)
+    followed.update()
+    followed.update()
+    assert notes.since() == [("epoch", 0, 2, epochs[1].row()), ("end", 0, "resting", 0.25)]
+
+    # Begun and ended between two looks, by another worker.
+    again = store.claim(store.get(0), "third")
+    assert again is not None
+    store.report(again, 3, 0.125)
+    store.leave(again, State.COMPLETE, value=0.125)
+    followed.update()
+    assert notes.since() == [
+        ("begin", 0, {}),
+        ("epoch", 0, 3, {"val_nll_majority": 0.125}),
+        ("end", 0, "complete", 0.125),
+    ]
