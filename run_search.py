@@ -11,6 +11,7 @@ import sys
 
 from search import __version__
 from search.commands import (
+    check,
     command_line,
     dashboard,
     enqueue,
@@ -49,6 +50,7 @@ COMMANDS = {
     "evaluate": Command(evaluate.EvaluateOptions, evaluate.run, evaluate.EXAMPLES),
     "predict": Command(predict.PredictOptions, predict.run, predict.EXAMPLES),
     "status": Command(StorageOptions, status.run, status.EXAMPLES),
+    "check": Command(check.SearchOptions, check.run, check.EXAMPLES),
     "prepare": Command(prepare.PrepareOptions, prepare.run, prepare.EXAMPLES),
     "dashboard": Command(dashboard.DashboardOptions, dashboard.run, dashboard.EXAMPLES),
 }

@@ -36,6 +36,8 @@ ROOMS = {
     "search/workers": "who runs the trials",
     "search/preflight": "checks before any work",
     "search/setup": "what a search needs first",
+    "search/time_estimate": "how long it would take",
+    "search/readiness": "what it would find",
     "search/results": "best trial -> measured model",
     "search/launch": "a search to its result",
     "search/queueing": "configurations of the user's own",

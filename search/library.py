@@ -1,7 +1,7 @@
 """The front door for Python: a search, and a study to look at, as the commands do it.
 
 >>> from search import tune
->>> study = tune(data="demo", subset=0.1, trials=2, epochs=1, study="doctest", quiet=True)
+>>> study = tune(data="demo", subset=0.1, trials=2, epochs=2, study="first", quiet=True)
 >>> study.get_best_trials()[0].score == max(trial.score for trial in study.get_best_trials(2))
 True
 """
@@ -62,8 +62,8 @@ def tune(
         KeyboardInterrupt: Interrupted; the same call continues.
 
     Example:
-        >>> tune(data="demo", subset=0.1, trials=2, epochs=1, study="doctest", quiet=True).name
-        'doctest'
+        >>> tune(data="demo", subset=0.1, trials=2, epochs=2, study="first", quiet=True).name
+        'first'
     """
     runs_dir = Path(options.get("runs_dir", "runs"))
     given = {"data": data, "quiet": quiet, **options}
@@ -133,9 +133,9 @@ class Study:
         storage: Its URL, None for the SQLite file in the directory.
 
     Example:
-        >>> study = Study.open("runs/doctest")
+        >>> study = Study.open("runs/first")
         >>> study.name, len(study.view.trials)
-        ('doctest', 2)
+        ('first', 2)
     """
 
     def __init__(self, run: RunDirectory, storage: str | None = None) -> None:

@@ -177,15 +177,21 @@ def open_trials(storage: RetryingStorage, run: RunDirectory, arguments: SearchAr
     )
 
 
-def _check_weights(arguments: SearchArguments, hyperparameters: keras_tuner.HyperParameters) -> None:
-    """Raise InputError now, not in every trial, if the weights of backbones in the space cannot be had or do not fit."""
-    names = {
+def backbones(space: keras_tuner.HyperParameters) -> list[str]:
+    """Return the names of the backbones in `space`."""
+    found = {
         name
-        for hp in hyperparameters.space
+        for hp in space.space
         if base_name(hp.name) == "backbone"
         for name in (hp.values if isinstance(hp, Choice) else [hp.default])
     }
-    started = {name: weights for name in sorted(names) if (weights := weights_for(arguments, name)) != "none"}
+    return sorted(found)
+
+
+def _check_weights(arguments: SearchArguments, hyperparameters: keras_tuner.HyperParameters) -> None:
+    """Raise InputError now, not in every trial, if the weights of backbones in the space cannot be had or do not fit."""
+    names = backbones(hyperparameters)
+    started = {name: weights for name in names if (weights := weights_for(arguments, name)) != "none"}
     published = [
         BACKBONES[name] for name, weights in started.items() if weights == BACKBONES[name].default_weights
     ]
@@ -193,7 +199,7 @@ def _check_weights(arguments: SearchArguments, hyperparameters: keras_tuner.Hype
         find_published(published)
     except InputError as error:
         transfer = {recipe["backbone"] for recipe in SPACES["transfer"].recipes.values()}
-        if transfer & names:
+        if transfer & {*names}:
             raise
         raise InputError(f"{error}; --space transfer has weights that pip installs") from error
     for name, weights in started.items():

@@ -34,6 +34,7 @@ SLOW = (
     "search/test_library.py",
     "search/test_names.py",
     "search/test_objective.py",
+    "search/test_readiness.py",
     "search/test_what_is_searched.py",
     "search/workers",
     "test_cli.py",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,6 +38,14 @@ class Decoded:
     names: list[str]
 
 
+class Labels(NamedTuple):
+    """Rows without their pixels, in file order: N image names, votes uint8 [N, 10], split uint8 [N]."""
+
+    names: list[str]
+    votes: NDArray[np.uint8]
+    split: NDArray[np.uint8]
+
+
 class Source(Protocol):
     """Data that was found in one of the layouts and can be decoded."""
 
@@ -47,6 +55,9 @@ class Source(Protocol):
 
     def files(self) -> list[str]:
         """Every file whose change must make the decoded data stale. Not Paths: there may be 35,000."""
+
+    def labels(self) -> Labels:
+        """Read the label files alone; errors as `decode`."""
 
     def decode(self, progress: Progress) -> Decoded:
         """Read and check all of it; `InputError` names the file and the row (header = 1) that is wrong."""

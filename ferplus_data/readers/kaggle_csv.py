@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from ..errors import InputError
 from ..labels import VOTE_COLUMNS
-from .decoded import SIDE, Decoded, Progress, in_order, parse_votes
+from .decoded import SIDE, Decoded, Labels, Progress, in_order, parse_votes
 from .row_order import USAGES, VOTES_URL, check_pixels, check_votes
 from .text import column_indices, csv_rows
 
@@ -58,6 +58,9 @@ class KagglePair:
 
     def files(self) -> list[str]:
         return [str(self.pixels), str(self.votes)]
+
+    def labels(self) -> Labels:
+        return Labels(*_read_votes(self.votes)[:3])
 
     def decode(self, progress: Progress) -> Decoded:
         names, votes, split, lines = _read_votes(self.votes)

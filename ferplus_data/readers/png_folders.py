@@ -12,7 +12,7 @@ from PIL import Image
 
 from ..errors import InputError
 from ..labels import VOTE_COLUMNS
-from .decoded import SIDE, Decoded, Progress, in_order, parse_votes
+from .decoded import SIDE, Decoded, Labels, Progress, in_order, parse_votes
 from .text import csv_rows
 
 FOLDERS = ("FER2013Train", "FER2013Valid", "FER2013Test")  # train, val, test
@@ -57,7 +57,7 @@ class PngFolders:
             if entry.name == LABEL_FILE or entry.name.endswith(".png")
         ]
 
-    def decode(self, progress: Progress) -> Decoded:
+    def labels(self) -> Labels:
         names: list[str] = []
         votes: list[list[int]] = []
         split: list[int] = []
@@ -66,13 +66,17 @@ class PngFolders:
             names += folder_names
             votes += folder_votes
             split += [index] * len(folder_names)
+        return Labels(names, np.array(votes, dtype=np.uint8), np.array(split, dtype=np.uint8))
+
+    def decode(self, progress: Progress) -> Decoded:
+        names, votes, split = self.labels()
         images = np.empty((len(names), SIDE, SIDE), dtype=np.uint8)
         for row, name in enumerate(names):
             images[row] = _read_png(self.root / FOLDERS[split[row]] / name)
             if (row + 1) % _REPORT_EVERY == 0:
                 progress(row + 1, len(names))
         progress(len(names), len(names))
-        return in_order(images, np.array(votes, dtype=np.uint8), np.array(split, dtype=np.uint8), names)
+        return in_order(images, votes, split, names)
 
 
 def _read_labels(folder: Path) -> tuple[list[str], list[list[int]]]:

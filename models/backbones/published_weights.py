@@ -44,6 +44,10 @@ class PublishedWeights(ABC):
     licence: str
 
     @abstractmethod
+    def found(self) -> Path | None:
+        """Return the file, if it is on this machine; nothing is fetched."""
+
+    @abstractmethod
     def path(self) -> Path:
         """Return the file on this machine, fetched first where it has to be.
 
@@ -62,10 +66,18 @@ class Release(PublishedWeights):
     def url(self) -> str:
         return self.folder_url + self.file
 
+    @property
+    def folder(self) -> Path:
+        """Where it is kept on this machine."""
+        return Path(os.environ.get("KERAS_HOME", "~/.keras")).expanduser() / _CACHE_SUBDIR
+
+    def found(self) -> Path | None:
+        return self.folder / self.file if (self.folder / self.file).is_file() else None
+
     def path(self) -> Path:
         import keras
 
-        folder = Path(os.environ.get("KERAS_HOME", "~/.keras")).expanduser() / _CACHE_SUBDIR
+        folder = self.folder
         if (folder / self.file).is_file():
             return folder / self.file
         try:
@@ -88,6 +100,12 @@ class Package(PublishedWeights):
 
     package: str
     requirements: str
+
+    def found(self) -> Path | None:
+        try:
+            return self.path()
+        except MissingWeights:
+            return None
 
     def path(self) -> Path:
         mend = f"install it with pip install -r {self.requirements}"

@@ -41,6 +41,13 @@ class SearchOptions(StorageOptions, SearchArguments):
         off="--resume",
     )
 
+    dry_run: bool = option(
+        o.FLAG,
+        "Look at what the search would find, as the command check does, and end.",
+        o.STUDY,
+        default=False,
+    )
+
     @property
     def arguments(self) -> SearchArguments:
         """What config.json holds of them."""
@@ -54,6 +61,10 @@ class SearchOptions(StorageOptions, SearchArguments):
 
 def run(options: SearchOptions, reports: Callable[[], Reports]) -> int:
     """Search, retrain the best trial, look at the test labels once, report, save."""
+    if options.dry_run:
+        from search.commands import check
+
+        return check.run(options)
     arguments, directory = options.arguments, options.run
     with Interruptible() as interruptible:
         start(options)
