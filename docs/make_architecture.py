@@ -47,6 +47,7 @@ ROOMS = {
     "reports/figures": "one figure a file",
     "reports/writers": "JSON, CSV, pictures",
     "reports/html": "the page",
+    "reports/notebook": "as a notebook shows it",
     "reports": "formats by name",
     "reports/reporting": "as the commands ask for it",
     "search/library": "the front door for Python",

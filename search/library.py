@@ -8,11 +8,7 @@ True
 
 from __future__ import annotations
 
-import html
-import inspect
-import os
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,10 +22,10 @@ if TYPE_CHECKING:
     import keras
     import keras_tuner
     import pandas as pd
-    import plotly.graph_objects as go
 
     from models.serving.export import Exported
     from models.serving.prediction import Prediction
+    from reports.notebook import Figures, Report
     from search.study.view import StudyView, TrialRecord
 
 FORMATS = ("keras", "onnx", "saved_model", "litert")
@@ -70,7 +66,9 @@ def tune(
     if isinstance(callbacks, str):
         given["callbacks"], callbacks = callbacks, ()
     if space is not None:
-        given["space"] = space if isinstance(space, str) else _space_name(space, runs_dir)
+        from search.study.space_file import name_of
+
+        given["space"] = name_of(space, runs_dir / "spaces")
     chosen = SearchOptions(**given)
     progress = progress_of(chosen, callbacks)
     if progress.callbacks.keras and (chosen.workers > 1 or chosen.engine != "local"):
@@ -86,43 +84,6 @@ def tune(
         search(chosen.arguments, run, storage=chosen.storage, fresh=chosen.fresh, progress=progress)
         reports.write(run, chosen.storage)
     return Study(run, chosen.storage)
-
-
-def _space_name(space: Any, runs_dir: Path) -> str:
-    """What config.json calls a space that was given as an object: FILE.py:FUNCTION, or a file of what it declares."""
-    if isinstance(space, Space):
-        function, whole = space.declare, space
-    elif callable(space):
-        function, whole = space, Space(space)
-    else:
-        raise InputError(f"space: expected a name, a function or a Space, found {space!r:.60}")
-    name = getattr(function, "__name__", "space")
-    file = inspect.getsourcefile(function) if inspect.isfunction(function) else None
-    module = inspect.getmodule(function)
-    held = getattr(module, name, None) is space and getattr(module, "__name__", "") != "__main__"
-    if held and file is not None and Path(file).is_file():
-        return f"{Path(file).resolve()}:{name}"
-    from search.study.space_file import write_space
-
-    plain = "".join(letter for letter in name if letter.isalnum() or letter == "_") or "space"
-    return str(write_space(whole, plain, runs_dir / "spaces").resolve())
-
-
-@dataclass(frozen=True)
-class Report:
-    """A report that was written; a notebook shows the page."""
-
-    path: Path
-
-    def __fspath__(self) -> str:
-        return os.fspath(self.path)
-
-    def __str__(self) -> str:
-        return str(self.path)
-
-    def _repr_html_(self) -> str:
-        page = html.escape(self.path.read_text(encoding="utf-8"), quote=True)
-        return f'<iframe srcdoc="{page}" title="Report" style="width:100%;height:80vh;border:0"></iframe>'
 
 
 class Study:
@@ -185,6 +146,8 @@ class Study:
         >>> study.figures["learning_curves"].layout.yaxis.title.text
         'validation accuracy'
         """
+        from reports.notebook import Figures
+
         return Figures(self.view)
 
     @property
@@ -272,21 +235,34 @@ class Study:
         >>> study.report().path.name
         'report.html'
         """
+        from reports.notebook import Report
         from reports.reporting import StudyReports
 
         return Report(StudyReports().write(self.run, self.storage, format))
 
     def retrain(
-        self, *, trial: int | None = None, epochs: int | None = None, seeds: int | None = None
+        self,
+        *,
+        trial: int | None = None,
+        epochs: int | None = None,
+        seeds: int | None = None,
+        test: bool = False,
     ) -> dict[str, Any]:
-        """Retrain the best trial, or number `trial`, as the command `retrain` does; return the content of best/metrics.json."""
+        """Retrain the best trial, or number `trial`, as the command `retrain` does; return the content of best/metrics.json. The
+        test labels are looked at if `test` is set."""
         from search.launch import retrain_again
 
         options = StorageOptions()
         start(options)
         with progress_of(options) as progress:
             return retrain_again(
-                self.run, storage=self.storage, trial=trial, epochs=epochs, seeds=seeds, progress=progress
+                self.run,
+                storage=self.storage,
+                trial=trial,
+                epochs=epochs,
+                seeds=seeds,
+                test=test,
+                progress=progress,
             )
 
     def export(
@@ -321,21 +297,3 @@ class Study:
         from search.queueing import enqueue
 
         return enqueue(self.run, values, storage=self.storage)
-
-
-class Figures(Mapping[str, "go.Figure | None"]):
-    """Figures of a study by their names in `reports.figures.FIGURES`; None for one that has nothing to show yet."""
-
-    def __init__(self, view: StudyView) -> None:
-        from reports.figures import FIGURES
-
-        self._view, self._entries = view, FIGURES
-
-    def __getitem__(self, name: str) -> go.Figure | None:
-        return self._entries[name].draw(self._view)
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._entries)
-
-    def __len__(self) -> int:
-        return len(self._entries)

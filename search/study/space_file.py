@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import inspect
 import json
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,28 @@ _SHAPE = {
     "retrain_epochs": int,
     "search_fraction": float,
 }
+
+
+def name_of(space: Any, folder: Path) -> str:
+    """Return what config.json calls `space`: its name, FILE.py:FUNCTION of a function that a module holds, and for any other
+    function, or a `Space`, the file in `folder` that is written with what it declares.
+
+    Raises:
+        InputError: It is no space, or one that cannot be searched.
+    """
+    if isinstance(space, str):
+        return space
+    if not isinstance(space, Space) and not callable(space):
+        raise InputError(f"space: expected a name, a function or a Space, found {space!r:.60}")
+    function = space.declare if isinstance(space, Space) else space
+    name = getattr(function, "__name__", "space")
+    module = inspect.getmodule(function)
+    # A script's own functions are not: naming its file would have the script run once more.
+    if module is not None and module.__name__ != "__main__" and getattr(module, name, None) is space:
+        return f"{Path(inspect.getfile(function)).resolve()}:{name}"
+    plain = "".join(letter for letter in name if letter.isalnum() or letter == "_") or "space"
+    whole = space if isinstance(space, Space) else Space(space)
+    return str(write_space(whole, plain, folder).resolve())
 
 
 def write_space(space: Space, name: str, folder: Path) -> Path:
