@@ -16,7 +16,6 @@ from ferplus_data.errors import InputError
 from search.commands.search import SearchOptions
 from search.commands.study_options import StorageOptions, progress_of, start
 from search.study.run_directory import RunDirectory
-from spaces.space import Space
 
 if TYPE_CHECKING:
     import keras
@@ -27,6 +26,7 @@ if TYPE_CHECKING:
     from models.serving.prediction import Prediction
     from reports.notebook import Figures, Report
     from search.study.view import StudyView, TrialRecord
+    from spaces.space import Space
 
 FORMATS = ("keras", "onnx", "saved_model", "litert")
 """What `Study.export` writes, if nothing else is asked for."""
