@@ -44,8 +44,8 @@ def tune(
 
     Args:
         data: Folder with FER+, or "demo" for generated faces.
-        space: As for --space, a `spaces.space.Space`, or a function that declares on the `keras_tuner.HyperParameters` it is
-            given. Of a function that no importable file holds, what it declares is kept in RUNS_DIR/spaces.
+        space: As for --space, a `spaces.space.Space`, or a function that declares on a `keras_tuner.HyperParameters`; of one
+            that no module holds, what it declares is kept in RUNS_DIR/spaces.
         callbacks: Keras callbacks, of which every trial gets a copy, and `search.callbacks.SearchCallback`s. With several
             workers, which are processes of their own, Keras callbacks are named by `callbacks="FILE.py:FUNCTION"`.
         quiet: Whether nothing is said.
@@ -248,8 +248,7 @@ class Study:
         seeds: int | None = None,
         test: bool = False,
     ) -> dict[str, Any]:
-        """Retrain the best trial, or number `trial`, as the command `retrain` does; return the content of best/metrics.json. The
-        test labels are looked at if `test` is set."""
+        """Retrain the best trial, or number `trial`; return best/metrics.json. `test` has the test labels looked at."""
         from search.launch import retrain_again
 
         options = StorageOptions()
