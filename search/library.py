@@ -66,7 +66,7 @@ def tune(
     if isinstance(callbacks, str):
         given["callbacks"], callbacks = callbacks, ()
     if space is not None:
-        from search.study.space_file import name_of
+        from search.oracles.space.space_file import name_of
 
         given["space"] = name_of(space, runs_dir / "spaces")
     chosen = SearchOptions(**given)

@@ -16,7 +16,7 @@ from spaces.space import Space
 
 
 def load_space(name: str) -> Space:
-    """Return the space `name`: one of `spaces.SPACES`, FILE.py:FUNCTION, or a FILE.json of `search.study.space_file`.
+    """Return the space `name`: one of `spaces.SPACES`, FILE.py:FUNCTION, or a FILE.json of `search.oracles.space.space_file`.
 
     FUNCTION takes a `keras_tuner.HyperParameters` and declares on it; it may also be a `spaces.space.Space`, which brings its
     own recipes and epochs.
@@ -27,7 +27,9 @@ def load_space(name: str) -> Space:
     if name in SPACES:
         return SPACES[name]
     if name.endswith(".json"):
-        from search.study.space_file import read_space  # Keras Tuner, for which the help does not wait
+        from search.oracles.space.space_file import (
+            read_space,  # Keras Tuner, for which the help does not wait
+        )
 
         return read_space(Path(name))
     if ":" not in name:

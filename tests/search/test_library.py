@@ -21,8 +21,8 @@ import run_search
 from ferplus_data.dataset import load_dataset
 from ferplus_data.errors import InputError
 from search import SearchCallback, Study, launch, library, tune
+from search.oracles.space.space_file import write_space
 from search.study.space import load_space
-from search.study.space_file import write_space
 from search.study.view import TrialRecord
 from spaces import SPACES
 
