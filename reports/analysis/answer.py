@@ -16,7 +16,7 @@ from reports.analysis.comparison import (
     partial_splits,
     starting_weights,
 )
-from reports.analysis.results import ROWS, SPLITS, Result, further, results
+from reports.analysis.results import ROWS, SPLITS, Result, difference, further, results
 from reports.analysis.selection import Corrected, corrected
 from reports.analysis.trials import count_states
 from search.study.readings import described
@@ -57,6 +57,7 @@ class Answer:
     readings: list[str]
     reading: int | None
     ceiling: str
+    difference: str
 
 
 _SOURCES = {
@@ -108,6 +109,7 @@ def answer(view: StudyView) -> Answer:
         readings=described(view.test_readings),
         reading=(metrics or {}).get("test_reading"),
         ceiling=ceiling(view),
+        difference=difference(view),
     )
 
 

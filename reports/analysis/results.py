@@ -89,3 +89,25 @@ def results(view: StudyView) -> list[Result]:
         else None
     )
     return [result] if result else []
+
+
+def difference(view: StudyView) -> str:
+    """What copies of training's photographs add to the accuracy, on the test split if it was measured; empty if not known."""
+    metrics = view.metrics or {}
+    split = "val" if metrics.get("test_accuracy") is None else "test"
+    accuracy = metrics.get(f"{split}_accuracy")
+    new = ((metrics.get("photographs") or {}).get(split) or {}).get("new_photographs")
+    if new is None or accuracy is None:
+        return ""
+    points = 100 * (accuracy - new["accuracy_at_full_mix"])
+    without = (view.config.get("arguments") or {}).get("dedupe")
+    trained = (
+        "the retraining left the copies out of its training faces"
+        if without
+        else "of the other faces the retraining, on the official split, was shown the photograph (--dedupe leaves these out)"
+    )
+    side = "above" if points >= 0 else "below"
+    return (
+        f"The accuracy on all {SPLITS[split]} faces is {abs(points):.1f} points {side} that on new photographs with "
+        f" the same shares of expressions: {trained}."
+    )

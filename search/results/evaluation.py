@@ -102,9 +102,14 @@ def _split_lines(figures: dict[str, Any], split: str) -> list[str]:
     new = figures[f"{split}_accuracy_new_photographs"]
     if new is not None:
         low, high = figures["interval_new_photographs"][split]
-        lines.append(
-            f"  new photographs {new:.4f}  n {figures[f'n_{split}_new_photographs']}  interval {low:.4f} to {high:.4f}"
-        )
+        of_new = figures["photographs"][split]["new_photographs"]
+        at_mix, (least, most) = of_new["accuracy_at_full_mix"], of_new["accuracy_at_full_mix_interval"]
+        lines += [
+            f"  new photographs {new:.4f}  n {figures[f'n_{split}_new_photographs']}  interval {low:.4f} to {high:.4f}  "
+            f"macro_f1 {of_new['macro_f1']:.4f}",
+            f"  new photographs, weighted to the expressions' shares of all rows {at_mix:.4f}  interval {least:.4f} to "
+            f"{most:.4f}",
+        ]
     for rule, of_rule in figures["protocols"].items():
         if split in of_rule and rule != figures["protocol"]:
             one = of_rule[split]
