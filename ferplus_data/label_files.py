@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from .readers.decoded import SPLITS
 
-OTHER = "no official file"
+CSV, MICROSOFT, OTHER = "fer2013new.csv", "microsoft/FERPlus label.csv", "no official file"
 
 
 @dataclass(frozen=True)
@@ -24,29 +24,37 @@ class LabelFile:
 
     Attributes:
         sums: per split the sha256 of its rows, as `_sum` makes it.
-        kept: per split the rows that the `baseline` protocol keeps.
+        kept: per key of `labels.PROTOCOLS` the rows that it keeps of each split.
     """
 
     sums: tuple[str, str, str]
-    kept: tuple[int, int, int]
+    kept: dict[str, tuple[int, int, int]]
 
 
 LABEL_FILES = {
-    "fer2013new.csv": LabelFile(
+    CSV: LabelFile(
         (
             "ebdfe16800fad2faf939ee199c0c49115b51a7e0e70d539470d146ff77a9aac8",
             "fd8a9c096ad2a7d799db2c7e142878dfd77a637087f09ccd00f29c9e1a4d8338",
             "5a1d2375378512e5a3a9bad6ea878bb7baf931e6d1e0191557e57af3b29d8f63",
         ),
-        (26153, 3305, 3275),
+        {
+            "baseline": (26153, 3305, 3275),
+            "microsoft": (25060, 3199, 3153),
+            "cntk": (26196, 3318, 3294),
+        },
     ),
-    "microsoft/FERPlus label.csv": LabelFile(
+    MICROSOFT: LabelFile(
         (
             "083da1252abeebd38fdd2a5689caa5c2f159023a0f3f60e74b96939affbfa0bf",
             "9b619525184ff352d908fc4159916fac1d09df2159a542496d27de59fb5a3962",
             "54e99de6880f385e4e8b88287ae76cc17650171cb65e37e04b670218aa21e668",
         ),
-        (26129, 3301, 3278),
+        {
+            "baseline": (26129, 3301, 3278),
+            "microsoft": (25045, 3191, 3137),
+            "cntk": (26174, 3312, 3284),
+        },
     ),
 }
 """Name -> what it holds. Both name the same images in every split."""

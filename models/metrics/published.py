@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ferplus_data.label_files import CSV, LABEL_FILES, MICROSOFT
+
 
 @dataclass(frozen=True)
 class Published:
@@ -18,7 +20,8 @@ class Published:
         protocol: the rule that chose its rows: baseline, microsoft or cntk; empty where it is another or not known.
         read: whether the figures were read at the source, and not in another's words.
         caveat: what keeps it from being the same measurement, whatever the run; empty if nothing is known.
-        val_rows, test_rows: how many rows it was measured on, None where it is not known.
+        labels: the key of `label_files.LABEL_FILES` that its rows and labels are from.
+        test_sample: how many of the test rows it was measured on, drawn at random; None: all.
     """
 
     model: str
@@ -30,40 +33,55 @@ class Published:
     protocol: str = ""
     read: bool = False
     caveat: str = ""
-    val_rows: int | None = None
-    test_rows: int | None = None
+    labels: str = CSV
+    test_sample: int | None = None
 
     @property
-    def rows(self) -> str:
-        """Its rows in words."""
-        if self.test_rows is None:
+    def rows(self) -> dict[str, int]:
+        """ "val" and "test" -> the rows that its rule keeps; empty where that is not known."""
+        if not self.protocol:
+            return {}
+        _, val, test = LABEL_FILES[self.labels].kept[self.protocol]
+        return {"val": val, "test": test}
+
+    @property
+    def rows_in_words(self) -> str:
+        """Its rows, its rule for them and its labels."""
+        if not self.protocol:
             return "rows not told"
-        val = f"{self.val_rows:,} validation and " if self.val_rows else ""
-        rule = f" by the rule {self.protocol}" if self.protocol else ""
-        return f"{val}{self.test_rows:,} test rows{rule}"
+        test = f"{self.rows['test']:,} test rows"
+        if self.test_sample is not None:
+            test = f"{self.test_sample:,} of the {test}, drawn at random"
+        return f"{test}, by the rule {self.protocol} of {self.labels}"
 
 
 _ALBANIE = (
     "Albanie et al. 2018, Emotion Recognition in Speech using Cross-Modal Transfer in the Wild; README of its code, "
     "mcnCrossModalEmotions"
 )
-_ALIGNED = "aligned faces, test rows after alignment (RAN's lists: 3,137), trained on training and validation together"
+_RAN = "trained on training and validation together, on aligned faces; not read whether its rows are those of RAN's lists"
+"""RAN's lists (kaiwang960112/Challenge-condition-FER-dataset: 28,236 rows to train on, 3,137 to test) are, row by row and label
+by label, what the rule microsoft keeps of microsoft/FERPlus's label.csv."""
 
 
 def _later(model: str, accuracy: float, source: str, caveat: str = "") -> Published:
     """One of the papers that start from face recognition and say little of their rows."""
     return Published(
-        model, "face recognition", None, None, accuracy, source, caveat=caveat or _ALIGNED, test_rows=3137
+        model,
+        "face recognition",
+        None,
+        None,
+        accuracy,
+        source,
+        "microsoft",
+        caveat=caveat or _RAN,
+        labels=MICROSOFT,
     )
 
 
 PUBLISHED = (
-    Published(
-        "SENet50", "VGGFace2", 224, 0.898, 0.888, _ALBANIE, "cntk", read=True, val_rows=3318, test_rows=3294
-    ),
-    Published(
-        "ResNet50", "VGGFace2", 224, 0.890, 0.876, _ALBANIE, "cntk", read=True, val_rows=3318, test_rows=3294
-    ),
+    Published("SENet50", "VGGFace2", 224, 0.898, 0.888, _ALBANIE, "cntk", read=True),
+    Published("ResNet50", "VGGFace2", 224, 0.890, 0.876, _ALBANIE, "cntk", read=True),
     Published(
         "VGG13, probabilistic label drawing",
         "none",
@@ -73,7 +91,7 @@ PUBLISHED = (
         "Barsoum et al. 2016, Training Deep Networks for Facial Expression Recognition with Crowd-Sourced Label "
         "Distribution (arXiv 1608.01041)",
         "microsoft",
-        test_rows=3153,
+        caveat="which of the two label files it used was not read",
     ),
     Published(
         "VGG13, majority, mean of five",
@@ -99,12 +117,17 @@ PUBLISHED = (
         "Wang et al. 2024, README of birdwcp/QCS",
         "microsoft",
         read=True,
-        test_rows=3153,
+        caveat="its lists of rows are not published with its code",
+        labels=MICROSOFT,
     ),
 )
 """Each published row, in the order in which the page shows them, after the recipes that metrics.json names."""
 
 
 def published_on(protocol: str, test_rows: int) -> list[Published]:
-    """The published figures that were measured on the `test_rows` test rows that the rule `protocol` keeps."""
-    return [one for one in PUBLISHED if (one.protocol, one.test_rows) == (protocol, test_rows)]
+    """The published figures that are known to be of the `test_rows` test rows that the rule `protocol` keeps."""
+    return [
+        one
+        for one in PUBLISHED
+        if one.protocol == protocol and one.rows.get("test") == test_rows and not one.caveat
+    ]

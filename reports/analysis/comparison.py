@@ -7,20 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ferplus_data.label_files import CSV, LABEL_FILES
 from models.backbones.registry import BACKBONES
 from models.metrics.published import PUBLISHED, Published
 from search.study.view import StudyView
 
-OFFICIAL_ROWS = {"val": 3305, "test": 3275}
-"""Rows of the official FER+ validation and test splits that the baseline's majority protocol keeps."""
-BASELINE_TEST_ROWS = 3264
-"""Of the 3,275: the baseline's test.py shuffles them and drops the last batch. Drawn at random, they expect the same."""
-PROTOCOL_ROWS = {
-    "baseline": OFFICIAL_ROWS,
-    "microsoft": {"val": 3199, "test": 3153},
-    "cntk": {"val": 3318, "test": 3294},
-}
-"""The same under each rule that published figures were made by."""
+BASELINE_SAMPLE = 3264
+"""Test rows of the baseline's figures, of 3,275: its test.py shuffles them and drops the last batch."""
 _NAMES = {"val": "validation", "test": "test"}
 RECIPE_IMAGE_SIZE = 224
 """Input side of VGGFace2's ResNet50 and SENet50 (Cao et al., 2018), which the seed's recipes use."""
@@ -69,8 +62,7 @@ def compare(view: StudyView) -> list[Comparison]:
             str(recipe.get("source", "")),
             "baseline",
             read=True,
-            val_rows=OFFICIAL_ROWS["val"],
-            test_rows=BASELINE_TEST_ROWS,
+            test_sample=BASELINE_SAMPLE,
         )
         for recipe in view.metrics.get("seed_recipes") or []
     ]
@@ -78,10 +70,14 @@ def compare(view: StudyView) -> list[Comparison]:
 
 
 def _beside(view: StudyView, published: Published) -> Comparison:
-    reasons = differences(view, published.weights, published.image_size, published.protocol)
-    if published.caveat and not on_demo_data(view):
-        reasons.append(published.caveat)
-    ours = measured(view, published.protocol)
+    reasons = differences(view, published.weights, published.image_size)
+    ours = measured(view, published)
+    if not on_demo_data(view):
+        # Part of its own rows is told already, by number.
+        told = bool(partial_splits(view)) and published.protocol == _protocol(view)
+        if published.protocol and "test" not in ours and not told:
+            reasons.insert(0, f"not measured on its {published.rows_in_words}")
+        reasons += [published.caveat] if published.caveat else []
     return Comparison(
         published.model,
         published.weights,
@@ -92,26 +88,29 @@ def _beside(view: StudyView, published: Published) -> Comparison:
         ours.get("val"),
         ours.get("test"),
         published.read,
-        published.rows,
+        published.rows_in_words,
     )
 
 
-def measured(view: StudyView, protocol: str) -> dict[str, float]:
-    """Split -> this run's accuracy on the rows of `protocol`, for those that it was measured on in full: by metrics.json's
-    "protocols" (protocol -> split -> accuracy and n), or its own figures where their rows are the baseline's."""
+def measured(view: StudyView, published: Published) -> dict[str, float]:
+    """Split -> this run's accuracy on the rows that `published` is of, where it was measured on all of them: by metrics.json's
+    "protocols" (protocol -> split -> accuracy and n), or its own figures where it has none of these."""
     metrics = view.metrics or {}
-    rows = PROTOCOL_ROWS.get(protocol, {})
-    found = (metrics.get("protocols") or {}).get(protocol) or {}
-    if protocol == "baseline" and not found:
+    found = (metrics.get("protocols") or {}).get(published.protocol) or {}
+    if published.protocol == _protocol(view) and not found:
         found = {
             split: {"accuracy": metrics.get(f"{split}_accuracy"), "n": metrics.get(f"n_{split}")}
-            for split in rows
+            for split in _NAMES
         }
     return {
         split: found[split]["accuracy"]
-        for split, count in rows.items()
+        for split, count in published.rows.items()
         if split in found and found[split].get("n") == count and found[split].get("accuracy") is not None
     }
+
+
+def _protocol(view: StudyView) -> str:
+    return str((view.metrics or {}).get("protocol") or "baseline")
 
 
 def as_fraction(accuracy: float | None) -> float | None:
@@ -128,11 +127,13 @@ def on_demo_data(view: StudyView) -> bool:
 
 
 def partial_splits(view: StudyView) -> list[str]:
-    """One phrase per evaluated split that is not the official one's size."""
+    """One phrase per evaluated split that is not the size of what its rule keeps of its label file."""
     metrics = view.metrics or {}
+    file = LABEL_FILES.get(str((view.config.get("data") or {}).get("labels_source")), LABEL_FILES[CSV])
+    official = dict(zip(_NAMES, file.kept[_protocol(view)][1:], strict=True))
     return [
         f"{metrics[f'n_{split}']:,} of the official {rows:,} {_NAMES[split]} rows"
-        for split, rows in OFFICIAL_ROWS.items()
+        for split, rows in official.items()
         if metrics.get(f"n_{split}") is not None and metrics[f"n_{split}"] != rows
     ]
 
@@ -141,7 +142,6 @@ def differences(
     view: StudyView,
     weights: str,
     image_size: int | None = RECIPE_IMAGE_SIZE,
-    protocol: str = "baseline",
 ) -> list[str]:
     """Why this run cannot be compared with a result that starts from `weights` on images of `image_size` pixels a side;
     empty if it can.
@@ -153,9 +153,6 @@ def differences(
         return ["generated demo faces, not FER+"]
     arguments = view.config.get("arguments") or {}
     found = [f"evaluated on {phrase}" for phrase in partial_splits(view)]
-    if protocol != "baseline" and protocol in PROTOCOL_ROWS and "test" not in measured(view, protocol):
-        rows = PROTOCOL_ROWS[protocol]["test"]
-        found.append(f"not measured on its {rows:,} test rows (protocol {protocol})")
     subset = arguments.get("subset")
     if subset is not None and subset != 1:
         found.append(f"trained on {subset:.0%} of the training split")

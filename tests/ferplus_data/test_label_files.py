@@ -12,9 +12,11 @@ import pytest
 from ferplus_data import label_files
 from ferplus_data.dataset import load_dataset
 from ferplus_data.label_files import LABEL_FILES, OTHER, LabelFile, labels_source
-from ferplus_data.labels import VOTE_COLUMNS, majority_labels
+from ferplus_data.labels import PROTOCOLS, VOTE_COLUMNS
 from ferplus_data.readers import SPLITS
 from ferplus_data.readers.row_order import USAGES
+
+KEPT = {"baseline": (4, 2, 1)}
 
 
 def table(path: Path) -> tuple[list[str], np.ndarray, np.ndarray]:
@@ -32,8 +34,9 @@ def test_the_official_votes() -> None:
     assert labels_source(names, votes, split) == "fer2013new.csv"
     order = np.random.default_rng(0).permutation(len(names))
     assert labels_source([names[row] for row in order], votes[order], split[order]) == "fer2013new.csv"
-    kept = np.bincount(split[majority_labels(votes) >= 0])
-    assert tuple(kept) == LABEL_FILES["fer2013new.csv"].kept
+    for rule, of_rule in PROTOCOLS.items():
+        kept = np.bincount(split[of_rule(votes) >= 0])
+        assert tuple(kept) == LABEL_FILES["fer2013new.csv"].kept[rule], rule
     # Half of one split is still that file; every split changed is not.
     assert labels_source(names[:-1000], votes[:-1000], split[:-1000]) == "fer2013new.csv"
     for index in range(3):
@@ -56,7 +59,8 @@ def test_the_other_official_votes() -> None:
         split += [index] * len(rows)
     name = "microsoft/FERPlus label.csv"
     assert labels_source(names, np.array(votes, np.uint8), np.array(split)) == name
-    assert tuple(np.bincount(np.array(split)[majority_labels(votes) >= 0])) == LABEL_FILES[name].kept
+    for rule, of_rule in PROTOCOLS.items():
+        assert tuple(np.bincount(np.array(split)[of_rule(votes) >= 0])) == LABEL_FILES[name].kept[rule], rule
 
 
 def test_both_layouts_and_mixtures_are_named(rows, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -65,8 +69,8 @@ def test_both_layouts_and_mixtures_are_named(rows, tmp_path: Path, monkeypatch: 
     sums = [
         label_files._sum([names[i] for i in np.flatnonzero(split == s)], votes[split == s]) for s in range(3)
     ]
-    of_one, of_other = LabelFile((sums[0], "", ""), (4, 2, 1)), LabelFile(("", sums[1], sums[2]), (4, 2, 1))
-    monkeypatch.setattr(label_files, "LABEL_FILES", {"one": LabelFile(tuple(sums), (4, 2, 1))})
+    of_one, of_other = LabelFile((sums[0], "", ""), KEPT), LabelFile(("", sums[1], sums[2]), KEPT)
+    monkeypatch.setattr(label_files, "LABEL_FILES", {"one": LabelFile(tuple(sums), KEPT)})
     for write in (rows.write_csv, rows.write_png):
         assert load_dataset(write(tmp_path / write.__name__)).labels_source == "one"
     monkeypatch.setattr(label_files, "LABEL_FILES", {"one": of_one, "other": of_other})

@@ -9,7 +9,7 @@ import pytest
 from models.metrics.intervals import wilson
 from models.metrics.published import PUBLISHED
 from reports.analysis.answer import answer
-from reports.analysis.comparison import compare
+from reports.analysis.comparison import compare, partial_splits
 from search.study.view import best_trial
 
 
@@ -92,7 +92,7 @@ def test_published_results_follow_with_their_sources_and_their_own_conditions(st
     assert (barsoum.test_accuracy, albanie.test_accuracy) == (0.8499, 0.888)
     assert "Barsoum et al. 2016" in barsoum.source and "Albanie et al. 2018" in albanie.source
     assert (
-        albanie.reasons == ("not measured on its 3,294 test rows (protocol cntk)",)
+        albanie.reasons == ("not measured on its 3,294 test rows, by the rule cntk of fer2013new.csv",)
         and albanie.our_test is None
     )
     assert not barsoum.comparable
@@ -100,7 +100,10 @@ def test_published_results_follow_with_their_sources_and_their_own_conditions(st
     assert "images of 224 x 224, the published one of 64 x 64" in barsoum.reasons
     scratch = {**view.config["arguments"], "weights": "none", "image_size": 64}
     albanie, _, barsoum, *_ = compare(replace(view, config={**view.config, "arguments": scratch}))[2:]
-    assert barsoum.reasons == ("not measured on its 3,153 test rows (protocol microsoft)",)
+    assert barsoum.reasons == (
+        "not measured on its 3,153 test rows, by the rule microsoft of fer2013new.csv",
+        "which of the two label files it used was not read",
+    )
     assert not albanie.comparable
 
 
@@ -116,6 +119,22 @@ def test_a_published_figure_stands_beside_ours_on_its_own_rows_alone(study_of):
     assert not senet.comparable and senet.our_test is None
     ours = view.metrics["test_accuracy"]
     assert [one.our_test for one in found[:2]] == [ours, ours]
+
+
+def test_the_other_label_file_is_as_official(study_of):
+    view = study_of("full")
+    microsoft = {**view.config["data"], "labels_source": "microsoft/FERPlus label.csv"}
+    whole = {**view.metrics, "n_val": 3301, "n_test": 3278}
+    one = replace(view, config={**view.config, "data": microsoft}, metrics=whole)
+    assert partial_splits(one) == [] and "official FER+ test split (3,278 rows)" in answer(one).claim
+    assert compare(one)[0].reasons == (
+        "not measured on its 3,264 of the 3,275 test rows, drawn at random, by the rule baseline of "
+        "fer2013new.csv",
+    )
+    part = replace(one, metrics=view.metrics)
+    assert partial_splits(part)[1] == "3,275 of the official 3,278 test rows"
+    trained = replace(view, metrics={**view.metrics, "protocol": "microsoft", "n_val": 3199, "n_test": 3153})
+    assert partial_splits(trained) == []
 
 
 def test_figures_that_were_not_read_at_their_source_say_so():

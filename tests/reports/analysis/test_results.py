@@ -76,7 +76,15 @@ def test_other_rules_and_ties_stand_apart_with_their_rows(measured: StudyView) -
     ]
     compared = {one.model: one for one in answer(measured).comparisons}
     assert compared["VGG13, probabilistic label drawing"].our_test == 0.95
-    assert "3,153 test rows by the rule microsoft" in compared["VGG13, probabilistic label drawing"].rows
+    assert (
+        compared["VGG13, probabilistic label drawing"].rows
+        == "3,153 test rows, by the rule microsoft of fer2013new.csv"
+    )
+    assert (
+        compared["EAC"].our_test is None
+        and "3,137 test rows, by the rule microsoft of microsoft/FERPlus label.csv"
+        in compared["EAC"].reasons[0]
+    )
 
 
 @pytest.mark.parametrize(
