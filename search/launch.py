@@ -18,6 +18,7 @@ from search.console.progress import Progress
 from search.console.study_progress import StudyProgress
 from search.oracles.registry import KERAS_TUNER_ORACLES, make_oracle, remarks
 from search.preflight import check_before, check_placement, has_chief
+from search.results.finalists import contenders
 from search.results.measuring import Look
 from search.results.retraining import Order, retrain
 from search.setup import (
@@ -179,18 +180,20 @@ def retrain_again(
     *,
     storage: str | None,
     trial: int | None,
+    finalists: int | None,
     epochs: int | None,
     seeds: int | None,
     test: bool,
     progress: Progress,
 ) -> dict[str, Any]:
-    """Retrain the best trial, or the one with the number `trial`, of an existing study; `test` has the test labels looked at."""
+    """Retrain the best trials, or the one with the number `trial`, of an existing study; `test` has the test labels looked at."""
     old = read_arguments(run)
     arguments = attrs.evolve(
         old,
         retrain_epochs=old.retrain_epochs if epochs is None else epochs,
         retrain_seeds=old.retrain_seeds if seeds is None else seeds,
         test=test,
+        finalists=old.finalists if finalists is None else finalists,
     )
     dataset = load(arguments)
     check_continuation(run, arguments, dataset.fingerprint)
@@ -260,7 +263,7 @@ def _run_all(launch: Launch, prepared: Prepared) -> str:
 def retrain_best(
     launch: Launch, dataset: Dataset, *, trial: int | None = None, again: bool = False, because: str = ""
 ) -> dict[str, Any]:
-    """Retrain the best trial (or number `trial`) as long as there is time. Of several processes that are to, one does.
+    """Retrain the best trials (or number `trial`) as long as there is time. Of several processes that are to, one does.
 
     Args:
         again: Whether also if it has been retrained before.
@@ -273,8 +276,8 @@ def retrain_best(
         pause=preemption.wait,
     ) as waited:
         trials = read_study(run, launch.url).trials
-        best = best_trial(trials)
-        chosen = best if trial is None else best_trial([t for t in trials if t.number == trial])
+        wanted = trials if trial is None else [t for t in trials if t.number == trial]
+        chosen = contenders(wanted, arguments.finalists)
         if chosen is None:
             if trial is not None:
                 raise InputError(
@@ -282,11 +285,13 @@ def retrain_best(
                 )
             raise NoTrialCompleted(f"no trial finished an epoch: {because}")
         asked_for = arguments.retrain_epochs
-        epochs = launch.time_budget.retrain_epochs(asked_for, arguments.retrain_seeds)
+        runs = chosen.whole_trainings(arguments.retrain_seeds, asked_for)
+        epochs = launch.time_budget.retrain_epochs(asked_for, runs)
         if epochs < asked_for:
             progress.say(f"the time there is allows {epochs} of {asked_for} epochs of retraining")
         look = Look(
             run.test_readings, *(("retrain", "--test") if again else ("search", "the search's result"))
         )
-        order = Order(chosen, epochs, chosen != best, look if arguments.test else None, again and not waited)
+        by_the_user = trial is not None and best_trial(trials) != chosen.finalists[0]
+        order = Order(chosen, epochs, by_the_user, look if arguments.test else None, again and not waited)
         return retrain(order, dataset, run, arguments, progress)

@@ -40,7 +40,7 @@ from search.study.config import load
 from search.study.run_directory import RunDirectory
 from search.study.space import load_space
 from search.workers.checkpoint_store import CheckpointStore
-from search.workers.time_budget import TimeBudget
+from search.workers.time_budget import TimeBudget, epochs_in_all
 from search.workers.trial_settings import TrialSettings
 from spaces import SPACES
 
@@ -149,9 +149,15 @@ def connect(url: str, arguments: SearchArguments) -> RetryingStorage:
 
 def time_budget(arguments: SearchArguments, dataset: Dataset, timeout: float | None) -> TimeBudget:
     """Return what tells when a search of `arguments` has to end so that its retraining fits into `timeout` seconds."""
+    several = timeout is not None and arguments.finalists > 1
     return TimeBudget(
         timeout,
-        retrain_epochs=arguments.retrain_epochs * arguments.retrain_seeds,
+        retrain_epochs=epochs_in_all(
+            arguments.retrain_epochs,
+            arguments.retrain_seeds,
+            arguments.finalists,
+            compared=several and bool(load_space(arguments.space).recipes),
+        ),
         retrain_rows=len(dataset.train),
         val_rows=len(dataset.val),
     )

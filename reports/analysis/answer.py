@@ -19,6 +19,7 @@ from reports.analysis.comparison import (
 from reports.analysis.results import ROWS, SPLITS, Result, difference, further, results
 from reports.analysis.selection import Corrected, corrected
 from reports.analysis.trials import count_states
+from search.storages.trial_life import KNOWN_RECIPE
 from search.study.readings import described
 from search.study.view import StudyView, best_trial
 
@@ -61,11 +62,12 @@ class Answer:
 
 
 _SOURCES = {
+    KNOWN_RECIPE: "the space, as a known recipe",
     "random": "a random draw",
     "density": "the density estimate of good configurations",
     "process": "the Gaussian process over hyperparameters and epochs",
 }
-"""The sources of the portfolio, as docs/search.md explains them."""
+"""Known recipes, and the sources of the portfolio, as docs/search.md explains them."""
 
 
 def _suggested(view: StudyView, number: int | None) -> str:
@@ -75,7 +77,8 @@ def _suggested(view: StudyView, number: int | None) -> str:
         return ""
     counts = Counter(trial.source for trial in view.trials if trial.source)
     shares = ", ".join(f"{name} {counts[name]}" for name in _SOURCES if counts[name])
-    return f"Suggested by {_SOURCES.get(source, source)}. Trials by source: {shares}."
+    by_source = f" Trials by source: {shares}." if len(counts) > 1 else ""
+    return f"Suggested by {_SOURCES.get(source, source)}.{by_source}"
 
 
 def answer(view: StudyView) -> Answer:
@@ -124,6 +127,10 @@ def _headline(view: StudyView) -> str:
         tried = sum(trial.score is not None or trial.state == "failed" for trial in view.trials)
         if asked_for(view):
             return f"Trial {number}, asked for by the user, was retrained{_test_result(view)}."
+        finalists = view.metrics.get("finalists")
+        if finalists:
+            of_all = f"{len(finalists)} retrained of {_trials(tried)}"
+            return f"Trial {number} was the best of {of_all}{_test_result(view)}."
         return f"Trial {number} was retrained as the best of {_trials(tried)}{_test_result(view)}."
     if not view.trials:
         return "No trial has started yet: there is nothing to report."
@@ -139,6 +146,12 @@ def _headline(view: StudyView) -> str:
 
 
 def _test_result(view: StudyView) -> str:
+    for spread in _spreads(list((view.metrics or {}).get("seeds") or [])):
+        if spread.split == SPLITS["test"] and spread.deviation is not None:
+            return (
+                f" and reached {spread.mean:.1%} on the test split (mean of {spread.seeds} seeds, standard deviation "
+                f"{100 * spread.deviation:.1f} points, {spread.low:.1%} to {spread.high:.1%})"
+            )
     for result in results(view):
         if result.split == SPLITS["test"]:
             return (

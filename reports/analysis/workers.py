@@ -96,7 +96,8 @@ def afterwards(view: StudyView) -> dict[str, float]:
     recorded = (view.metrics or {}).get("times") or {}
     epochs = sum(float(frame["seconds"].sum()) for frame in view.histories.values() if "seconds" in frame)
     found = {
-        "retraining": float(recorded.get("retraining") or epochs),
+        # What is recorded is of the process that ended it, which others may have begun.
+        "retraining": max(float(recorded.get("retraining") or 0.0), epochs),
         "evaluation": float(recorded.get("evaluation") or 0.0),
         "report": written_seconds(view.directory / "report.html"),
     }

@@ -20,6 +20,7 @@ from ferplus_data.labels import EMOTIONS
 from reports.analysis.annotators import agreements
 from reports.analysis.answer import SPLITS, answer
 from reports.analysis.commands import commands
+from reports.analysis.finalists import finals
 from reports.analysis.savings import caching, pruning
 from reports.analysis.selection import CHOSEN
 from reports.analysis.trials import count_states
@@ -98,6 +99,7 @@ def render(view: StudyView, refresh: int | None = None) -> str:
         sections=SECTIONS,
         emotions=EMOTIONS,
         answer=answer(view),
+        finals=finals(view),
         folded=FOLDED,
         counts=count_states(view.trials),
         table=trial_table(view),

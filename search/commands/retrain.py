@@ -1,4 +1,4 @@
-"""retrain: the best trial once more."""
+"""retrain: the best trials once more."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import attrs
 from search.commands.interruption import Interruptible
 from search.commands.study_options import Reports, StorageOptions, progress_of, report_result, start
 from search.study import options as o
-from search.study.arguments import MOST_EPOCHS, MOST_SEEDS
+from search.study.arguments import MOST_EPOCHS, MOST_FINALISTS, MOST_SEEDS
 from search.study.options import option
 
 EXAMPLES = ("retrain --retrain-seeds 3", "retrain --study mine --trial 17")
@@ -20,7 +20,16 @@ class RetrainOptions(StorageOptions):
     """What to retrain, and for how long."""
 
     trial: int | None = option(
-        o.whole(0, 1_000_000), "Number of the trial.", o.RETRAINING, unless_given="the best"
+        o.whole(0, 1_000_000),
+        "Number of the trial, which is then retrained alone.",
+        o.RETRAINING,
+        unless_given="the best",
+    )
+    finalists: int | None = option(
+        o.whole(0, MOST_FINALISTS),
+        "Best configurations that are retrained beside the known recipe; 0 or 1: the best trial alone.",
+        o.RETRAINING,
+        unless_given="the study's",
     )
     retrain_epochs: int | None = option(
         o.whole(1, MOST_EPOCHS), "Most epochs.", o.RETRAINING, unless_given="the study's"
@@ -40,7 +49,7 @@ class RetrainOptions(StorageOptions):
 
 
 def run(options: RetrainOptions, reports: Callable[[], Reports]) -> int:
-    """Retrain the best (or a given) trial of a study and replace its checkpoint, metrics and report."""
+    """Retrain the best trials (or a given one) of a study and replace its checkpoint, metrics and report."""
     directory = options.run
     with Interruptible() as interruptible:
         start(options)
@@ -51,6 +60,7 @@ def run(options: RetrainOptions, reports: Callable[[], Reports]) -> int:
                 directory,
                 storage=options.storage,
                 trial=options.trial,
+                finalists=options.finalists,
                 epochs=options.retrain_epochs,
                 seeds=options.retrain_seeds,
                 test=options.test,

@@ -131,4 +131,14 @@ def report_result(run: RunDirectory, report: Path, metrics: dict[str, Any]) -> N
     if metrics.get("asked_for_by_the_user"):
         said = f"trial {metrics['trial']}, asked for by the user: {said}"
     print(said)
+    seeds = len(metrics["seeds"])
+    if seeds > 1:
+        spread = (
+            f"{name} {mean:.4f} (standard deviation {metrics['deviation'][name]:.4f})"
+            for name, mean in metrics["mean"].items()
+            if mean is not None
+        )
+        print(f"mean of {seeds} seeds: {', '.join(spread)}")
+    if "improvement" in metrics:
+        print(metrics["improvement"]["statement"])
     print(f"report      {report}\ncheckpoint  {run.best_model}\nmetrics     {run.metrics}")

@@ -70,8 +70,8 @@ class Progress:
     def trial_begins(self, number: int, values: Mapping[str, Any]) -> None:
         self._begin(f"trial {number}")
 
-    def retraining_begins(self, seed: int) -> None:
-        self._begin(f"retraining, seed {seed}")
+    def retraining_begins(self, name: str) -> None:
+        self._begin(f"retraining, {name}")
 
     def batch_ends(self, epoch: int, epochs: int, batch: int, batches: int) -> None:
         self._bars.update(

@@ -20,7 +20,7 @@ from search.oracles.outcomes import reason_of
 from search.oracles.protocol import OneProcess, Worker
 from search.oracles.space.drawing import describe
 from search.storages.registry import OBJECTIVE
-from search.storages.trial_life import State, counted, state_of
+from search.storages.trial_life import KNOWN_RECIPE, SOURCE, State, counted, state_of
 from search.storages.trial_store import Claim, TrialStore
 
 _ID = "keras_tuner_trial"
@@ -91,7 +91,8 @@ class RecordedOracle(keras_tuner.Oracle):
             described = {hp.name: describe(hp) for hp in trial.hyperparameters.space}
             distributions = {name: described[name].distribution() for name in values}
             claim = self.store.create(State.RUNNING, values, distributions, worker=self.worker.name)
-            self.store.annotate(claim, {_ID: trial.trial_id})
+            known = {SOURCE: KNOWN_RECIPE} if values in self._recipes else {}
+            self.store.annotate(claim, {_ID: trial.trial_id, **known})
             return claim
 
     def number(self, trial_id: str) -> int:

@@ -17,7 +17,7 @@ from search.oracles.limits import Limits
 from search.oracles.promotion import RestingPruner
 from search.oracles.protocol import Worker
 from search.oracles.sampling import Draw, Sampling, key
-from search.storages.trial_life import State, counted, state_of
+from search.storages.trial_life import KNOWN_RECIPE, SOURCE, State, counted, state_of
 from search.storages.trial_store import Claim, TrialStore
 
 _DRAWS, _RANDOM_DRAWS = 5, 20
@@ -87,7 +87,12 @@ class TrialQueue:
             for recipe in wanted:
                 if key(recipe.values) not in known and len(known) < self._most:
                     known.add(key(recipe.values))
-                    self._store.create(State.QUEUED, recipe.values, recipe.distributions)
+                    self._store.create(
+                        State.QUEUED,
+                        recipe.values,
+                        recipe.distributions,
+                        attributes={SOURCE: KNOWN_RECIPE},
+                    )
 
     def take(self) -> Taken | None:
         """Take the next trial. None: there is none now, or, as `over` then says, no more."""

@@ -21,8 +21,9 @@ from models.recipe import Recipe
 from models.serving.model_files import load_model
 from models.training.checkpoints import Checkpoints
 from search.console.progress import Progress
+from search.results.finalists import best_distinct
 from search.results.measuring import Look, Subject, as_metrics, measure
-from search.results.retraining import retraining_seeds, train_again
+from search.results.retraining import Retraining, retraining_seeds
 from search.study.arguments import SearchArguments
 from search.study.best import CHOSEN, check_place, read_metrics, write_best
 from search.study.run_directory import RunDirectory
@@ -57,7 +58,7 @@ def make_ensemble(
         raise InputError(f"--ensemble: expected 2 or more networks, found {count}")
     folder = run.path / "ensemble"
     check_place(folder)
-    trials = _best_distinct(read_study(run, storage).trials, count)
+    trials = _members(read_study(run, storage).trials, count)
     with locked(
         run.path / ".ensemble.lock",
         on_wait=lambda: progress.say("another process makes an ensemble of this study; waiting for its end"),
@@ -124,21 +125,13 @@ def averaged(members: list[keras.Model]) -> keras.Model:
     return keras.Model(faces, layers.Average(name="mean")(outputs), name="ferplus_ensemble")
 
 
-def _best_distinct(trials: list[TrialRecord], count: int) -> list[TrialRecord]:
-    scored = [trial for trial in trials if trial.score is not None and trial.state in ("complete", "pruned")]
-    ranked = sorted(scored, key=lambda trial: (trial.state != "complete", -trial.merit, trial.number))
-    found: list[TrialRecord] = []
-    recipes: list[Recipe] = []
-    for trial in ranked:
-        recipe = Recipe.from_hyperparameters(trial.hyperparameters)
-        if recipe not in recipes:
-            found.append(trial)
-            recipes.append(recipe)
+def _members(trials: list[TrialRecord], count: int) -> list[TrialRecord]:
+    found = best_distinct(trials, count)
     if len(found) < count:
         raise InputError(
             f"--ensemble {count}: expected as many distinct configurations with a finished epoch, found {len(found)} in the study"
         )
-    return found[:count]
+    return found
 
 
 def _member(
@@ -161,7 +154,7 @@ def _member(
         return path
     progress.say(f"retraining trial {trial.number} on the whole training split, up to {epochs} epochs")
     recipe = Recipe.from_hyperparameters(trial.hyperparameters)
-    train_again(recipe, dataset, directory, arguments, seed, epochs, progress)
+    Retraining(dataset, arguments, epochs, progress).train(recipe, directory, seed)
     write_json(record, asked_for)
     Checkpoints(directory).finish()
     return path

@@ -1,4 +1,4 @@
-"""The best trial, trained once more on the whole training split, and measured."""
+"""The best trials, trained once more on the whole training split, the best of them measured."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ import gc
 import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from functools import partial
 from pathlib import Path
+from statistics import fmean, stdev
 from typing import Any
 
 import keras
@@ -19,18 +19,21 @@ from ferplus_data.files import write_json
 from ferplus_data.files.owned import sha256_of
 from ferplus_data.files.shapes import read_json
 from models.backbones.registry import BACKBONES
-from models.metrics.objectives import OBJECTIVES
 from models.metrics.scores import predict_probabilities
 from models.recipe import Recipe
 from models.serving.model_files import load_model, save_model
 from models.training.checkpoints import Checkpoints, remove_training
-from models.training.loop import Training, train
+from models.training.history import Epoch
+from models.training.loop import train
 from models.training.settings import Listener
 from search.console.progress import Progress
+from search.results.finalists import Contenders
 from search.results.measuring import Look, Measured, Subject, as_metrics, measure
+from search.results.successive_halving import Retrained, SuccessiveHalving
 from search.setup import training_settings
 from search.study.arguments import SearchArguments
 from search.study.best import CHOSEN, check_place, read_metrics, write_best
+from search.study.predictions import SPLITS
 from search.study.run_directory import RunDirectory
 from search.study.view import TrialRecord
 from search.workers import preemption
@@ -48,14 +51,14 @@ class Order:
     """What is to be retrained.
 
     Attributes:
-        trial: Whose configuration.
+        contenders: Whose configurations.
         epochs: Most of each training.
         by_the_user: Whether a user asked for the trial, and it is not the best by the search's own rule.
         look: At the test labels, which are not looked at without; all seeds are one.
         again: Whether one that has ended is done again.
     """
 
-    trial: TrialRecord
+    contenders: Contenders
     epochs: int
     by_the_user: bool = False
     look: Look | None = None
@@ -65,10 +68,11 @@ class Order:
 def retrain(
     order: Order, dataset: Dataset, run: RunDirectory, arguments: SearchArguments, progress: Progress
 ) -> dict[str, Any]:
-    """Retrain a trial with every seed, choose the seed and the epoch by the objective, measure, and write best/model.keras,
-    best/predictions.npz and best/metrics.json.
+    """Retrain the finalists by successive halving, the last of them and the known recipe with every seed, choose configuration,
+    seed and epoch by the objective, measure what was chosen, and write best/model.keras, best/predictions.npz and
+    best/metrics.json.
 
-    A retraining of the same trial that was interrupted is continued with the epochs it was planned for.
+    A retraining of the same trials that was interrupted is continued with the epochs it was planned for.
 
     Returns:
         The content of metrics.json.
@@ -76,51 +80,75 @@ def retrain(
     Raises:
         InputError: best/ holds files under the same names that no retraining wrote.
     """
-    trial, look = order.trial, order.look
-    seeds = retraining_seeds(arguments)
-    asked_for = {"trial": trial.number, "seeds": seeds, "epochs": arguments.retrain_epochs}
+    seeds, look = retraining_seeds(arguments), order.look
+    asked_for = order.contenders.asked_for(seeds, arguments.retrain_epochs)
+    numbers = [str(trial.number) for trial in order.contenders.all]
+    named = f"trials {', '.join(numbers)}" if numbers[1:] else f"trial {numbers[0]}"
     check_place(run.best_model.parent)
     if not run.retraining_plan.exists() and not order.again:
         done = read_metrics(run.best_model.parent)
         measured = done is not None and (look is None or done["test_accuracy"] is not None)
         if done is not None and measured and done.get("retraining") == asked_for and run.best_model.exists():
-            progress.say(f"trial {trial.number} has been retrained before")
+            progress.say(f"{named}: retrained before")
             return done
     epochs = _plan(run, asked_for, order.epochs)
     began = time.monotonic()
-    progress.say(f"retraining trial {trial.number} on the whole training split, up to {epochs} epochs")
-    recipe = Recipe.from_hyperparameters(trial.hyperparameters)
-    trainings = {
-        seed: train_again(recipe, dataset, run.retraining(seed), arguments, seed, epochs, progress)
-        for seed in seeds
+    progress.say(f"retraining {named} on the whole training split, up to {epochs} epochs")
+    retraining = Retraining(dataset, arguments, epochs, progress)
+
+    def train_one(trial: TrialRecord, seed: int, until: int | None) -> Retrained:
+        recipe = Recipe.from_hyperparameters(trial.hyperparameters)
+        name = f"trial {trial.number}, seed {seed}" if numbers[1:] else f"seed {seed}"
+        return retraining.train(recipe, run.retraining(trial.number, seed), seed, until=until, name=name)
+
+    halving = SuccessiveHalving(
+        order.contenders, train_one, seeds=seeds, epochs=epochs, objective=arguments.objective
+    )
+    best = halving.run()
+    told = {
+        **halving.told(dataset.val),
+        "asked_for_by_the_user": order.by_the_user,
+        "objective": arguments.objective,
+        "epochs": epochs,
+        "retraining": asked_for,
     }
-    best_seed = _best_seed(trainings, arguments.objective)
-    trained = time.monotonic()
+    trained = time.monotonic() - began
     progress.say(
         "retraining done; the test labels are " + ("not looked at" if look is None else "looked at now, once")
     )
-    candidates = {seed: run.retraining(seed) / "model.keras" for seed in seeds}
-    subjects = [_subject(candidates[seed], trial.number, seed) for seed in seeds]
-    measured_by_seed = dict(zip(seeds, measure(subjects, dataset, look), strict=True))
-    chosen = measured_by_seed[best_seed]
-    times = {"retraining": trained - began, "evaluation": time.monotonic() - trained}
-    metrics = write_best(
+    metrics = _write(halving, best, {**told, "times": {"retraining": trained}}, dataset, run, look)
+    run.retraining_plan.unlink()
+    for directory in run.retrainings():
+        Checkpoints(directory).finish()
+    return metrics
+
+
+def _write(
+    halving: SuccessiveHalving,
+    trial: TrialRecord,
+    told: dict[str, Any],
+    dataset: Dataset,
+    run: RunDirectory,
+    look: Look | None,
+) -> dict[str, Any]:
+    """Measure the networks of `trial` of every seed, and write the one of the best seed and the figures of all with what else is
+    `told`; return the content of metrics.json."""
+    began = time.monotonic()
+    trainings, best_seed = halving.trainings(trial), halving.best_seed(trial)
+    candidates = {seed: training.directory / "model.keras" for seed, training in trainings.items()}
+    subjects = [_subject(path, trial.number, seed) for seed, path in candidates.items()]
+    measured = dict(zip(candidates, measure(subjects, dataset, look), strict=True))
+    told["times"]["evaluation"] = time.monotonic() - began
+    return write_best(
         run.best_model.parent,
         load_model(candidates[best_seed]),
         lambda _: {
-            **as_metrics(chosen, dataset),
-            **_of_trial(trial, trainings, measured_by_seed, best_seed, epochs),
-            "asked_for_by_the_user": order.by_the_user,
-            "objective": arguments.objective,
-            "retraining": asked_for,
-            "times": times,
+            **as_metrics(measured[best_seed], dataset),
+            **_of_trial(trial, trainings, measured, best_seed),
+            **told,
         },
-        chosen.predictions,
+        measured[best_seed].predictions,
     )
-    run.retraining_plan.unlink()
-    for seed in seeds:
-        Checkpoints(run.retraining(seed)).finish()
-    return metrics
 
 
 def retraining_seeds(arguments: SearchArguments) -> list[int]:
@@ -129,45 +157,55 @@ def retraining_seeds(arguments: SearchArguments) -> list[int]:
     return [(arguments.seed + _SEED_OFFSET + i) % 2**32 for i in range(arguments.retrain_seeds)]
 
 
-def train_again(
-    recipe: Recipe,
-    dataset: Dataset,
-    directory: Path,
-    arguments: SearchArguments,
-    seed: int,
-    epochs: int,
-    progress: Progress,
-) -> Training:
-    """Train `recipe` on the whole training split in `directory`, or continue what was interrupted there, and save the model of
-    the epoch that is best by the objective as model.keras beside its checkpoints."""
-    progress.retraining_begins(seed)
-    keras.backend.clear_session()
-    gc.collect()
+@dataclass(frozen=True)
+class Retraining:
+    """How configurations are trained again, alone or as members of an ensemble: on the whole training split of `dataset` up to
+    `epochs`, as a study of `arguments` trains."""
 
-    def on_batch(epoch: int, batch: int, batches: int) -> None:
-        preemption.check()
-        progress.batch_ends(epoch, epochs, batch, batches)
+    dataset: Dataset
+    arguments: SearchArguments
+    epochs: int
+    progress: Progress
 
-    training = train(
-        recipe,
-        dataset,
-        directory=directory,
-        epochs=epochs,
-        settings=training_settings(arguments, recipe.backbone, seed=seed),
-        listener=Listener(partial(progress.epoch_ends, epochs=epochs), on_batch),
-    )
-    save_model(training.model, directory / "model.keras")
-    progress.training_ends(
-        f"retraining, seed {seed}: val_accuracy {training.best.val_accuracy:.4f}, {CHOSEN}, at epoch {training.best.epoch} of "
-        f"{len(training.history)}"
-    )
-    return training
+    def train(
+        self, recipe: Recipe, directory: Path, seed: int, *, until: int | None = None, name: str = ""
+    ) -> Retrained:
+        """Train `recipe` in `directory`, or continue what was interrupted there, up to epoch `until`; where that is None, to the
+        end, and save the model of the epoch that is best by the objective as model.keras beside its checkpoints. People know the
+        training by its `name`."""
+        arguments, progress, name = self.arguments, self.progress, name or f"seed {seed}"
+        before = Checkpoints(directory, objective=arguments.objective)
+        if until is not None and len(before.history) >= until and before.best is not None:
+            return Retrained(directory, before.history, before.best)
+        progress.retraining_begins(name)
+        keras.backend.clear_session()
+        gc.collect()
 
+        def on_epoch(epoch: Epoch) -> bool:
+            if epoch.epoch > len(before.history):
+                progress.epoch_ends(epoch, self.epochs)
+            return epoch.epoch == until
 
-def _best_seed(trainings: Mapping[int, Training], objective: str) -> int:
-    """The seed whose best epoch is the best on the validation split; the first of equals."""
-    sign = 1 if OBJECTIVES[objective].direction == "max" else -1
-    return max(trainings, key=lambda seed: sign * trainings[seed].best.metrics[objective])
+        def on_batch(epoch: int, batch: int, batches: int) -> None:
+            preemption.check()
+            progress.batch_ends(epoch, self.epochs, batch, batches)
+
+        training = train(
+            recipe,
+            self.dataset,
+            directory=directory,
+            epochs=self.epochs,
+            settings=training_settings(arguments, recipe.backbone, seed=seed),
+            listener=Listener(on_epoch, on_batch),
+        )
+        if until is None:
+            save_model(training.model, directory / "model.keras")
+        best = training.best
+        progress.training_ends(
+            f"retraining, {name}: val_{arguments.objective} {best.metrics[arguments.objective]:.4f}, {CHOSEN}, at epoch "
+            f"{best.epoch} of {len(training.history)}"
+        )
+        return Retrained(directory, training.history, best)
 
 
 def _plan(run: RunDirectory, asked_for: dict[str, Any], epochs: int) -> int:
@@ -195,19 +233,25 @@ def _subject(path: Path, trial: int, seed: int) -> Subject:
 
 def _of_trial(
     trial: TrialRecord,
-    trainings: Mapping[int, Training],
+    trainings: Mapping[int, Retrained],
     measured: Mapping[int, Measured],
     best_seed: int,
-    epochs: int,
 ) -> dict[str, Any]:
     figures = {seed: one.figures for seed, one in measured.items()}
+    of_seeds = {
+        f"{split}_accuracy": [
+            figures[seed][split]["accuracy"] for seed in trainings if split in figures[seed]
+        ]
+        for split in SPLITS
+    }
     return {
         "hyperparameters": trial.hyperparameters,
         "trial": trial.number,
         "trial_score": trial.score,
-        "epochs": epochs,
         "best_epoch": trainings[best_seed].best.epoch,
         "best_seed": best_seed,
+        "mean": {name: fmean(values) if values else None for name, values in of_seeds.items()},
+        "deviation": {name: stdev(values) if len(values) > 1 else None for name, values in of_seeds.items()},
         "seeds": [
             {
                 "seed": seed,

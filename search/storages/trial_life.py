@@ -24,6 +24,10 @@ from optuna.trial import FrozenTrial, TrialState
 
 STATE = "state"
 """The user attribute."""
+SOURCE = "source"
+"""The user attribute that says what suggested a trial, where that is known."""
+KNOWN_RECIPE = "recipe"
+"""Its value for a known recipe of the space."""
 
 
 class State(enum.StrEnum):

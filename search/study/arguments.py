@@ -7,14 +7,13 @@ from typing import Any
 
 import attrs
 
-from ferplus_data.errors import InputError
 from search.oracles import DEFAULT_ORACLE, DEFAULT_PRUNER
 from search.storages import GRACE_SECONDS, RETRIES
 from search.study import options as o
 from search.study.options import option
 from search.study.space import load_space, parse_pins
 
-MOST_EPOCHS, MOST_SEEDS = 100_000, 1000
+MOST_EPOCHS, MOST_SEEDS, MOST_FINALISTS = 100_000, 1000, 1000
 """Of one training, and of one retraining; more is a slip of the keyboard."""
 _YEAR = 366 * 86400.0
 _MILLION = 1_000_000
@@ -171,9 +170,17 @@ class SearchArguments:
         unless_given="--epochs if that is given, else the space's",
         may_change=True,
     )
+    finalists: int = option(
+        o.whole(0, MOST_FINALISTS),
+        "Best configurations that are retrained, by successive halving, beside the space's known recipe, with which the last of "
+        "them is compared. 0 or 1: the best trial alone, and no comparison.",
+        o.RETRAINING,
+        default=3,
+        may_change=True,
+    )
     retrain_seeds: int = option(
         o.whole(1, MOST_SEEDS),
-        "Retrain the best trial with this many seeds and show the spread.",
+        "Retrain with this many seeds and show mean and spread.",
         o.RETRAINING,
         default=1,
         may_change=True,
@@ -280,11 +287,6 @@ class SearchArguments:
     )
 
     def __attrs_post_init__(self) -> None:
-        if self.seed + self.retrain_seeds - 1 > o.LARGEST_SEED:
-            raise InputError(
-                f"--seed: expected up to {o.LARGEST_SEED - self.retrain_seeds + 1:,} for {self.retrain_seeds} retrainings with a "
-                f"seed each, found {self.seed}"
-            )
         if self.workers == "auto":
             from models.device.gpus import visible_gpus
 

@@ -42,6 +42,24 @@ _OF_ONE_TRIAL = {
     "trial": int,
     "seeds": [{"seed": int, "val_accuracy": NUMBER, "test_accuracy": _OR_NONE}],
     "retraining?": {"trial": int, "seeds": [int], "epochs": int},
+    "objective?": str,
+    "finalists?": [
+        {
+            "trial": int,
+            "known_recipe": bool,
+            "trial_score": _OR_NONE,
+            "value_at_first_rung": NUMBER,
+            "values": [NUMBER],
+            "epochs": int,
+        }
+    ],
+    "rank_correlation?": {"kendall_tau": _OR_NONE, "n": int, "epochs": int},
+    "improvement?": {"statement": str},
+    "mean?": {"val_accuracy": NUMBER, "test_accuracy": _OR_NONE},
+    "deviation?": {
+        "val_accuracy": _OR_NONE,
+        "test_accuracy": _OR_NONE,
+    },
 }
 
 _BOUNDS = [

@@ -24,7 +24,7 @@ from search.study import best
 from search.study.run_directory import RunDirectory
 from search.study.version_one import is_version_one
 
-_OURS = ("study.db", "trials", "best", "ensemble", "export", "keras_tuner", "workers")
+_OURS = ("study.db", "trials", "retraining", "best", "ensemble", "export", "keras_tuner", "workers")
 _BESIDE_A_TRAINING = ("error.txt", "retraining.json", "validation.npz")
 _NUMBERED = re.compile(r"\d{4,}")
 _WORKER_LOG = re.compile(r"\d+\.log")
@@ -166,7 +166,14 @@ def forget(run: RunDirectory, storage: RetryingStorage, url: str) -> None:
     _remove(tuner, [path for pattern in _KERAS_TUNER for path in tuner.glob(pattern)])
     run.config.unlink(missing_ok=True)  # the last: it tells that the directory is a study's
     OwnFolder(run.path).clear()
-    for folder in (run.trial(0).parent, run.best_model.parent, run.path / "ensemble"):
+    retraining = run.retraining(0, 0).parent.parent
+    for folder in (
+        *_numbered(retraining),
+        retraining,
+        run.trial(0).parent,
+        run.best_model.parent,
+        run.path / "ensemble",
+    ):
         with contextlib.suppress(OSError):  # not there, or not empty
             folder.rmdir()
 

@@ -13,7 +13,7 @@ from ferplus_data.errors import InputError
 from ferplus_data.files.shapes import read_json
 
 # What is a plain file name everywhere; a study name becomes one.
-_SEED = re.compile(r"seed-\d+")
+_RETRAINING = re.compile(r"(best|\d{4,})/seed-\d+")
 _COUNTS = {"train": [int], "val": [int], "test": [int]}
 _CONFIG = {
     "study": str,
@@ -123,14 +123,15 @@ class RunDirectory:
         """The directory of the trial that began as number `number`."""
         return self.path / "trials" / f"{number:04d}"
 
-    def retraining(self, seed: int) -> Path:
-        """The directory of the retraining with `seed`."""
-        return self.path / "best" / f"seed-{seed}"
+    def retraining(self, number: int, seed: int) -> Path:
+        """The directory of the retraining of trial `number` with `seed`."""
+        return self.path / "retraining" / f"{number:04d}" / f"seed-{seed}"
 
     def retrainings(self) -> list[Path]:
         """The directories of all retrainings."""
-        found = (self.path / "best").glob("seed-*") if (self.path / "best").is_dir() else ()
-        return sorted(path for path in found if _SEED.fullmatch(path.name))
+        # In best/ those of earlier versions are, which retrained one configuration.
+        found = [*self.path.glob("best/seed-*"), *self.path.glob("retraining/*/seed-*")]
+        return sorted(path for path in found if _RETRAINING.fullmatch(f"{path.parent.name}/{path.name}"))
 
     def create(self) -> None:
         """Make the directory.

@@ -43,7 +43,7 @@ class TrialRecord:
         worker: host:pid:token of the process that ran it.
         times: Seconds spent in build, training, validation, cache and oracle; empty where it was not recorded.
         prefix_cache: used, reason and seconds_saved, as the training told them; None where it was not recorded.
-        source: What suggested it, a source of the portfolio; None with other oracles and for known recipes.
+        source: What suggested it, a source of the portfolio or "recipe"; None where that is not known.
     """
 
     number: int
@@ -75,7 +75,8 @@ class StudyView:
 
     Attributes:
         metrics: metrics.json, None before the retraining has ended.
-        histories: Retraining ("seed 0") -> its history.csv, also while it runs.
+        histories: Retraining ("seed 0"; "trial 7, seed 0" where there are several configurations) -> its history.csv, also
+            while it runs.
         predictions: Split -> what the retrained model said; empty where best/predictions.npz is missing or is of another
             retraining than the metrics.
         retraining: Whether a retraining has been begun and has not ended.
@@ -135,14 +136,13 @@ def read_study(run: RunDirectory, storage: str | None = None) -> StudyView:
     if study is None:
         raise InputError(f"study {run.study}: not found in {redact(url)}")
     metrics = read_metrics(run.metrics.parent)
-    seeds = sorted(run.metrics.parent.glob("seed-*/history.csv"))
     return StudyView(
         name=run.study,
         directory=run.path,
         config=config,
         trials=_records(run, study),
         metrics=metrics,
-        histories={path.parent.name.replace("-", " "): _frame(path) for path in seeds},
+        histories=_histories(run),
         study=study,
         predictions=_predictions_of(metrics, run),
         retraining=run.retraining_plan.exists(),
@@ -150,8 +150,17 @@ def read_study(run: RunDirectory, storage: str | None = None) -> StudyView:
     )
 
 
-def _frame(history: Path) -> pd.DataFrame:
-    return pd.DataFrame([epoch.row() for epoch in read_history(history)])
+def _histories(run: RunDirectory) -> dict[str, pd.DataFrame]:
+    directories = run.retrainings()
+    several = len({directory.parent for directory in directories}) > 1
+    found = {}
+    for directory in directories:
+        number = directory.parent.name
+        of_trial = f"trial {int(number)}, " if several and number.isdecimal() else ""
+        epochs = [epoch.row() for epoch in read_history(directory / "history.csv")]
+        if epochs:
+            found[f"{of_trial}{directory.name.replace('-', ' ')}"] = pd.DataFrame(epochs)
+    return found
 
 
 def _predictions_of(metrics: dict[str, Any] | None, run: RunDirectory) -> dict[str, Predictions]:

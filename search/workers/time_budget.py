@@ -44,8 +44,9 @@ class TimeBudget:
         reserved = min(self._retrain_epochs * self._retrain_epoch_seconds(), self._timeout * 2 / 3)
         return not math.isinf(self._end) and self.left() <= reserved
 
-    def retrain_epochs(self, wanted: int, runs: int) -> int:
-        """Return how many of the `wanted` epochs each of `runs` retrainings can have in the time that is left, at least 1."""
+    def retrain_epochs(self, wanted: int, runs: float) -> int:
+        """Return how many of the `wanted` epochs a retraining that is worth `runs` trainings can have in the time that is left,
+        at least 1."""
         if math.isinf(self._end) or not self._seconds_per_row:
             return wanted
         return max(1, min(wanted, int(self.left() / runs / self._retrain_epoch_seconds())))
@@ -59,3 +60,32 @@ class TimeBudget:
 
     def _work(self, rows: int) -> float:
         return max(rows + self._VALIDATION_COST * self._val_rows, 1)
+
+
+def rungs(epochs: int, count: int) -> list[int]:
+    """Return the epochs, of `epochs`, at which half of `count` configurations end: each half of the next, for as many as it takes
+    to leave one.
+
+    Example:
+        >>> rungs(60, 3)
+        [15, 30]
+    """
+    halvings = math.ceil(math.log2(count))
+    return sorted({math.ceil(epochs / 2**k) for k in range(1, halvings + 1)} - {epochs})
+
+
+def epochs_in_all(epochs: int, seeds: int, finalists: int, *, compared: bool) -> int:
+    """Return the epochs that a retraining takes.
+
+    Args:
+        epochs: Of a whole training.
+        seeds: Trainings of a configuration that gets that far.
+        finalists: Configurations, halved with the first seed.
+        compared: Whether the known recipe is trained too, whole and with every seed.
+    """
+    spent, before, left = 0, 0, max(finalists, 1)
+    for rung in rungs(epochs, left):
+        spent += left * (rung - before)
+        before, left = rung, math.ceil(left / 2)
+    spent += left * (epochs - before) + (seeds - 1) * epochs
+    return spent + (seeds * epochs if compared else 0)

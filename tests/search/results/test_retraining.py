@@ -22,6 +22,7 @@ from models.training.history import Epoch
 from search import launch
 from search.console.progress import Progress
 from search.results import ensemble, retraining
+from search.results.finalists import Contenders
 from search.results.measuring import Look
 from search.study.arguments import SearchArguments
 from search.study.best import read_metrics
@@ -53,7 +54,9 @@ class Said(Progress):
     def say(self, text: str) -> None:
         self.lines.append(text)
 
-    def retraining_begins(self, seed: int) -> None: ...
+    def retraining_begins(self, name: str) -> None: ...
+
+    def epoch_ends(self, epoch: Epoch, epochs: int) -> None: ...
 
     def training_ends(self, text: str) -> None: ...
 
@@ -119,7 +122,7 @@ def retrain(
 ) -> dict[str, Any]:
     given = arguments(**changes)
     look = Look(run.test_readings, "search", "a test")
-    order = retraining.Order(trial(), given.retrain_epochs, look=look)
+    order = retraining.Order(Contenders((trial(),)), given.retrain_epochs, look=look)
     return retraining.retrain(order, dataset, run, given, said or Said())
 
 
@@ -247,7 +250,7 @@ def test_of_two_commands_one_retrains_and_the_other_waits_and_takes_its_result(
     results, said = at_once(run, dataset, monkeypatch, trainings, lambda: None)
     assert len(trainings.asked) == 1 and results[0] == results[1] == read_metrics(run.best_model.parent)
     assert "another process retrains this study; waiting for its end" in said.lines
-    assert "trial 4 has been retrained before" in said.lines
+    assert "trial 4: retrained before" in said.lines
 
 
 def test_when_the_first_of_two_dies_the_other_takes_over(

@@ -41,7 +41,7 @@ def a_study(runs: Path) -> RunDirectory:
     run.create()
     run.config.write_text(json.dumps(CONFIG))
     open_study(open_storage(storage_url(run, None)), "s").study.set_user_attr("config", CONFIG)
-    for folder in (run.trial(0), run.retraining(0), run.path / "ensemble" / "0001"):
+    for folder in (run.trial(0), run.retraining(0, 0), run.path / "ensemble" / "0001"):
         folder.mkdir(parents=True)
         for name in ("training.json", "history.csv", "epoch-0001.weights.h5", "best.weights.h5"):
             (folder / name).write_text("ours")
