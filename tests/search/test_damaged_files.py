@@ -12,8 +12,8 @@ import pytest
 import run_search
 
 FILES = [
-    "config.json", "study.db", "best/metrics.json", "best/predictions.npz", "best/model.keras", "best/seed-1000000/history.csv",
-    "best/seed-1000000/training.json", "best/seed-1000000/best.weights.h5", "trials/0000/history.csv",
+    "config.json", "study.db", "best/metrics.json", "best/predictions.npz", "best/model.keras", "retraining/0000/seed-1000000/history.csv",
+    "retraining/0000/seed-1000000/training.json", "retraining/0000/seed-1000000/best.weights.h5", "trials/0000/history.csv",
     "trials/0000/training.json",
     "best/.ferplus-tuner.json", ".ferplus-tuner.json", "report.html",
 ]  # fmt: skip
@@ -77,7 +77,12 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 MODEL_OR_CONFIG = ["config.json", "best/model.keras"]
 OF_BEST = ["best/metrics.json", "best/.ferplus-tuner.json"]
-SHOWN = ["best/metrics.json", "best/predictions.npz", "best/seed-1000000/history.csv", "report.html"]
+SHOWN = [
+    "best/metrics.json",
+    "best/predictions.npz",
+    "retraining/0000/seed-1000000/history.csv",
+    "report.html",
+]
 # Every damage of every file for a command that takes no time; for the others what they read.
 CASES = [
     *itertools.product(FILES, DAMAGES, ["status"]),
@@ -86,7 +91,9 @@ CASES = [
     *itertools.product(["best/metrics.json"], DAMAGES, ["report as csv"]),
     *itertools.product(MODEL_OR_CONFIG, [truncated, a_directory], ["evaluate"]),
     *itertools.product([*MODEL_OR_CONFIG, *OF_BEST], [truncated, other_shape], ["export"]),
-    *itertools.product(["best/metrics.json", "best/seed-1000000/training.json"], [truncated], ["retrain"]),
+    *itertools.product(
+        ["best/metrics.json", "retraining/0000/seed-1000000/training.json"], [truncated], ["retrain"]
+    ),
 ]
 
 

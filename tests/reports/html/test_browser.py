@@ -126,8 +126,8 @@ def recorded(tmp_path_factory: pytest.TempPathFactory, study_of: Callable[..., S
         },
     )
     for seed, history in synthetic.histories.items():
-        run.retraining(int(seed.split()[1])).mkdir(parents=True)
-        history.to_csv(run.retraining(int(seed.split()[1])) / "history.csv", index=False)
+        run.retraining(7, int(seed.split()[1])).mkdir(parents=True)
+        history.to_csv(run.retraining(7, int(seed.split()[1])) / "history.csv", index=False)
     study = open_study(open_storage(storage_url(run, None)), run.study).study
     taken: dict[str, list] = {}
     for trial in synthetic.trials:
