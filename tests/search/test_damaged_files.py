@@ -12,9 +12,9 @@ import pytest
 import run_search
 
 FILES = [
-    "config.json", "study.db", "best/metrics.json", "best/predictions.npz", "best/model.keras", "retraining/0000/seed-1000000/history.csv",
-    "retraining/0000/seed-1000000/training.json", "retraining/0000/seed-1000000/best.weights.h5", "trials/0000/history.csv",
-    "trials/0000/training.json",
+    "config.json", "study.db", "best/metrics.json", "best/predictions.npz", "best/model.keras",
+    "retraining/0000/seed-1000000/history.csv", "retraining/0000/seed-1000000/training.json",
+    "retraining/0000/seed-1000000/best.weights.h5", "trials/0000/history.csv", "trials/0000/training.json",
     "best/.ferplus-tuner.json", ".ferplus-tuner.json", "report.html",
 ]  # fmt: skip
 
