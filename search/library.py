@@ -244,11 +244,12 @@ class Study:
         self,
         *,
         trial: int | None = None,
+        finalists: int | None = None,
         epochs: int | None = None,
         seeds: int | None = None,
         test: bool = False,
     ) -> dict[str, Any]:
-        """Retrain the best trial, or number `trial`; return best/metrics.json. `test` has the test labels looked at."""
+        """Retrain the best trials, or number `trial` alone; return best/metrics.json. `test` has the test labels looked at."""
         from search.launch import retrain_again
 
         options = StorageOptions()
@@ -258,6 +259,7 @@ class Study:
                 self.run,
                 storage=self.storage,
                 trial=trial,
+                finalists=finalists,
                 epochs=epochs,
                 seeds=seeds,
                 test=test,
