@@ -2,7 +2,7 @@
 PYTHON ?= python3
 VENV ?= .venv
 ARGS ?=
-PIP = $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-compile
+PIP = $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check
 
 .PHONY: search test test-fast lint bench reference clean
 

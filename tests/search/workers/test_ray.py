@@ -38,7 +38,7 @@ def test_a_node_is_lost(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
             )
         )  # fmt: skip
         config = run.config.read_text()
-        run.config.write_text(config.replace('"trials": 1,', '"trials": 24,'))
+        run.config.write_text(config.replace('"trials": 1,', '"trials": 12,'))
 
         said: list[str] = []
         team = teams.Team(run, None, 3, 1, cluster.address, said.append)
@@ -55,7 +55,7 @@ def test_a_node_is_lost(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
 
             p.until(over, seconds=150)
         assert removed
-        workers_of = p.assert_nothing_lost_or_repeated(run.path, url, trials=24, epochs=EPOCHS)
+        workers_of = p.assert_nothing_lost_or_repeated(run.path, url, trials=12, epochs=EPOCHS)
         # The one that was started again may have found no trial left.
         starts = sum(log.read_text().count("trials compute in") for log in run.path.glob("workers/*.log"))
         assert starts > 3, "no worker was started again"

@@ -15,7 +15,7 @@ from tests.search.processes import EPOCHS, search
 def test_killed_worker_killed_parent_and_everything_killed(tmp_path: Path) -> None:
     run = tmp_path / "three"
     url = f"sqlite:///{run}/study.db"
-    command = search(run, 24, "--workers", "3")
+    command = search(run, 12, "--workers", "3")
     first = p.start(p.SIMULATED, *command, SIMULATED_EPOCH="0.4")
     p.until(lambda: (run / "config.json").exists() and (run / "study.db").exists())
 
@@ -23,7 +23,7 @@ def test_killed_worker_killed_parent_and_everything_killed(tmp_path: Path) -> No
     killed = p.until(p.in_mid_trial(url, run.name, EPOCHS))
     p.sigkill(p.pid_of(killed))
     p.until(lambda: p.trials_of(url, run.name)[killed.number].user_attrs.get("deaths") == 1)
-    p.until(p.in_mid_trial(url, run.name, EPOCHS, after=7))
+    p.until(p.in_mid_trial(url, run.name, EPOCHS, after=3))
 
     # The parent: its workers hand their trials back and leave.
     workers = {pid for done in p.executed(run).values() for _, pid in done}
@@ -32,13 +32,13 @@ def test_killed_worker_killed_parent_and_everything_killed(tmp_path: Path) -> No
 
     # The same command again, then everything at once.
     second = p.start(p.SIMULATED, *command, SIMULATED_EPOCH="0.4")
-    p.until(p.in_mid_trial(url, run.name, EPOCHS, after=14))
+    p.until(p.in_mid_trial(url, run.name, EPOCHS, after=6))
     running = [t for t in p.trials_of(url, run.name).values() if t.state.name == "RUNNING"]
     p.sigkill(second.pid, *map(p.pid_of, running))
 
     output = p.end(p.start(p.SIMULATED, *command, SIMULATED_EPOCH="0.4"))
-    assert "24 of 24 trials are done" in output and "retrained" in output
-    workers_of = p.assert_nothing_lost_or_repeated(run, url, trials=24, epochs=EPOCHS)
+    assert "12 of 12 trials are done" in output and "retrained" in output
+    workers_of = p.assert_nothing_lost_or_repeated(run, url, trials=12, epochs=EPOCHS)
     assert len(workers_of[killed.number]) > 1, "the killed worker's trial was not continued by another"
     assert not any(p.is_alive(pid) for pids in workers_of.values() for pid in pids)
     assert "replaced" in first.stdout.read()
