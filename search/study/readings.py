@@ -10,6 +10,7 @@ import datetime
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from statistics import stdev
 from typing import Any
 
 from ferplus_data.errors import InputError
@@ -62,6 +63,7 @@ def append_reading(
         "models": [dict(model) for model in models],
         "n": n,
         "accuracy": accuracy,
+        "deviation": _deviation(models),
     }
     with locked(ledger.with_name(_LOCK), every=0.02):
         lines = _lines(ledger)
@@ -80,6 +82,12 @@ def described(readings: Sequence[Mapping[str, Any]]) -> list[str]:
     return [_described(one) if one else "a line that cannot be read" for one in readings]
 
 
+def _deviation(models: Sequence[Mapping[str, Any]]) -> float | None:
+    """Standard deviation (n - 1) of the accuracies over seeds; None for fewer than two."""
+    by_seed = {model["seed"]: model["accuracy"] for model in models if "seed" in model}
+    return stdev(by_seed.values()) if len(by_seed) > 1 else None
+
+
 def _described(reading: Mapping[str, Any]) -> str:
     listed = reading.get("models")
     models = [model for model in listed if isinstance(model, Mapping)] if isinstance(listed, list) else []
@@ -91,7 +99,10 @@ def _described(reading: Mapping[str, Any]) -> str:
     seeds = len({model.get("seed") for model in models if model.get("seed") is not None})
     accuracy = reading.get("accuracy")
     seen = f"{accuracy:.4f}" if isinstance(accuracy, float) else "not told"
+    spread = reading.get("deviation")
     mean = f" on average over {seeds} seeds" if seeds > 1 else ""
+    if mean and isinstance(spread, float):
+        mean += f", standard deviation {spread:.4f}"
     return f"{whose}, by {reading.get('command')}, {str(reading.get('when'))[:10]}: {seen}{mean}"
 
 

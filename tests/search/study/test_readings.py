@@ -32,8 +32,11 @@ def test_lines_are_numbered_and_hold_what_was_seen(tmp_path: Path) -> None:
         TWO,
         20,
     )
-    assert first["accuracy"] == 0.75 and first["when"].endswith("+00:00") and first["why"] == "a test"
-    assert described([first]) == [f"trial 4, by search, {first['when'][:10]}: 0.7500 on average over 2 seeds"]
+    assert first["accuracy"] == 0.75 and first["deviation"] == pytest.approx(0.0707, abs=1e-4)
+    assert first["when"].endswith("+00:00") and first["why"] == "a test"
+    assert described([first]) == [
+        f"trial 4, by search, {first['when'][:10]}: 0.7500 on average over 2 seeds, standard deviation 0.0707"
+    ]
 
 
 @pytest.mark.parametrize("damage", ["", "{", "[1]", "\udcff", '{"models": 3, "accuracy": "x"}'])
