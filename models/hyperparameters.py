@@ -13,6 +13,7 @@ import dataclasses
 import enum
 import inspect
 import math
+import types
 import typing
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -94,7 +95,13 @@ def own_parameters(function: Callable[..., Any]) -> dict[str, Parameter]:
     }
     if not defaults:
         return {}
-    hints = typing.get_type_hints(function, include_extras=True)
+    function = inspect.unwrap(function)
+    # Of the others some are names that only a type checker knows.
+    annotations = {
+        name: function.__annotations__[name] for name in defaults if name in function.__annotations__
+    }
+    own = types.SimpleNamespace(__annotations__=annotations)
+    hints = typing.get_type_hints(own, function.__globals__, include_extras=True)
     return {
         name: Parameter(
             default, next((r for r in _notes(hints.get(name)) if isinstance(r, Range)), ANY_NUMBER)

@@ -87,6 +87,7 @@ def _without_all_reduce(optimizer: Any) -> Any:
     import tensorflow as tf
 
     class Local(optimizer):
+        # Private, Keras 3.15: of the public methods `apply` comes before the sum and `update_step` after it.
         def _all_reduce_sum_gradients(self, grads_and_vars: Any) -> Any:
             if tf.distribute.get_strategy().num_replicas_in_sync > 1:
                 return super()._all_reduce_sum_gradients(grads_and_vars)

@@ -28,9 +28,10 @@ _OUTAGES = {
 
 
 class _Client(GrpcStorageProxy):
-    """Optuna's client, whose calls end. Its constructor takes neither options of the channel nor a deadline (5.0.0), so both are
-    put in where it makes the channel."""
+    """Optuna's client, whose calls end."""
 
+    # Private, Optuna 5.0.0: its constructor takes neither a channel nor its options, and gRPC reads neither a deadline nor the
+    # longest wait from its environment, so both are put in where the client makes its channel.
     def _setup(self) -> None:
         super()._setup()
         self._channel.close()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import keras
 import numpy as np
@@ -24,6 +24,9 @@ from models.recipe import Recipe, hyperparameter_names
 from models.training.callbacks import CALLBACKS, Context
 from models.training.loop import Training, train
 from models.training.settings import Settings
+
+if TYPE_CHECKING:
+    from models.recipe import Recipe as OnlyChecked  # as in models/optimization/optimizers.py
 
 GUIDE = Path(__file__).parents[2] / "docs" / "extending.md"
 
@@ -90,7 +93,7 @@ def test_an_optimizer(tiny: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyP
     made: list[float] = []
 
     def lion(
-        recipe: Recipe, *, beta_2: Annotated[float, Range(0, 0.9999, "decay of Lion's momentum")] = 0.99
+        recipe: OnlyChecked, *, beta_2: Annotated[float, Range(0, 0.9999, "decay of Lion's momentum")] = 0.99
     ) -> keras.optimizers.Optimizer:
         made.append(beta_2)
         return keras.optimizers.Lion(recipe.learning_rate, beta_1=recipe.beta_1, beta_2=beta_2)
@@ -98,6 +101,8 @@ def test_an_optimizer(tiny: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.setitem(OPTIMIZERS, "lion", lion)
     assert len(trained(tiny, tmp_path, optimizer="lion", beta_2=0.9).history) == 2
     assert made == [0.9]
+    with pytest.raises(InputError, match="beta_2: expected 0 to 0.9999, found 1"):
+        Recipe.from_hyperparameters({"optimizer": "lion", "beta_2": 1})
 
 
 def test_a_class_weighting(tiny: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
