@@ -36,6 +36,7 @@ class Batches(keras.utils.PyDataset):
         KeyError: no such augmentation.
 
     Example:
+        >>> from ferplus_data.dataset import load_dataset
         >>> train = load_dataset("demo").train
         >>> batches = Batches(train, batch_size=64, targets=train.targets("soft"), augmentation="seed")
         >>> batches[0][0].shape

@@ -78,7 +78,8 @@ class Split:
 
         Example:
             >>> official, chosen = load_dataset("demo").val_of_any_protocol.under("cntk")
-            >>> accuracy = (predicted[chosen] == official.labels).mean()
+            >>> len(official) == chosen.tolist().count(True)
+            True
         """
         labels = PROTOCOLS[protocol](self.votes)
         kept = labels >= 0
@@ -176,6 +177,13 @@ def load_dataset(
 
     Raises:
         InputError: as `store.open_faces`; `subset` is out of range; no such protocol; a split is empty after the drops.
+
+    Example:
+        >>> dataset = load_dataset("demo")
+        >>> len(dataset.train), len(dataset.val), len(dataset.test)
+        (1931, 391, 385)
+        >>> dataset.val.pixels().shape, dataset.val.pixels().dtype
+        ((391, 48, 48, 1), dtype('uint8'))
     """
     if not 0 < subset <= 1:
         raise InputError(f"subset: expected a fraction above 0 and up to 1, found {subset}; 1 uses all rows")

@@ -44,6 +44,11 @@ class Recipe:
         batch_size: Images per step.
         augmentation: Name in `ferplus_data.augment.AUGMENTATIONS`.
         patience: Epochs without a better value of the objective after which training stops (the baseline: 8).
+
+    Example:
+        >>> recipe = Recipe.from_hyperparameters({"backbone": "small", "lr_policy": "cosine", "warmup_fraction": 0.1})
+        >>> recipe.policy_parameters, recipe.resolved_image_size
+        ({'warmup_fraction': 0.1}, 48)
     """
 
     backbone: str = hyperparameter("small", Acts.GRAPH, table=BACKBONES)

@@ -16,7 +16,14 @@ RECIPES = {name: {**recipe, "label_smoothing": 0.0} for name, recipe in SEED_REC
 
 
 def ferplus(hp: HyperParameters) -> None:
-    """Declare the full space over ResNet50 and SENet50."""
+    """Declare the full space over ResNet50 and SENet50.
+
+    Example:
+        >>> hp = keras_tuner.HyperParameters()
+        >>> ferplus(hp)
+        >>> hp.get("backbone"), hp.get("lr_policy")
+        ('resnet50', 'plateau')
+    """
     hp.Choice("backbone", ["resnet50", "senet50"])
     for backbone, choices in FREEZE_BEFORE.items():
         with hp.conditional_scope("backbone", [backbone]):

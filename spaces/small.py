@@ -29,7 +29,14 @@ RECIPES = {
 
 
 def small(hp: HyperParameters) -> None:
-    """Declare the space of the small backbones."""
+    """Declare the space of the small backbones.
+
+    Example:
+        >>> hp = keras_tuner.HyperParameters()
+        >>> small(hp)
+        >>> hp.get("backbone"), hp.get("lr_policy")
+        ('small_se', 'cosine')
+    """
     hp.Choice("backbone", ["small", "small_se"], default="small_se")
     _trainings(hp)
 

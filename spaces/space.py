@@ -25,6 +25,14 @@ class Space:
         retrain_epochs: Most epochs of the retraining of the best trial.
         search_fraction: Stratified part of the training split that trials train on, 0 to 1. Validation is always
             whole, and the retraining always uses the whole training split.
+
+    Example:
+        >>> def mine(hp):
+        ...     hp.Choice("backbone", ["small"])
+        ...     hp.Float("learning_rate", 1e-4, 1e-2, sampling="log")
+        >>> space = Space(mine, recipes={"mine": {"learning_rate": 1e-3}}, epochs=10)
+        >>> space.epochs, space.search_fraction
+        (10, 1.0)
     """
 
     declare: Declare

@@ -31,7 +31,14 @@ RECIPES = {
 
 
 def transfer(hp: HyperParameters) -> None:
-    """Declare the space of dlib's face network."""
+    """Declare the space of dlib's face network.
+
+    Example:
+        >>> hp = keras_tuner.HyperParameters()
+        >>> transfer(hp)
+        >>> hp.get("backbone"), hp.get("lr_policy")
+        ('dlib_face', 'cosine')
+    """
     hp.Choice("backbone", ["dlib_face"])
     hp.Choice("freeze_before", list(BACKBONES["dlib_face"].freeze_choices), default=0)
     hp.Choice("dropout", [0.0, 0.1, 0.2, 0.3, 0.4, 0.5], default=0.2)

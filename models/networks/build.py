@@ -34,6 +34,11 @@ def build_model(
 
     Raises:
         InputError: The weights cannot be had or do not fit, or freeze_before is out of range.
+
+    Example:
+        >>> model = build_model(Recipe(freeze_before=-3))
+        >>> model.input_shape, model.output_shape, len(model.trainable_weights)
+        ((None, 48, 48, 1), (None, 8), 2)
     """
     backbone = BACKBONES[recipe.backbone]
     with dtype_policy(precision):

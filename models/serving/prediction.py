@@ -149,7 +149,20 @@ def read_faces(paths: Iterable[Path], crop: Crop | None, skip: Skip) -> Iterator
 
 
 def predict(classify: Classifier, faces: Iterable[Face], batch: int = BATCH) -> Iterator[Prediction]:
-    """Yield a prediction for each of `faces`, in order, holding no more than `batch` of them."""
+    """Yield a prediction for each of `faces`, in order, holding no more than `batch` of them.
+
+    Args:
+        classify: uint8 faces [N, 48, 48, 1] -> float32 probabilities [N, 8], as `models.serving.runtimes.open_classifier` gives.
+        faces: Such as `read_faces` yields.
+        batch: Faces that the network is given at once.
+
+    Example:
+        >>> Image.new("L", (48, 48)).save("face.png")
+        >>> always_happy = lambda faces: np.eye(8, dtype=np.float32)[[1] * len(faces)]
+        >>> [said] = predict(always_happy, [read_face(Path("face.png"))])
+        >>> said.expression, said.probabilities["happiness"]
+        ('happiness', 1.0)
+    """
     waiting: list[Face] = []
     for face in faces:
         waiting.append(face)

@@ -134,8 +134,18 @@ def render(view: StudyView, refresh: int | None = None) -> str:
 def write_report(view: StudyView, path: Path, *, refresh: int | None = None) -> Path:
     """Write `render(view, refresh)` with the time it took to `path`, whole or not at all, and return the path.
 
+    Args:
+        view: Of a study, as `search.study.view.read_study` gives it.
+        path: Where the page goes.
+        refresh: Seconds after which a browser is to load it again; None: never.
+
     Raises:
         InputError: There is a file that no earlier call wrote.
+
+    Example:
+        >>> path = write_report(view, Path("report.html"))
+        >>> path.read_text(encoding="utf-8")[:15]
+        '<!doctype html>'
     """
     began, before = time.monotonic(), written_seconds(path)
     page = render(view, refresh)

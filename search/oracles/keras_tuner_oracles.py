@@ -179,6 +179,10 @@ def recorded(oracle: type[keras_tuner.Oracle]) -> type[RecordedOracle]:
     """Return Keras Tuner's `oracle` with its trials kept in a study.
 
     Example:
-        >>> oracle = recorded(keras_tuner.oracles.GridSearchOracle)(store=open_study(memory(), "grid"), max_trials=20)
+        >>> from search.storages.registry import memory, open_study
+        >>> kind = recorded(keras_tuner.oracles.GridSearchOracle)
+        >>> oracle = kind(store=open_study(memory(), "grid"), objective="val_loss", max_trials=20)
+        >>> isinstance(oracle, keras_tuner.oracles.GridSearchOracle)
+        True
     """
     return type(f"Recorded{oracle.__name__}", (RecordedOracle, oracle), {})

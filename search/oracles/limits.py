@@ -23,8 +23,10 @@ class Limits:
         stop_at: Value of a complete trial that is good enough; None: none is.
 
     Example:
+        >>> study = optuna.create_study()
+        >>> study.optimize(lambda trial: [trial.report(0.5, epoch) for epoch in range(1, 11)][0] or 0.5, n_trials=3)
         >>> Limits(epochs=10, budget=2.5).reached(study.get_trials())
-        'the budget of 2.5 full trainings is spent: 25 epochs in 4 trials'
+        'the budget of 2.5 full trainings is spent: 30 epochs in 3 trials'
     """
 
     epochs: int

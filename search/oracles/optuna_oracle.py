@@ -48,9 +48,13 @@ class OptunaOracle(keras_tuner.Oracle):
         stopped_because: Why no further trial is handed out, once that is so.
 
     Example:
-        oracle = OptunaOracle(objective="val_loss", max_trials=20, seed=1)
-        tuner = keras_tuner.Tuner(oracle, build_model, directory="runs", project_name="mine")
-        tuner.search(x, y, epochs=5, validation_split=0.2)
+        >>> class Parabola(keras_tuner.Tuner):
+        ...     def run_trial(self, trial, **options):
+        ...         return {"val_loss": trial.hyperparameters.Float("x", -1, 1) ** 2}
+        >>> oracle = OptunaOracle(objective="val_loss", max_trials=20, seed=1)
+        >>> Parabola(oracle, directory="runs", project_name="mine").search(verbose=0)
+        >>> abs(oracle.get_best_trials()[0].hyperparameters.get("x")) < 0.1
+        True
     """
 
     def __init__(

@@ -181,6 +181,17 @@ def make_oracle(
 
     Raises:
         InputError: No oracle of that name, or it needs a package that is not installed.
+
+    Example:
+        >>> from search.oracles.space.search_space import declared
+        >>> from search.storages.registry import memory, open_study
+        >>> from spaces import SPACES
+        >>> model = SpaceModel(SPACES["small"], pins={"dropout": 0.3})
+        >>> asked = Search(model, declared(model), recipes=[], trials=2, epochs=3, seed=1, pruner="none")
+        >>> oracle = make_oracle("random", asked, open_study(memory(), "faces"))
+        >>> trial = oracle.create_trial("tuner0")
+        >>> trial.status, trial.hyperparameters.get("dropout")
+        ('RUNNING', 0.3)
     """
     if name not in ORACLES:
         raise InputError(f"unknown oracle {name!r}: expected one of {', '.join(ORACLES)}")

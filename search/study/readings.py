@@ -26,8 +26,8 @@ def ledger_of(checkpoint: Path) -> Path:
     in, or beside it where it lies in none.
 
     Example:
-        >>> ledger_of(Path("runs/demo/export/model.onnx"))
-        PosixPath('runs/demo/test_readings.jsonl')
+        >>> ledger_of(Path("elsewhere/model.onnx")).as_posix()  # in no run directory
+        'elsewhere/test_readings.jsonl'
     """
     return (study_around(checkpoint) or RunDirectory(checkpoint.parent)).test_readings
 
