@@ -32,7 +32,6 @@ SLOW = (
     "search/test_damaged_files.py",
     "search/test_end_to_end.py",
     "search/test_library.py",
-    "search/test_names.py",
     "search/test_objective.py",
     "search/test_readiness.py",
     "search/test_what_is_searched.py",

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from search.study.view import StudyView, TrialRecord
+from search.study.view import TrialRecord
 
 DISCRETE = 8
 """Values up to which whole numbers, and numbers that nothing declares, are ordered choices, evenly spaced."""
@@ -55,11 +55,6 @@ def shown(value: Any) -> str:
     if isinstance(value, float):
         return f"{value:.4g}"
     return str(value)
-
-
-def of_study(view: StudyView) -> list[Hyperparameter]:
-    """Every hyperparameter that the trials of `view` have, in order of first appearance."""
-    return hyperparameters(view.trials, view.config.get("space"))
 
 
 def hyperparameters(trials: Sequence[TrialRecord], space: Any = None) -> list[Hyperparameter]:

@@ -232,7 +232,12 @@ def recorded_run(folder: Path) -> Path:
     space = [plain | one for one in SPACE]
     for one in space[1:3]:
         one["conditions"] = [["optimizer", [one["name"].partition("@")[2]]]]
-    described = {one["name"]: Hyperparameter.from_json({**one, "default": None}) for one in space}
+    described = {
+        one["name"]: Hyperparameter(
+            **{name: value for name, value in one.items() if name != "field"}, default=None
+        )
+        for one in space
+    }
     run = folder / "mine"
     run.mkdir()
     data = {

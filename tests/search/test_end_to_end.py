@@ -17,7 +17,6 @@ from unittest import mock
 
 import numpy as np
 import pytest
-from PIL import Image
 
 import run_search
 from search.study.predictions import read_predictions
@@ -124,34 +123,6 @@ def test_the_run_directory_is_complete(searched: tuple[Path, str]) -> None:
     assert (run_dir / "report.html").stat().st_size > 1_000_000
     assert str(run_dir / "report.html") in output and str(run_dir / "best" / "model.keras") in output
     assert not [p for p in run_dir.rglob("*") if "writing" in p.name]
-
-
-def test_evaluate_agrees_with_the_report(searched: tuple[Path, str], runs: Path) -> None:
-    run_dir, _ = searched
-    metrics = json.loads((run_dir / "best" / "metrics.json").read_text())
-    output = run("evaluate", "--study", "whole", "--runs-dir", str(runs), "--test")
-    for split in ("val", "test"):
-        assert f"{split}_accuracy {metrics[f'{split}_accuracy']:.4f}  n {metrics[f'n_{split}']}" in output
-
-
-def test_predict_names_an_expression(searched: tuple[Path, str], runs: Path, tmp_path: Path) -> None:
-    face = tmp_path / "face.png"
-    Image.fromarray(np.random.default_rng(0).integers(0, 256, (60, 50, 3)).astype(np.uint8)).save(face)
-    output = run("predict", str(face), "--study", "whole", "--runs-dir", str(runs))
-    probabilities = [float(p) for p in re.findall(r" (0\.\d{3}|1\.000)", output)]
-    assert len(probabilities) == 8 and sum(probabilities) == pytest.approx(1, abs=0.005)
-    assert probabilities == sorted(probabilities, reverse=True)
-
-
-def test_status_and_report_read_the_study(searched: tuple[Path, str], runs: Path) -> None:
-    assert "3 of 3 trials" in run("status", "--study", "whole", "--runs-dir", str(runs))
-    for kind in ("html", "json", "csv"):
-        path = Path(
-            run("report", "--study", "whole", "--runs-dir", str(runs), "--format", kind)
-            .strip()
-            .splitlines()[-1]
-        )
-        assert path.exists() and path.suffix == f".{kind}"
 
 
 def test_a_copied_run_directory_still_reports(searched: tuple[Path, str], tmp_path: Path) -> None:

@@ -145,11 +145,3 @@ class Hyperparameter:
     def to_json(self) -> dict[str, Any]:
         """Return it as plain values, with its field."""
         return json.loads(json.dumps({**asdict(self), "field": self.field}))
-
-    @classmethod
-    def from_json(cls, described: Mapping[str, Any]) -> Hyperparameter:
-        """The inverse of `to_json`."""
-        known = {name: value for name, value in described.items() if name != "field"}
-        known["values"] = None if known["values"] is None else tuple(known["values"])
-        known["conditions"] = tuple((name, tuple(values)) for name, values in known["conditions"])
-        return cls(**known)

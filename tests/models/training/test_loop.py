@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +9,6 @@ import pytest
 
 from ferplus_data.dataset import Dataset
 from models.networks.compiled import Networks
-from models.optimization.class_weights import CLASS_WEIGHTS
 from models.optimization.lr_policies import LR_POLICIES
 from models.recipe import Recipe
 from models.training.callbacks import DivergedError
@@ -86,13 +86,6 @@ def test_a_longer_training_goes_on_after_a_shorter_one(
     assert read_history(tmp_path / "short" / "history.csv") == before
 
 
-def test_the_best_epoch_is_kept(tiny: Dataset, tmp_path: Path, networks: Networks) -> None:
-    training = train(RECIPE, tiny, networks=networks, directory=tmp_path, epochs=3)
-    assert training.best == max(training.history, key=lambda e: e.val_accuracy)
-    predicted = training.model.predict(tiny.val.pixels(), verbose=0).argmax(axis=1)
-    assert (predicted == tiny.val.labels).mean() == pytest.approx(training.best.val_accuracy, abs=1e-6)
-
-
 def test_training_stops_on_request_and_says_so(tiny: Dataset, tmp_path: Path, networks: Networks) -> None:
     training = train(
         RECIPE,
@@ -105,14 +98,6 @@ def test_training_stops_on_request_and_says_so(tiny: Dataset, tmp_path: Path, ne
     assert training.stopped and len(training.history) == 2
 
 
-def test_patience_ends_a_training(tiny: Dataset, tmp_path: Path, networks: Networks) -> None:
-    recipe = Recipe(
-        optimizer="sgd", learning_rate=1e-9, lr_policy="constant", patience=2, augmentation="none"
-    )
-    training = train(recipe, tiny, networks=networks, directory=tmp_path, epochs=20)
-    assert len(training.history) < 20 and not training.stopped
-
-
 def test_a_loss_that_is_not_finite_is_an_error(tiny: Dataset, tmp_path: Path, networks: Networks) -> None:
     recipe = Recipe(
         optimizer="sgd", learning_rate=90.0, lr_policy="constant", augmentation="none", batch_size=8
@@ -121,38 +106,23 @@ def test_a_loss_that_is_not_finite_is_an_error(tiny: Dataset, tmp_path: Path, ne
         train(recipe, tiny, networks=networks, directory=tmp_path, epochs=30)
 
 
-@pytest.mark.parametrize("policy", LR_POLICIES)
-def test_every_policy_sets_the_learning_rate(
-    policy: str, tiny: Dataset, tmp_path: Path, networks: Networks
+def test_a_policy_is_told_the_losses_of_the_epochs_so_far(
+    tiny: Dataset, tmp_path: Path, networks: Networks, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    told: dict[float, list[float]] = {}
+
+    def noting(initial_lr: float, *, epoch: float, epochs: int, val_losses: Sequence[float]) -> float:
+        told[epoch] = list(val_losses)
+        return initial_lr / 2
+
+    monkeypatch.setitem(LR_POLICIES, "noting", noting)
     recipe = Recipe(
-        lr_policy=policy, optimizer="sgd", learning_rate=1e-3, batch_size=100, augmentation="none"
+        lr_policy="noting", optimizer="sgd", learning_rate=1e-3, batch_size=100, augmentation="none"
     )
-    training = train(recipe, tiny, networks=networks, directory=tmp_path, epochs=2)
-    expected = LR_POLICIES[policy](1e-3, epoch=1.0, epochs=2, val_losses=[training.history[0].val_loss])
-    assert training.history[1].learning_rate == pytest.approx(expected, rel=1e-5)
-
-
-@pytest.mark.parametrize("weighting", CLASS_WEIGHTS)
-def test_class_weights_scale_the_loss(
-    weighting: str, tiny: Dataset, tmp_path: Path, networks: Networks
-) -> None:
-    recipe = Recipe(class_weights=weighting, optimizer="sgd", learning_rate=1e-9, batch_size=100, dropout=0.0,
-                    augmentation="none", lr_policy="constant")  # fmt: skip
-    loss = train(recipe, tiny, networks=networks, directory=tmp_path / "weighted", epochs=1).history[0].loss
-    plain = (
-        train(
-            Recipe(**{**vars(recipe), "class_weights": "none"}),
-            tiny,
-            networks=networks,
-            directory=tmp_path / "plain",
-            epochs=1,
-        )
-        .history[0]
-        .loss
-    )
-    mean_weight = CLASS_WEIGHTS[weighting](tiny.train.class_counts)[tiny.train.labels].mean()
-    assert loss / plain == pytest.approx(mean_weight, rel=0.35)
+    history = train(recipe, tiny, networks=networks, directory=tmp_path, epochs=3).history
+    losses = [epoch.val_loss for epoch in history]
+    assert told == {0.0: [], 1.0: losses[:1], 2.0: losses[:2]}
+    assert [epoch.learning_rate for epoch in history] == pytest.approx([5e-4] * 3)
 
 
 def test_a_checkpoint_that_went_missing_starts_over(
@@ -163,13 +133,3 @@ def test_a_checkpoint_that_went_missing_starts_over(
         path.unlink()
     training = train(RECIPE, tiny, networks=networks, directory=tmp_path, epochs=2)
     assert [e.epoch for e in training.history] == [1, 2]
-
-
-def test_another_training_in_the_same_directory_starts_over(
-    tiny: Dataset, tmp_path: Path, networks: Networks
-) -> None:
-    first = train(RECIPE, tiny, networks=networks, directory=tmp_path, epochs=2)
-    other = Recipe(optimizer="sgd", learning_rate=1e-9, lr_policy="constant", batch_size=100)
-    second = train(other, tiny, networks=networks, directory=tmp_path, epochs=2)
-    assert [e.epoch for e in second.history] == [1, 2]
-    assert figures(second.history)[0, 4] != figures(first.history)[0, 4]

@@ -1,10 +1,11 @@
-"""From a finished study on demo faces: export, evaluate and predict as a user calls them."""
+"""From a finished study on demo faces, in a folder whose name means something everywhere: every command as a user calls it."""
 
 from __future__ import annotations
 
 import io
 import json
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -21,6 +22,10 @@ from PIL import Image
 import run_search
 from ferplus_data.dataset import HeldOut, load_dataset
 from models.serving import export
+from reports.analysis.commands import commands
+from search.study.run_directory import RunDirectory
+from search.study.view import read_study
+from tests.search.test_names import NASTY
 
 SCRIPT = Path(run_search.__file__).parent / "docs" / "classify_onnx.py"
 SMALL = ["--set", "backbone=small", "--set", "image_size=16"]
@@ -40,12 +45,13 @@ def looks() -> Iterator[list[Any]]:
         yield seen
 
 
+SEARCH = ["--subset", "0.1", "--trials", "2", "--epochs", "1", "--pruner", "none", *SMALL]
+
+
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    runs = tmp_path_factory.mktemp("runs")
-    arguments = ["--subset", "0.1", "--trials", "2", "--epochs", "1", "--pruner", "none"]
-    arguments += SMALL
-    assert run_search.main(["search", "--study", "done", "--runs-dir", str(runs), *arguments]) == 0
+    runs = tmp_path_factory.mktemp("runs") / NASTY
+    assert run_search.main(["search", "--study", "done", "--runs-dir", str(runs), *SEARCH]) == 0
     return runs
 
 
@@ -67,6 +73,32 @@ def faces(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
 
 def call(*arguments: str, code: int = 0) -> None:
     assert run_search.main([*arguments]) == code
+
+
+def test_every_command_works_in_the_nastiest_folder(
+    runs: Path, folder: Path, capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "400")
+
+    def said(*words: str) -> str:
+        call(*words, "--study", "done", "--runs-dir", str(runs))
+        return capsys.readouterr().out
+
+    assert "has been retrained before" in said("search", *SEARCH)
+    assert "2 of 2 trials" in said("status")
+    for form, file in (("html", "report.html"), ("json", "report.json"), ("csv", "report.csv")):
+        assert str(runs / "done" / file) in said("report", "--format", form)
+    page = (runs / "done" / "report.html").read_text(encoding="utf-8")
+    assert NASTY not in page  # its < and > would be the page's
+    picture = runs / "face.png"
+    Image.new("L", (48, 48)).save(picture)
+    line = said("predict", str(picture))
+    probabilities = [float(p) for p in re.findall(r" (0\.\d{3}|1\.000)", line)]
+    assert str(picture) in line and sum(probabilities) == pytest.approx(1, abs=0.005)
+    assert len(probabilities) == 8 and probabilities == sorted(probabilities, reverse=True)
+    view = read_study(RunDirectory.of(runs, "done"))
+    assert str(runs) in shlex.split(commands(view)["Export the model"])
+    assert [path.name for path in runs.parent.iterdir()] == [NASTY]
 
 
 def test_the_card_holds_the_studys_figures(runs: Path, folder: Path) -> None:
@@ -109,22 +141,24 @@ def test_a_script_without_this_project_says_what_predict_says(
         np.testing.assert_allclose(*numbers, atol=1.1e-3)
 
 
-@pytest.mark.parametrize("file", ["model.keras", "model.onnx", "saved_model", "model.tflite"])
 def test_every_export_evaluates_to_the_reports_figures(
-    file: str, runs: Path, folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture
+    runs: Path, folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture
 ) -> None:
-    out = tmp_path / "figures.json"
     # The study's own part of the data; another checkpoint's figures are of the whole.
     call("evaluate", "--study", "done", "--runs-dir", str(runs), "--test")
     own = capsys.readouterr().out
     metrics = json.loads((runs / "done/best/metrics.json").read_text())
     assert f"test_accuracy {metrics['test_accuracy']:.4f}  n {metrics['n_test']}" in own
-    call("evaluate", "--checkpoint", str(folder / file), "--out", str(out))
-    figures = json.loads(out.read_text())
-    call("evaluate", "--checkpoint", str(runs / "done/best/model.keras"), "--out", str(out))
-    expected = json.loads(out.read_text())
-    assert figures["confusion"] == expected["confusion"] and figures["n_val"] > metrics["n_val"]
-    assert figures["test_accuracy"] is None and "test" not in figures["confusion"]
+    out, found = tmp_path / "figures.json", []
+    for model in (
+        runs / "done/best/model.keras",
+        *(folder / name for name in ("model.keras", "model.onnx", "saved_model", "model.tflite")),
+    ):
+        call("evaluate", "--checkpoint", str(model), "--out", str(out))
+        found.append(json.loads(out.read_text()))
+    assert all(one["confusion"] == found[0]["confusion"] for one in found)
+    assert all(one["n_val"] > metrics["n_val"] for one in found)
+    assert all(one["test_accuracy"] is None and "test" not in one["confusion"] for one in found)
 
 
 def test_predict_reads_folders_and_standard_input_and_goes_on_after_a_bad_picture(

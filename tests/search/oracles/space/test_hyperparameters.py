@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import json
-
 import keras_tuner
 import pytest
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
 from search.oracles.space.drawing import describe
-from search.oracles.space.hyperparameters import Hyperparameter
 
 HP = keras_tuner.HyperParameters()
 HP.Choice("freeze_before", [0, -51, -25, -3])
@@ -86,12 +83,6 @@ def test_a_grid_has_ends_and_ten_points(name: str) -> None:
 def test_a_category_that_is_none_is_refused() -> None:
     with pytest.raises(ValueError, match="hyperparameter backbone: expected one of"):
         describe(BY_NAME["backbone"]).to_drawn("c")
-
-
-@pytest.mark.parametrize("name", BY_NAME)
-def test_it_is_read_from_a_file_as_it_was_written(name: str) -> None:
-    one = describe(BY_NAME[name])
-    assert Hyperparameter.from_json(json.loads(json.dumps(one.to_json()))) == one
 
 
 def test_a_description_says_field_condition_and_where_it_acts() -> None:
