@@ -27,8 +27,8 @@ _START_UP_NOISE = (
 
 
 def prepare_device() -> None:
-    """Start Keras's backend. TensorFlow takes GPU memory as it needs it, so that several processes can share a machine; on a
-    CPU it computes with oneDNN and keeps freed memory for the next step. To be called before Keras is imported elsewhere.
+    """Start Keras's backend. TensorFlow and JAX take GPU memory as they need it, so that several processes can share a machine; on a
+    CPU TensorFlow computes with oneDNN and keeps freed memory for the next step. To be called before Keras is imported elsewhere.
 
     Raises:
         InputError: KERAS_BACKEND or keras.json keep Keras from starting.
@@ -37,6 +37,7 @@ def prepare_device() -> None:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     # oneDNN's convolutions are faster also on the CPUs for which TensorFlow does not choose them by itself.
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
+    os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")  # JAX's
     with _without_start_up_noise():
         import keras
 

@@ -8,7 +8,6 @@ import gc
 import json
 import math
 from collections import OrderedDict
-from collections.abc import Iterable
 from typing import Any
 
 import keras
@@ -16,9 +15,10 @@ import numpy as np
 
 from models.device.setup import has_gpu
 from models.hyperparameters import Acts
+from models.networks.adjustable import adjustable_names, dropout_layer, is_adjustable, make_adjustable
 from models.networks.build import build_model, compile_model
 from models.networks.split import cut_position, fingerprints, split_model
-from models.optimization.optimizers import ADJUSTABLE, make_optimizer
+from models.optimization.optimizers import make_optimizer
 from models.recipe import Recipe
 
 KEPT = 4
@@ -47,17 +47,9 @@ class Network:
 
     def __init__(self, recipe: Recipe, *, weights: str, seed: int, precision: str) -> None:
         keras.utils.set_random_seed(seed)
-        adjustable = keras.backend.backend() == "tensorflow"
-        self.model = build_model(
-            recipe,
-            weights=weights,
-            precision=precision,
-            dropout=_adjustable_dropout() if adjustable else keras.layers.Dropout,
-        )
+        self.model = build_model(recipe, weights=weights, precision=precision, dropout=dropout_layer())
         self._optimizer = make_optimizer(recipe)
-        self._adjustable = (
-            _make_adjustable(self._optimizer, ADJUSTABLE.get(recipe.optimizer, ())) if adjustable else {}
-        )
+        self._adjustable = make_adjustable(self._optimizer, recipe) if is_adjustable() else {}
         self._cut = cut_position(self.model, recipe.freeze_before)
         self._parts: dict[int, keras.Model] = {}
         self.prefix: keras.Model | None = None
@@ -88,7 +80,7 @@ class Network:
             variable.assign(value)
         for name, variable in self._adjustable.items():
             variable.assign(getattr(recipe, name))
-        if self._adjustable:
+        if is_adjustable():
             self.dropout.adjustable_rate.assign(recipe.dropout)
         for model in (self.model, self.suffix):
             affordable = _FUSED_SECONDS * _FLOPS[has_gpu()] / (6 * multiply_adds(model) * recipe.batch_size)
@@ -153,9 +145,9 @@ class Networks:
 
 def _compiled_key(recipe: Recipe) -> dict[str, Any]:
     """All of the recipe that a compiled network cannot be given anew."""
-    if keras.backend.backend() != "tensorflow":  # no variables there outside of the training's state
+    if not is_adjustable():
         return recipe.key(harmless={Acts.DATA})
-    adjustable = ADJUSTABLE.get(recipe.optimizer, ())
+    adjustable = adjustable_names(recipe)
     fixed = recipe.key(harmless={Acts.STEP, Acts.DATA})
     return {name: value for name, value in fixed.items() if name not in adjustable}
 
@@ -167,38 +159,3 @@ def multiply_adds(model: keras.Model) -> int:
         for layer in model.layers
         if isinstance(layer, keras.layers.Conv2D | keras.layers.Dense)
     )
-
-
-def _make_adjustable(optimizer: keras.optimizers.Optimizer, names: Iterable[str]) -> dict[str, Any]:
-    """Put TensorFlow variables in the place of those numbers of the optimizer that it has, and return them by name."""
-    import tensorflow as tf
-
-    variables = {
-        name: tf.Variable(getattr(optimizer, name), dtype="float32", trainable=False)
-        for name in names
-        if getattr(optimizer, name, None) is not None
-    }
-    for name, variable in variables.items():
-        setattr(optimizer, name, variable)
-    return variables
-
-
-@functools.cache
-def _adjustable_dropout() -> type[keras.layers.Dropout]:
-    import tensorflow as tf
-
-    class AdjustableDropout(keras.layers.Dropout):
-        """Dropout whose rate is a variable. For training only: a model to be saved has Keras's own."""
-
-        def __init__(self, rate: float, **options: Any) -> None:
-            super().__init__(0.5, **options)  # 0 would leave the layer without its random state
-            self.adjustable_rate = tf.Variable(rate, dtype="float32", trainable=False)
-
-        def call(self, inputs: Any, training: bool = False) -> Any:
-            if not training:
-                return inputs
-            rate = tf.cast(self.adjustable_rate, inputs.dtype)
-            kept = keras.random.uniform(tf.shape(inputs), seed=self.seed_generator) >= self.adjustable_rate
-            return tf.where(kept, inputs / (1 - rate), 0)
-
-    return AdjustableDropout
