@@ -3,8 +3,8 @@
     KERAS_BACKEND=jax python benchmarks/freeze_index.py --data PATH/TO/FERPLUS --epochs 3 --csv freeze_index.csv
     python benchmarks/freeze_index.py --csv freeze_index.csv --draw freeze_index.svg
 
-The known recipe of the space `transfer`, each freeze index once with each of --seeds, without the prefix cache. Rows are added to the
-file as they are measured, and those it has are not measured again.
+The known recipe of the space `transfer`, each freeze index once with each of --seeds, without the prefix cache. Rows are added to
+the file as they are measured, and those it has are not measured again.
 """
 
 from __future__ import annotations
@@ -87,6 +87,7 @@ def trained(
         "seed": seed,
         "trainable": sum(int(keras.ops.size(variable)) for variable in trainable),
         "rows": len(rows),
+        "val_faces": len(dataset.val),
         "epochs": asked.epochs,
         "val_accuracy": round(training.best.val_accuracy, 5),
         "macro_f1": round(training.best.metrics["macro_f1"], 5),
@@ -116,8 +117,38 @@ def add(path: Path, row: dict[str, Any]) -> None:
 
 
 def draw(source: Path, picture: Path) -> None:
-    """Draw accuracy, and images a second where the file has them, against the freeze index."""
-    raise NotImplementedError
+    """Draw validation accuracy with its 95 % interval over faces, and images a second where the file has a column
+    images_per_s, against the freeze index."""
+    import matplotlib
+
+    matplotlib.use("agg")
+    from matplotlib import pyplot
+
+    from models.metrics.intervals import wilson
+
+    rows = sorted(read(source), key=lambda row: int(row["freeze_before"]) or -(10**6))
+    places = range(len(rows))
+    accuracy = [100 * float(row["val_accuracy"]) for row in rows]
+    bounds = [wilson(float(row["val_accuracy"]), int(row["val_faces"])) for row in rows]
+    low, high = ([100 * bound for bound in side] for side in zip(*bounds, strict=True))
+    pyplot.rcParams["svg.fonttype"] = "none"  # text as text: a smaller file
+    figure, axes = pyplot.subplots(figsize=(7, 4), layout="constrained")
+    axes.fill_between(places, low, high, alpha=0.15, linewidth=0)
+    axes.plot(places, accuracy, marker="o", markersize=4)
+    axes.set(xlabel="freeze index: layers before it are frozen (0: none)", ylabel="validation accuracy, %")
+    axes.set_xticks(places, [row["freeze_before"] for row in rows])
+    speeds = [
+        (place, float(row["images_per_s"]))
+        for place, row in zip(places, rows, strict=True)
+        if row.get("images_per_s")
+    ]
+    if speeds:
+        other = axes.twinx()
+        other.plot(*zip(*speeds, strict=True), color="C1", marker="s", markersize=4, linestyle="--")
+        other.set_ylabel("images a second (dashed)")
+        other.set_ylim(bottom=0)
+    figure.savefig(picture)
+    pyplot.close(figure)
 
 
 if __name__ == "__main__":

@@ -27,8 +27,8 @@ _START_UP_NOISE = (
 
 
 def prepare_device() -> None:
-    """Start Keras's backend. TensorFlow and JAX take GPU memory as they need it, so that several processes can share a machine; on a
-    CPU TensorFlow computes with oneDNN and keeps freed memory for the next step. To be called before Keras is imported elsewhere.
+    """Start Keras's backend. TensorFlow and JAX take GPU memory as they need it, so that several processes can share a machine;
+    on a CPU TensorFlow computes with oneDNN and keeps freed memory. To be called before Keras is imported elsewhere.
 
     Raises:
         InputError: KERAS_BACKEND or keras.json keep Keras from starting.

@@ -15,7 +15,7 @@ from models.recipe import Recipe
 
 BACKENDS = ("tensorflow", "jax")
 """Backends that compile a step. Elsewhere every recipe is built anew."""
-_ONE = 2**32  # of a rate that is held as a whole number
+_ONE = 2.0**32  # of a rate that is held as a whole number
 
 
 def is_adjustable() -> bool:
@@ -74,16 +74,21 @@ class _RateVariable:
 
 
 @functools.cache
-def dropout_layer() -> type[keras.layers.Dropout]:
+def dropout_layer() -> type[keras.layers.Layer]:
     """Return the class of dropout layers that networks are trained with: adjustable where the backend allows it."""
     if not is_adjustable():
         return keras.layers.Dropout
 
-    class AdjustableDropout(keras.layers.Dropout):
-        """Dropout whose `adjustable_rate` can be assigned. For training only: a model to be saved has Keras's own."""
+    class AdjustableDropout(keras.layers.Layer):
+        """Dropout whose `adjustable_rate` can be assigned. For training only: a model to be saved has Keras's own, which takes
+        no state beside its own."""
+
+        rate = 0.5
+        """That it has a random state, as Keras's own has above 0."""
 
         def __init__(self, rate: float, **options: Any) -> None:
-            super().__init__(0.5, **options)  # 0 would leave the layer without its random state
+            super().__init__(**options)
+            self.seed_generator = keras.random.SeedGenerator()
             self.adjustable_rate = _RateVariable() if keras.backend.backend() == "tensorflow" else _Rate(0)
             self.adjustable_rate.assign(rate)
 
@@ -93,5 +98,8 @@ def dropout_layer() -> type[keras.layers.Dropout]:
             rate = self.adjustable_rate()
             kept = keras.random.uniform(keras.ops.shape(inputs), seed=self.seed_generator) >= rate
             return keras.ops.where(kept, inputs / (1 - keras.ops.cast(rate, inputs.dtype)), 0)
+
+        def compute_output_shape(self, input_shape: Any) -> Any:
+            return input_shape
 
     return AdjustableDropout

@@ -18,7 +18,7 @@ def build_model(
     *,
     weights: str = "none",
     precision: str = "float32",
-    dropout: type[layers.Dropout] = layers.Dropout,
+    dropout: type[layers.Layer] = layers.Dropout,
 ) -> keras.Model:
     """Return the uncompiled model of `recipe`: uint8 grey faces [B, 48, 48, 1] in, float32 probabilities [B, 8] out.
 
@@ -52,7 +52,7 @@ def build_model(
     return model
 
 
-def _graph(recipe: Recipe, backbone: Backbone, dropout: type[layers.Dropout]) -> keras.Model:
+def _graph(recipe: Recipe, backbone: Backbone, dropout: type[layers.Layer]) -> keras.Model:
     size = recipe.resolved_image_size
     faces = keras.Input((48, 48, 1), dtype="uint8", name="face")
     x = layers.Rescaling(1.0, dtype="float32", name="to_float")(faces)

@@ -9,6 +9,7 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import keras
 import numpy as np
@@ -71,7 +72,7 @@ class LearningRate(keras.callbacks.Callback):
 class DropoutSeed(keras.callbacks.Callback):
     """Seeds dropout anew in every epoch: Keras does not save its random state, and a continued training must not repeat it."""
 
-    def __init__(self, dropout: keras.layers.Dropout, seed: int) -> None:
+    def __init__(self, dropout: Any, seed: int) -> None:
         super().__init__()
         self._dropout, self._seed = dropout, seed
 
