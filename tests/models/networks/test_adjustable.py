@@ -45,6 +45,7 @@ new = losses(second, "third", Networks())
 dropped = np.asarray(network.dropout(np.ones((50, 400), np.float32), training=True))
 network.begin(Recipe(**{**vars(first), "dropout": 0.0}))
 print(json.dumps({
+    "TensorFlow": "tensorflow" in sys.modules,
     "same network": kept.get(first, weights="none", seed=0, precision="float32") is network,
     "traced": again,
     "begun": begun, "used": used, "new": new,
@@ -65,6 +66,7 @@ def test_jax_trains_with_other_numbers_without_another_compilation(optimizer: st
     )
     assert result.returncode == 0, result.stderr
     found = json.loads(result.stdout.splitlines()[-1])
+    assert not found["TensorFlow"]
     assert found["same network"] and found["traced"] == 0
     np.testing.assert_allclose(found["used"], found["new"], rtol=1e-4)
     assert abs(found["used"][0] - found["begun"][0]) > 1e-3
