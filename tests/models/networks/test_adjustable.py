@@ -26,13 +26,13 @@ from models.networks.compiled import Networks
 from models.recipe import Recipe
 from models.training.loop import train
 
-same = dict(backbone="small", image_size=16, freeze_before=-3, optimizer=sys.argv[2], batch_size=32, lr_policy="constant")
+same = dict(backbone="small", image_size=16, freeze_before=-3, optimizer="adamw", batch_size=32, lr_policy="constant")
 first = Recipe(**same, dropout=0.5, weight_decay=0.1, beta_1=0.9, learning_rate=1e-2)
 second = Recipe(**same, dropout=0.2, weight_decay=30.0, beta_1=0.5, learning_rate=2e-2)
 data = load_dataset("demo", subset=0.04)
 
 def losses(recipe, name, networks):
-    return [epoch.loss for epoch in train(recipe, data, directory=Path(sys.argv[1], name), epochs=2, networks=networks).history]
+    return [epoch.loss for epoch in train(recipe, data, directory=Path(sys.argv[1], name), epochs=1, networks=networks).history]
 
 kept = Networks()
 begun = losses(first, "first", kept)
@@ -41,6 +41,7 @@ traced, call = [], type(network.dropout).call
 type(network.dropout).call = lambda *args, **options: traced.append(1) or call(*args, **options)
 used = losses(second, "second", kept)
 again = len(traced)
+type(network.dropout).call = call
 new = losses(second, "third", Networks())
 dropped = np.asarray(network.dropout(np.ones((50, 400), np.float32), training=True))
 network.begin(Recipe(**{**vars(first), "dropout": 0.0}))
@@ -55,10 +56,9 @@ print(json.dumps({
 """
 
 
-@pytest.mark.parametrize("optimizer", ["adamw", "sgd"])
-def test_jax_trains_with_other_numbers_without_another_compilation(optimizer: str, tmp_path: Path) -> None:
+def test_jax_trains_with_other_numbers_without_another_compilation(tmp_path: Path) -> None:
     result = subprocess.run(
-        [sys.executable, "-c", PROGRAM, str(tmp_path), optimizer],
+        [sys.executable, "-c", PROGRAM, str(tmp_path)],
         cwd=Path(run_search.__file__).parent,
         env={**os.environ, "KERAS_BACKEND": "jax"},
         capture_output=True,
