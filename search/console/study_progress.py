@@ -30,6 +30,7 @@ class StudyProgress:
         self, study: optuna.Study, trials: int, epochs: int, progress: Progress, run: RunDirectory
     ) -> None:
         self._study, self._trials, self._epochs, self._progress = study, trials, epochs, progress
+        self._metric = (study.metric_names or [f"val_{DEFAULT_OBJECTIVE}"])[0]
         self._run, self._minimized = run, study.direction == optuna.study.StudyDirection.MINIMIZE
         self._running: set[int] = set()
         seen = {trial.number: trial for trial in trials_of(study)}
@@ -47,7 +48,8 @@ class StudyProgress:
             self._reported[number] = len(trial.intermediate_values)
             if _has_ended(trial) and number not in self._ended:
                 self._ended.add(number)
-                self._progress.say(trial_line(number, trials, self._trials, _seconds(trial)))
+                objective = self._metric.removeprefix("val_")
+                self._progress.say(trial_line(number, trials, self._trials, _seconds(trial), objective))
         if len(self._ended) > ended_before and self._progress.on_line is not None:
             self._progress.on_line()
         self._progress.trials_seen(len(self._ended), self._trials, self._told_running(trials))
@@ -67,10 +69,9 @@ class StudyProgress:
             callbacks.on_trial_begin(told)
         if new:
             rows = {epoch.epoch: epoch.row() for epoch in readable_history(told.directory / "history.csv")}
-            objective = self._study.metric_names or [f"val_{DEFAULT_OBJECTIVE}"]
             for epoch in new:
                 callbacks.on_epoch_end(
-                    told, epoch, rows.get(epoch, {objective[0]: trial.intermediate_values[epoch]})
+                    told, epoch, rows.get(epoch, {self._metric: trial.intermediate_values[epoch]})
                 )
         if not running:
             self._running.remove(number)
