@@ -11,6 +11,7 @@ import pytest
 
 from ferplus_data.errors import InputError
 from models.backbones.registry import BACKBONES, HEAD_ONLY, block_boundaries
+from tests.models.whole_networks import whole_network
 
 # Freeze points named by the seed or the benchmarks, with the layer each stands for in the listings.
 NAMED = {
@@ -27,10 +28,7 @@ INNER = {"resnet50": {-51, -41, -12}}  # those of them inside a block
 
 @pytest.fixture(scope="module", params=BACKBONES)
 def built(request: pytest.FixtureRequest) -> tuple[str, keras.Model]:
-    inputs = keras.Input((48, 48, 3))
-    x = keras.layers.Flatten()(BACKBONES[request.param].body(inputs))
-    x = keras.layers.Dropout(0.3, name="dropout_layer")(x)
-    return request.param, keras.Model(inputs, keras.layers.Dense(8, name="dense")(x))
+    return request.param, whole_network(request.param)
 
 
 def test_freeze_choices_are_the_block_boundaries_found_in_the_network(built: tuple[str, keras.Model]) -> None:

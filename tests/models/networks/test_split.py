@@ -9,12 +9,12 @@ from models.networks.build import build_model
 from models.networks.freezing import freeze
 from models.networks.split import cut_position, fingerprints, split_model
 from models.recipe import Recipe
+from tests.models.whole_networks import whole_network
 
 
 @pytest.fixture(scope="module", params=BACKBONES)
 def model(request: pytest.FixtureRequest) -> keras.Model:
-    keras.utils.set_random_seed(0)
-    return build_model(Recipe(backbone=request.param, image_size=48))
+    return whole_network(request.param)
 
 
 def test_the_cut_is_the_last_boundary_at_or_before_every_freeze_index(model: keras.Model) -> None:
