@@ -51,7 +51,7 @@ def test_the_kind_of_a_file_is_told_by_its_name(
 
 
 @pytest.mark.parametrize("name", TRUNCATED)
-@pytest.mark.parametrize("tenth", range(10))
+@pytest.mark.parametrize("tenth", [0, 1, 5, 9])
 def test_a_truncated_file_is_refused_in_one_line(
     name: str, tenth: int, built: tuple[keras.Model, Path], tmp_path: Path
 ) -> None:
