@@ -99,7 +99,7 @@ def test_the_time_is_for_search_and_retraining_together(
 
     def note(launched: launch.Launch, *_: Any, **__: Any) -> Any:
         left.append(launched.time_budget.left())
-        return "done"
+        return {}
 
     monkeypatch.setattr(launch, "run_trials", note)
     monkeypatch.setattr(launch, "retrain_best", note)
