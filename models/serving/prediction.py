@@ -11,12 +11,13 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError
 
 from ferplus_data.errors import InputError
 from ferplus_data.labels import EMOTIONS
 from models.serving.classifier import BATCH, Classifier
 from models.serving.crops import Crop, cropped
+from models.serving.detection import Detector
 from models.serving.names import on_one_line
 from models.serving.pictures import face_of, in_8_bits, open_picture, suffixes
 
@@ -93,6 +94,21 @@ def _files_below(folder: Path, refused: list[OSError]) -> Iterator[Path]:
                 yield file
 
 
+def find_faces(path: Path, detect: Detector) -> list[Face]:
+    """Return the faces that `detect` finds in the picture in the file `path`, as `read_face` reads it; each says where it was.
+
+    Raises:
+        InputError: As `read_face`, or there is no face in it.
+    """
+    picture, given = _open(path)
+    boxes = detect(picture)
+    if not boxes:
+        raise InputError(
+            f"image {on_one_line(path)}: expected a face in it, found none; leave --detect out for one that is a face"
+        )
+    return [Face(path, face_of(box.cut(picture), SIDE)[..., None], f"{box} of {given}") for box in boxes]
+
+
 def read_face(path: Path, crop: Crop | None = None) -> Face:
     """Return the picture in the file `path`, or on standard input if it is "-", grey and resized to 48x48.
 
@@ -103,9 +119,22 @@ def read_face(path: Path, crop: Crop | None = None) -> Face:
     Raises:
         InputError: No such file, not an image that Pillow reads, values of unknown range, or `crop` failed on it.
     """
+    picture, given = _open(path)
+    untouched = crop is None and given == f"L {SIDE}x{SIDE}"
+    try:
+        if crop is not None:
+            picture, _ = in_8_bits(cropped(picture, crop))
+        pixels = face_of(picture, SIDE)
+    except Exception as error:  # a mode that Pillow does not convert, a picture that the crop has closed
+        raise InputError(f"image {on_one_line(path)}: {_reason(error)}") from error
+    return Face(path, pixels[..., None], None if untouched else given)
+
+
+def _open(path: Path) -> tuple[Image.Image, str]:
+    """`models.serving.pictures.open_picture`, whose errors become InputErrors."""
     name = on_one_line(path)
     try:
-        picture, given = open_picture(_standard_input() if path == STDIN else path)
+        return open_picture(_standard_input() if path == STDIN else path)
     except FileNotFoundError:
         raise InputError(f"image {name}: no such file") from None
     except InputError:
@@ -118,14 +147,6 @@ def read_face(path: Path, crop: Crop | None = None) -> Face:
         raise InputError(
             f"image {name}: expected a picture that can be read, found one that cannot ({_reason(error)})"
         ) from error
-    untouched = crop is None and given == f"L {SIDE}x{SIDE}"
-    try:
-        if crop is not None:
-            picture, _ = in_8_bits(cropped(picture, crop))
-        pixels = face_of(picture, SIDE)
-    except Exception as error:  # a mode that Pillow does not convert, a picture that the crop has closed
-        raise InputError(f"image {name}: {_reason(error)}") from error
-    return Face(path, pixels[..., None], None if untouched else given)
 
 
 def _standard_input() -> io.BytesIO:
@@ -137,15 +158,18 @@ def _standard_input() -> io.BytesIO:
     return io.BytesIO(content)
 
 
-def read_faces(paths: Iterable[Path], crop: Crop | None, skip: Skip) -> Iterator[Face]:
-    """Yield the pictures of `paths` one at a time; tell `skip` of each that cannot be read, and go on."""
+def read_faces(
+    paths: Iterable[Path], crop: Crop | None, skip: Skip, detect: Detector | None = None
+) -> Iterator[Face]:
+    """Yield the pictures of `paths` one at a time, or the faces that `detect` finds in each; tell `skip` of each picture that
+    cannot be read, and go on."""
     for path in paths:
         try:
-            face = read_face(path, crop)
+            faces = [read_face(path, crop)] if detect is None else find_faces(path, detect)
         except InputError as error:
             skip(error)
         else:
-            yield face
+            yield from faces
 
 
 def predict(classify: Classifier, faces: Iterable[Face], batch: int = BATCH) -> Iterator[Prediction]:

@@ -16,7 +16,12 @@ from search.study import options as o
 from search.study.options import option
 from search.user_functions import load_function
 
-EXAMPLES = ("predict FACE.png", "predict FOLDER --format csv", "predict --checkpoint model.onnx - < FACE.png")
+EXAMPLES = (
+    "predict FACE.png",
+    "predict PHOTO.jpg --detect",
+    "predict FOLDER --format csv",
+    "predict --checkpoint model.onnx - < FACE.png",
+)
 
 
 @attrs.frozen(kw_only=True, slots=False)
@@ -35,6 +40,9 @@ class PredictOptions(CheckpointOptions):
         o.INPUT,
         unless_given="the picture is the face",
     )
+    detect: bool = option(
+        o.FLAG, "Find the faces in each picture, and say the expression of each.", o.INPUT, default=False
+    )
     format: str = option(
         o.choice("models.serving.prediction_formats.FORMATS"),
         "How a prediction is shown.",
@@ -42,10 +50,15 @@ class PredictOptions(CheckpointOptions):
         default="text",
     )
 
+    def __attrs_post_init__(self) -> None:
+        if self.detect and self.crop:
+            raise InputError("--detect: expected without --crop, which finds the face too, found both")
+
 
 def run(options: PredictOptions) -> int:
     """Name the expression of each picture, with its probabilities."""
     start(options)
+    from models.serving.detection import face_detector
     from models.serving.prediction import find_images, predict, read_faces
     from models.serving.prediction_formats import FORMATS
     from models.serving.runtimes import open_classifier
@@ -62,7 +75,8 @@ def run(options: PredictOptions) -> int:
         skipped.append(error)
         print(f"skipped: {' '.join(str(error).split())}", file=sys.stderr)
 
-    faces = read_faces(find_images(options.images, skip), crop, skip)
+    detect = face_detector() if options.detect else None
+    faces = read_faces(find_images(options.images, skip), crop, skip, detect)
     # Before the model, which takes longer to read than a mistake to tell.
     first = list(itertools.islice(faces, 1))
     classify = open_classifier(options.model)

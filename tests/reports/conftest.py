@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import random
-import shutil
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -337,15 +336,6 @@ def make_view(
         study=optuna.create_study(direction="maximize"),
         predictions=predictions,
     )
-
-
-@pytest.fixture(scope="session")
-def chromium() -> str:
-    """Path of a Chromium or Chrome; the test is skipped where there is none."""
-    found = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-    if found is None:
-        pytest.skip("no Chromium or Chrome on this machine: apt-get install chromium")
-    return found
 
 
 @pytest.fixture(scope="session")
