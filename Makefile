@@ -38,7 +38,7 @@ $(VENV)/installed: requirements.txt
 	$(PIP) -r requirements.txt
 	@touch $@
 
-$(VENV)/installed-dev: $(VENV)/installed requirements-dev.txt requirements-postgresql.txt requirements-ray.txt requirements-dlib.txt requirements-tracking.txt
+$(VENV)/installed-dev: $(VENV)/installed requirements-dev.txt requirements-postgresql.txt requirements-ray.txt requirements-dlib.txt requirements-tracking.txt requirements-detect.txt
 	@echo "installing requirements-dev.txt into $(VENV)"
 	$(PIP) -r requirements-dev.txt
 	@touch $@

@@ -14,6 +14,7 @@ from search.commands import (
     check,
     command_line,
     dashboard,
+    demo,
     enqueue,
     evaluate,
     export,
@@ -26,7 +27,7 @@ from search.commands import (
     worker,
 )
 from search.commands.command_line import Command
-from search.commands.study_options import Reports, StorageOptions
+from search.commands.study_options import Reports
 
 ABOUT = """Hyperparameter search for facial-expression models on FER+.
 
@@ -49,7 +50,8 @@ COMMANDS = {
     "export": Command(export.ExportOptions, export.run, export.EXAMPLES),
     "evaluate": Command(evaluate.EvaluateOptions, evaluate.run, evaluate.EXAMPLES),
     "predict": Command(predict.PredictOptions, predict.run, predict.EXAMPLES),
-    "status": Command(StorageOptions, status.run, status.EXAMPLES),
+    "demo": Command(demo.DemoOptions, demo.run, demo.EXAMPLES),
+    "status": Command(status.StatusOptions, status.run, status.EXAMPLES),
     "check": Command(check.SearchOptions, check.run, check.EXAMPLES),
     "prepare": Command(prepare.PrepareOptions, prepare.run, prepare.EXAMPLES),
     "dashboard": Command(dashboard.DashboardOptions, dashboard.run, dashboard.EXAMPLES),

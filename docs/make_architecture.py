@@ -32,6 +32,7 @@ ROOMS = {
     "search/oracles": "which trial comes next",
     "search/study": "what is asked, kept, left on disk",
     "search/callbacks": "what programs are told",
+    "search/tracking": "MLflow and the like",
     "search/console": "what a person sees",
     "search/workers": "who runs the trials",
     "search/preflight": "checks before any work",

@@ -16,6 +16,7 @@ from models.training.history import readable_history
 from search.callbacks import Search
 from search.console.progress import Progress
 from search.console.study_progress import StudyProgress
+from search.console.trial_lines import standing
 from search.oracles.registry import KERAS_TUNER_ORACLES, make_oracle, remarks
 from search.preflight import check_before, check_placement, has_chief
 from search.results.finalists import contenders
@@ -28,6 +29,7 @@ from search.setup import (
     limits,
     open_trials,
     prepare,
+    retraining_epochs,
     time_budget,
     trial_settings,
 )
@@ -168,6 +170,7 @@ def join(
     study_storage = connect(url, arguments)
     ownership.stored_study(run, study_storage, url)
     study = open_trials(study_storage, run, arguments).study
+    progress.say(f"study {run.study}: {standing(trials_of(study), arguments.trials, arguments.objective)}")
     deadline = study.user_attrs.get("deadline")
     budget = time_budget(arguments, prepared.dataset, deadline and max(deadline - time.time(), 0.001))
     with recorded(study, ThisProcess().name, "worker") as process:
@@ -219,7 +222,7 @@ def run_trials(launch: Launch, prepared: Prepared) -> str:
     if has_chief():
         tuner.search()
         return "Keras Tuner's chief has no further trial"
-    progress.follow(store.study, arguments.trials)
+    progress.follow(store.study, arguments.trials, retraining_epochs(arguments, prepared))
     # The trials of a large study are many small objects for good: going through them takes the garbage collector
     # longer than the oracle its work.
     gc.collect()
@@ -238,6 +241,7 @@ def _run_all(launch: Launch, prepared: Prepared) -> str:
     if arguments.workers == 1 and arguments.engine == "local":
         return run_trials(launch, prepared)
     store = launch.open_trials()
+    progress.follow(store.study, arguments.trials, retraining_epochs(arguments, prepared))
     followed = StudyProgress(store.study, arguments.trials, arguments.epochs, progress, run)
     team = Team(
         run, launch.storage, arguments.workers, arguments.gpus_per_trial, arguments.ray_address, progress.say

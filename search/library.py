@@ -70,7 +70,7 @@ def tune(
 
         given["space"] = name_of(space, runs_dir / "spaces")
     chosen = SearchOptions(**given)
-    progress = progress_of(chosen, callbacks)
+    progress = progress_of(chosen, [*callbacks, *chosen.trackers])
     if progress.callbacks.keras and (chosen.workers > 1 or chosen.engine != "local"):
         raise InputError(
             "callbacks: expected FILE.py:FUNCTION with several workers, which are processes of their own, found Keras callbacks"

@@ -19,7 +19,7 @@ from ferplus_data.readers import SPLITS, find_source
 from models.backbones.published_weights import Release
 from models.backbones.registry import BACKBONES
 from models.device.precision import resolve_precision
-from search.console.progress import duration
+from search.console.trial_lines import duration
 from search.oracles.space.search_space import SpaceModel, declared
 from search.preflight import check_before, check_placement
 from search.setup import backbones, space_model, weights_for

@@ -100,6 +100,14 @@ def prepare(arguments: SearchArguments, progress: Progress) -> Prepared:
     )
 
 
+def retraining_epochs(arguments: SearchArguments, prepared: Prepared) -> float:
+    """Return how many epochs of a trial the retraining is worth, by the rows of each. A validation row counts for a third: it has
+    no backward pass."""
+    validation = len(prepared.dataset.val) / 3
+    rows = (len(prepared.dataset.train) + validation) / (len(prepared.train_split) + validation)
+    return arguments.retrain_epochs * arguments.retrain_seeds * rows
+
+
 def _recipes(
     model: SpaceModel,
     hyperparameters: keras_tuner.HyperParameters,

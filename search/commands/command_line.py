@@ -132,7 +132,11 @@ def overview(commands: Mapping[str, Command], about: str) -> str:
 def parser_of(name: str, command: Command) -> argparse.ArgumentParser:
     """Return the parser of one command; it puts what was given into a namespace, unchecked."""
     options = options_of(command.options)
-    arguments = "".join(f" {about.kind.metavar} ..." for about in options.values() if about.positional)
+    arguments = "".join(
+        f" [{about.kind.metavar}]" if about.optional else f" {about.kind.metavar} ..."
+        for about in options.values()
+        if about.positional
+    )
     parser = _Parser(
         prog=f"{PROGRAM} {name}",
         usage=f"{PROGRAM} {name}{arguments} [OPTIONS]",
@@ -178,7 +182,7 @@ def help_of(about: Option, default: str | None) -> str:
 def _add(group: Any, field: str, about: Option, default: str | None) -> None:
     shown = {"help": _escaped(help_of(about, default))}
     if about.positional:
-        group.add_argument(field, nargs="+", metavar=about.kind.metavar, **shown)
+        group.add_argument(field, nargs="*" if about.optional else "+", metavar=about.kind.metavar, **shown)
     elif not about.kind.metavar:
         names = [name for name in (about.short, flag_of(field, about)) if name]
         group.add_argument(*names, dest=field, action="store_true", **shown)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import attrs
 
 from search.commands.interruption import Interruptible
-from search.commands.study_options import Reports, StorageOptions, progress_of, report_result, start
+from search.commands.study_options import Reports, StorageOptions, announce, progress_of, report_result, start
 from search.study import options as o
 from search.study.arguments import MOST_EPOCHS, MOST_FINALISTS, MOST_SEEDS
 from search.study.options import option
@@ -52,6 +52,7 @@ def run(options: RetrainOptions, reports: Callable[[], Reports]) -> int:
     """Retrain the best trials (or a given one) of a study and replace its checkpoint, metrics and report."""
     directory = options.run
     with Interruptible() as interruptible:
+        announce(options, directory)
         start(options)
         from search.launch import retrain_again
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
 import attrs
 
+from search.callbacks import SearchCallback
 from search.commands.interruption import Interruptible
-from search.commands.study_options import Reports, StorageOptions, progress_of, report_result, start
+from search.commands.study_options import Reports, StorageOptions, announce, progress_of, report_result, start
 from search.study import options as o
 from search.study.arguments import SearchArguments
 from search.study.options import option
@@ -48,6 +50,45 @@ class SearchOptions(StorageOptions, SearchArguments):
         default=False,
     )
 
+    tensorboard: str | None = option(
+        o.text("FOLDER"),
+        "Write each trial's curves and hyperparameters for TensorBoard.",
+        o.OUTPUT,
+        unless_given="none",
+    )
+    mlflow: str | None = option(
+        o.text("URI"),
+        "Record each trial, and the best model, in MLflow: http://HOST:PORT, sqlite:///FILE or a folder.",
+        o.OUTPUT,
+        unless_given="none",
+    )
+    wandb: str | None = option(
+        o.text("PROJECT"),
+        "Record each trial, and the best model, in this project of Weights & Biases.",
+        o.OUTPUT,
+        unless_given="none",
+    )
+    notify: str | None = option(
+        o.text("URL"),
+        'Post {"text": ...} there when the search has ended.',
+        o.OUTPUT,
+        resolve=lambda given: os.environ.get("FERPLUS_NOTIFY") or None,
+        optional=True,
+        unless_given="nobody",
+        environment="FERPLUS_NOTIFY",
+    )
+
+    @property
+    def trackers(self) -> list[SearchCallback]:
+        """What follows the search elsewhere.
+
+        Raises:
+            InputError: A package is not installed, or a place cannot be one.
+        """
+        from search.tracking import TRACKERS, trackers
+
+        return trackers({name: getattr(self, name) for name in TRACKERS})
+
     @property
     def arguments(self) -> SearchArguments:
         """What config.json holds of them."""
@@ -65,12 +106,13 @@ def run(options: SearchOptions, reports: Callable[[], Reports]) -> int:
         from search.commands import check
 
         return check.run(options)
-    arguments, directory = options.arguments, options.run
+    arguments, directory, trackers = options.arguments, options.run, options.trackers
     with Interruptible() as interruptible:
+        announce(options, directory)
         start(options)
         from search.launch import search
 
-        with progress_of(options) as progress, reports().live(directory, options.storage, progress):
+        with progress_of(options, trackers) as progress, reports().live(directory, options.storage, progress):
             metrics = search(
                 arguments, directory, storage=options.storage, fresh=options.fresh, progress=progress
             )

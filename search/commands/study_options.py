@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import attrs
 
+from ferplus_data.errors import InputError
 from search.study import options as o
 from search.study.options import option
 
@@ -30,6 +32,13 @@ class SayingOptions:
         o.SAYING,
         default=False,
         short="-v",
+    )
+
+    log_file: Path | None = option(
+        o.path("FILE"),
+        "Add every line that is said, with its time, and the warnings of the libraries to this file.",
+        o.SAYING,
+        unless_given="none",
     )
 
 
@@ -92,11 +101,16 @@ class Reports(Protocol):
         ...
 
 
+def announce(options: StudyOptions, run: RunDirectory) -> None:
+    """Say at once which study it is and where its files are, before the seconds that TensorFlow takes to start."""
+    if not options.quiet:
+        print(f"study {run.study} in {run.path}, report {run.report}", flush=True)
+        print(f"starting {os.environ.get('KERAS_BACKEND') or 'tensorflow'} ...", flush=True)
+
+
 def start(options: SayingOptions) -> None:
     """Make the process ready for networks."""
     if options.verbose:
-        import logging
-
         logging.basicConfig(level=logging.INFO)
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "0")
     from models.device.setup import prepare_device
@@ -105,13 +119,32 @@ def start(options: SayingOptions) -> None:
 
 
 def progress_of(options: SayingOptions, callbacks: Sequence[Any] = ()) -> Progress:
-    """Return what shows progress on the screen, or nothing if `options` are quiet, and tells `callbacks`."""
+    """Return what shows progress on the screen, or nothing if `options` are quiet, tells `callbacks`, and writes the log file.
+
+    Raises:
+        InputError: The log file cannot be written.
+    """
     from rich.console import Console
 
     from search.console.progress import Progress
 
     # In a notebook too as plain lines: rich's own way needs ipywidgets.
-    return Progress(Console(quiet=options.quiet, force_jupyter=False), callbacks)
+    console = Console(quiet=options.quiet, force_jupyter=False)
+    if options.log_file is None:
+        return Progress(console, callbacks)
+    try:
+        handler = logging.FileHandler(options.log_file, encoding="utf-8")
+    except OSError as error:
+        raise InputError(
+            f"--log-file {options.log_file}: expected a file to write to: {error.strerror}"
+        ) from error
+    handler.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
+    lines = logging.getLogger("ferplus-tuner")
+    lines.setLevel(logging.INFO)
+    lines.propagate = False  # on the screen they are already
+    for logger in (lines, logging.getLogger()):
+        logger.addHandler(handler)
+    return Progress(console, callbacks, lines.info)
 
 
 def report_result(run: RunDirectory, report: Path, metrics: dict[str, Any]) -> None:

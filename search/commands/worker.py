@@ -5,7 +5,7 @@ from __future__ import annotations
 import attrs
 
 from search.commands.interruption import Interruptible
-from search.commands.study_options import StorageOptions, progress_of, start
+from search.commands.study_options import StorageOptions, announce, progress_of, start
 from search.study import options as o
 from search.study.options import option
 
@@ -33,6 +33,7 @@ class WorkerOptions(StorageOptions):
 def run(options: WorkerOptions) -> int:
     """Run trials of a study beside its other workers, on any machine that reaches its storage."""
     with Interruptible() as interruptible:
+        announce(options, options.run)
         start(options)
         from search.launch import join
 

@@ -3,21 +3,36 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import TracebackType
 from typing import Any
 
 import optuna
 from optuna.trial import FrozenTrial
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.markup import escape
 from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as Bars
+from rich.table import Table
 
-from models.metrics.objectives import DEFAULT_OBJECTIVE, OBJECTIVES
+from models.metrics.objectives import DEFAULT_OBJECTIVE
 from models.training.history import Epoch
 from search.callbacks import Callbacks
-from search.storages.trial_life import State, state_of, trials_of
+from search.console.trial_lines import duration, time_left, trial_line
+from search.storages.trial_life import trials_of
+
+_WORKERS_SHOWN = 20
+
+
+class _Bars(Bars):
+    """Bars with what stands below them."""
+
+    below: Table | None = None
+
+    def get_renderables(self) -> Iterable[RenderableType]:
+        yield from super().get_renderables()
+        if self.below is not None:
+            yield self.below
 
 
 class Progress:
@@ -26,15 +41,25 @@ class Progress:
     Attributes:
         on_line: Called after each trial's and each retraining's line; None: nothing.
         callbacks: Programs that are told of the search too.
+
+    Args:
+        console: Written to.
+        callbacks: See above.
+        log: Takes every line too.
     """
 
-    def __init__(self, console: Console, callbacks: Sequence[Any] = ()) -> None:
-        self.console = console
+    def __init__(
+        self,
+        console: Console,
+        callbacks: Sequence[Any] = (),
+        log: Callable[[str], None] = lambda line: None,
+    ) -> None:
+        self.console, self._log = console, log
         self.on_line: Callable[[], None] | None = None
         self.callbacks = Callbacks(callbacks)
         self._study: optuna.Study | None = None
         self._trials = 0
-        self._bars = Bars(
+        self._bars = _Bars(
             TextColumn("{task.description}"),
             BarColumn(),
             TaskProgressColumn(),
@@ -47,7 +72,7 @@ class Progress:
         self._task = self._bars.add_task("", total=1, note="", visible=False)
         self._note = ""
         self._begun = 0.0
-        self._durations: list[float] = []
+        self._retraining_epochs = 0.0
         self._head = ""
 
     def __enter__(self) -> Progress:
@@ -58,14 +83,17 @@ class Progress:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self._bars.stop()
+        if error is not None:
+            self._log(f"ended: {type(error).__name__}: {error}")
 
     def say(self, text: str) -> None:
         """Print a line above the bar."""
+        self._log(text)
         self._bars.console.print(escape(text), emoji=False, highlight=False, soft_wrap=True)
 
-    def follow(self, study: optuna.Study, trials: int) -> None:
-        """Tell of the trials of `study`, of which there will be `trials`."""
-        self._study, self._trials = study, trials
+    def follow(self, study: optuna.Study, trials: int, retraining_epochs: float = 0) -> None:
+        """Tell of the trials of `study`, of which there will be `trials`; the retraining is worth that many epochs of a trial."""
+        self._study, self._trials, self._retraining_epochs = study, trials, retraining_epochs
 
     def trial_begins(self, number: int, values: Mapping[str, Any]) -> None:
         self._begin(f"trial {number}")
@@ -93,27 +121,52 @@ class Progress:
 
     def trial_ends(self, number: int) -> None:
         """Print the trial's line: how it ended, its best epoch, the best so far, the time left."""
-        self._durations.append(time.monotonic() - self._begun)
+        seconds = time.monotonic() - self._begun
         self._bars.update(self._task, visible=False)
         if self._study is None:
             return
         trials = {trial.number: trial for trial in trials_of(self._study)}
-        done = sum(state_of(trial).ended for trial in trials.values())
-        remaining = max(self._trials - done, 0) * sum(self._durations) / len(self._durations)
-        line = trial_line(number, trials, self._trials, self._durations[-1], self._objective)
-        self.say(f"{line}, about {duration(remaining)} left")
+        self.trial_seen(number, trials, self._trials, seconds, self.objective, here=1)
         if self.on_line is not None:
             self.on_line()
 
+    def trial_seen(
+        self,
+        number: int,
+        trials: Mapping[int, FrozenTrial],
+        asked: int,
+        seconds: float,
+        objective: str,
+        *,
+        here: int = 0,
+    ) -> None:
+        """Print the line of trial `number` of `trials`, of which there will be `asked`, after its `seconds`; `here` workers of this
+        process are between two trials."""
+        line = trial_line(number, trials, asked, seconds, objective)
+        left = time_left([*trials.values()], asked, self._retraining_epochs, here=here)
+        self.say(line if left is None else f"{line}, about {duration(left)} left")
+
     @property
-    def _objective(self) -> str:
+    def objective(self) -> str:
+        """Name of what the followed study is searched for."""
         names = self._study.metric_names if self._study is not None else None
         return names[0].removeprefix("val_") if names else DEFAULT_OBJECTIVE
 
     def epoch_seen(self, number: int, epoch: int, epochs: int, score: float) -> None:
         """Tell of an epoch that another process has finished."""
         if not self.console.is_terminal:
-            self.say(f"  trial {number} epoch {epoch}/{epochs}: val_{self._objective} {score:.4f}")
+            self.say(f"  trial {number} epoch {epoch}/{epochs}: val_{self.objective} {score:.4f}")
+
+    def workers_seen(self, rows: Sequence[tuple[str, ...]]) -> None:
+        """Show the workers of all processes below the bar, a row each: worker, trial, epoch, last beat."""
+        table = Table(box=None, pad_edge=False, header_style="dim")
+        for heading in ("worker", "trial", "epoch", "last heard of"):
+            table.add_column(heading)
+        for row in rows[:_WORKERS_SHOWN]:
+            table.add_row(*row)
+        if len(rows) > _WORKERS_SHOWN:
+            table.add_row(f"and {len(rows) - _WORKERS_SHOWN} more")
+        self._bars.below = table if rows else None
 
     def trials_seen(self, done: int, trials: int, running: str) -> None:
         """Show how far the trials of all processes are."""
@@ -137,49 +190,3 @@ class Progress:
         self._begun = time.monotonic()
         self._head, self._note = head, ""
         self._bars.reset(self._task, total=1, description=head, note="", visible=True)
-
-
-_OUTCOMES = {State.COMPLETE: "done", State.RESTING: "rests"}
-"""How a line calls the state of a trial, where not by its name."""
-
-
-def trial_line(
-    number: int,
-    trials: Mapping[int, FrozenTrial],
-    asked: int,
-    seconds: float,
-    objective: str = DEFAULT_OBJECTIVE,
-) -> str:
-    """Return the line of trial `number` of `trials`, which has ended after `seconds`; `asked` is how many there will be."""
-    trial = trials[number]
-    highest = OBJECTIVES[objective].direction == "max" if objective in OBJECTIVES else True
-    best_of = max if highest else min
-    score = best_of(trial.intermediate_values.values(), default=None)
-    state = state_of(trial)
-    done = sum(state_of(t).ended for t in trials.values())
-    complete = {
-        n: t.value for n, t in trials.items() if state_of(t) == State.COMPLETE and t.value is not None
-    }
-    best = best_of(complete, key=lambda n: complete[n], default=None)
-    outcome = _OUTCOMES.get(state, state.value)
-    parts = [
-        f"trial {number:>3} {outcome:<6} {done}/{asked}",
-        f"val_{objective} {score:.4f} after {len(trial.intermediate_values)} epochs"
-        if score is not None
-        else "no epoch",
-    ]
-    if state == State.FAILED:
-        parts.append(str(trial.user_attrs.get("error", ""))[:160])
-    if "ended_early" in trial.user_attrs:
-        parts.append(f"ended early, {trial.user_attrs['ended_early']}")
-    if best is not None:
-        parts.append(f"best {complete[best]:.4f} (trial {best})")
-    return "  ".join([*parts, f"{seconds:.0f} s"])
-
-
-def duration(seconds: float) -> str:
-    """Return `seconds` as a person says it: 45 s, 12 min, 3 h 05 min."""
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    minutes = round(seconds / 60)
-    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02d} min"

@@ -2,20 +2,37 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from rich.console import Group
+from rich import box
+from rich.console import Console, Group
+from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from ferplus_data.errors import InputError
 from models.metrics.objectives import DEFAULT_OBJECTIVE
+from search.console.trial_lines import short, varied
 from search.study.best import CHOSEN
-from search.study.view import StudyView, best_trial, by_merit
+from search.study.view import StudyView, TrialRecord, best_trial
+
+REFRESH_SECONDS = 2.0
 
 
-def status_table(view: StudyView, top: int | None = None) -> Group:
-    """Return the study's counts, its best trial so far, and a row for each trial, or for the `top` best ones."""
+def status_table(view: StudyView, top: int | None = None, sort: str | None = None) -> Group:
+    """Return the study's counts, its best trial so far, and a row for each trial with the hyperparameters that differ.
+
+    Args:
+        view: The study.
+        top: How many trials to show, by `sort`, or the best ones; None: all.
+        sort: number, state, score, epochs, seconds or a hyperparameter; None: score with `top`, else number.
+
+    Raises:
+        InputError: There is nothing called `sort`.
+    """
     counts = Counter(trial.state for trial in view.trials)
     asked = view.config["arguments"]["trials"]
     best = best_trial(view.trials)
@@ -29,23 +46,63 @@ def status_table(view: StudyView, top: int | None = None) -> Group:
         lines.append(f"best {metric} {best.score:.4f}, {CHOSEN} (trial {best.number}{by})")
     if view.metrics is not None:
         lines.append(_retrained(view, view.metrics))
-    table = Table()
-    for heading in ("trial", "state", metric, "epochs", "seconds", "hyperparameters or error"):
-        table.add_column(heading)
-    for trial in view.trials if top is None else by_merit(view.trials)[:top]:
-        seconds = (trial.ended - trial.started).total_seconds() if trial.ended and trial.started else None
+    configurations = [trial.hyperparameters for trial in view.trials]
+    names = varied(configurations) if len(configurations) > 1 else list(dict.fromkeys(*configurations))
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for heading in ("trial", "state", metric, "epochs", "seconds"):
+        table.add_column(heading, justify="left" if heading == "state" else "right", overflow="fold")
+    table.add_column("hyperparameters that differ, or error", ratio=1, overflow="fold")
+    for trial in _sorted(view.trials, sort or ("number" if top is None else "score"))[:top]:
+        seconds = duration(trial)
+        values = [
+            f"{name}={short(trial.hyperparameters[name])}" for name in names if name in trial.hyperparameters
+        ]
         table.add_row(
             str(trial.number),
             trial.state,
             "" if trial.score is None else f"{trial.score:.4f}",
             str(max(trial.values, default=0)),
             "" if seconds is None else f"{seconds:.0f}",
-            Text(
-                trial.error
-                or "  ".join(f"{name}={_short(value)}" for name, value in trial.hyperparameters.items())
-            ),
+            Text(trial.error or "  ".join(values)),
         )
     return Group(*(Text(line) for line in lines), table)
+
+
+def watch(show: Callable[[], tuple[Any, bool]], console: Console, every: float = REFRESH_SECONDS) -> None:
+    """Have `console` show what `show` returns, in the same place, until it returns True beside it."""
+    shown, finished = show()
+    with Live(shown, console=console, auto_refresh=False) as live:
+        while not finished:
+            time.sleep(every)
+            shown, finished = show()
+            live.update(shown, refresh=True)
+
+
+def duration(trial: TrialRecord) -> float | None:
+    """Return the seconds from a trial's beginning to its end, None before it."""
+    return (trial.ended - trial.started).total_seconds() if trial.ended and trial.started else None
+
+
+def _sorted(trials: Sequence[TrialRecord], sort: str) -> list[TrialRecord]:
+    """The trials by `sort`: the best or largest first, but numbers and words upwards; those without it last."""
+    if sort == "score":
+        return sorted(trials, key=lambda trial: (-trial.merit, trial.number))
+    own: dict[str, Callable[[TrialRecord], Any]] = {
+        "number": lambda trial: -trial.number,
+        "state": lambda trial: trial.state,
+        "epochs": lambda trial: max(trial.values, default=0),
+        "seconds": duration,
+    }
+    known = {name for trial in trials for name in trial.hyperparameters}
+    if sort not in own and sort not in known:
+        raise InputError(f"--sort {sort}: expected one of {', '.join(['score', *own, *sorted(known)])}")
+    value = own.get(sort, lambda trial: trial.hyperparameters.get(sort))
+    having = [trial for trial in trials if value(trial) is not None]
+    words = any(isinstance(value(trial), str) for trial in having)
+    ordered = sorted(
+        having, key=lambda trial: str(value(trial)) if words else value(trial), reverse=not words
+    )
+    return [*ordered, *(trial for trial in trials if value(trial) is None)]
 
 
 def _retrained(view: StudyView, metrics: dict[str, Any]) -> str:
@@ -57,7 +114,3 @@ def _retrained(view: StudyView, metrics: dict[str, Any]) -> str:
     if view.test_readings:
         said += f" (the test labels were looked at {len(view.test_readings)} times)"
     return f"{whose}retrained: val_accuracy {metrics['val_accuracy']:.4f}, {CHOSEN}; test_accuracy {said}"
-
-
-def _short(value: object) -> str:
-    return f"{value:.3g}" if isinstance(value, float) else str(value)

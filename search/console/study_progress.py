@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
+from typing import Any
 
 import optuna
 from optuna.trial import FrozenTrial
 
 from models.metrics.objectives import DEFAULT_OBJECTIVE
 from models.training.history import readable_history
-from search.console.progress import Progress, trial_line
+from search.console.progress import Progress
 from search.storages.trial_life import State, state_of, trials_of
+from search.storages.trial_store import HEARTBEAT
 from search.study.run_directory import RunDirectory
 from search.study.view import record_of
 
@@ -31,6 +34,7 @@ class StudyProgress:
     ) -> None:
         self._study, self._trials, self._epochs, self._progress = study, trials, epochs, progress
         self._metric = (study.metric_names or [f"val_{DEFAULT_OBJECTIVE}"])[0]
+        self._beats: dict[int, tuple[Any, float]] = {}
         self._run, self._minimized = run, study.direction == optuna.study.StudyDirection.MINIMIZE
         self._running: set[int] = set()
         seen = {trial.number: trial for trial in trials_of(study)}
@@ -49,10 +53,12 @@ class StudyProgress:
             if _has_ended(trial) and number not in self._ended:
                 self._ended.add(number)
                 objective = self._metric.removeprefix("val_")
-                self._progress.say(trial_line(number, trials, self._trials, _seconds(trial), objective))
+                self._progress.trial_seen(number, trials, self._trials, _seconds(trial), objective)
         if len(self._ended) > ended_before and self._progress.on_line is not None:
             self._progress.on_line()
-        self._progress.trials_seen(len(self._ended), self._trials, self._told_running(trials))
+        workers = self._workers(trials)
+        self._progress.workers_seen(workers)
+        self._progress.trials_seen(len(self._ended), self._trials, f"{len(workers)} running")
 
     def _tell_callbacks(self, number: int, trial: FrozenTrial) -> None:
         """Tell of what has become of a trial since the last look: it began, had epochs, left its worker."""
@@ -77,13 +83,21 @@ class StudyProgress:
             self._running.remove(number)
             callbacks.on_trial_end(told)
 
-    def _told_running(self, trials: Mapping[int, FrozenTrial]) -> str:
-        running = [
-            f"{number}: {len(trial.intermediate_values)}/{self._epochs}"
-            for number, trial in trials.items()
-            if state_of(trial) == State.RUNNING
-        ]
-        return "running " + ", ".join(running[:8]) + (" ..." if len(running) > 8 else "")
+    def _workers(self, trials: Mapping[int, FrozenTrial]) -> list[tuple[str, ...]]:
+        """A row for each running trial: its worker's host and process, number, epoch, when its heartbeat last changed."""
+        now = time.monotonic()
+        rows: list[tuple[str, ...]] = []
+        for number, trial in trials.items():
+            if state_of(trial) != State.RUNNING:
+                continue
+            beat = trial.system_attrs.get(HEARTBEAT)
+            known = self._beats.get(number)
+            if known is None or known[0] != beat:
+                known = self._beats[number] = (beat, now)
+            worker = str(trial.user_attrs.get("worker", "")).rpartition(":")[0]
+            epoch = f"{len(trial.intermediate_values)}/{self._epochs}"
+            rows.append((worker, str(number), epoch, f"{now - known[1]:.0f} s ago"))
+        return rows
 
 
 def _has_ended(trial: FrozenTrial) -> bool:

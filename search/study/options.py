@@ -1,7 +1,6 @@
 """Options as typed fields: the command line, config.json and docs/reference.md are made from them, and they check what is given.
 
-A command's options are an attrs class, and each of its fields, made with `option`, is one option:
-
+A command's options are an attrs class, each of whose fields is one option:
     @attrs.frozen(kw_only=True)
     class ReportOptions(StudyOptions):
         every: float = option(number(least=1), "Seconds between two writings.", OUTPUT, default=15)
@@ -197,7 +196,7 @@ def option(
         group: One of `GROUPS`.
         default: Its value where none is given.
         resolve: Computes its default from the options, of which those before it are there.
-        optional: Whether None is a value of it.
+        optional: Whether None is a value of it; of a positional one, whether it may be left out.
         unless_given: What the help says of its default; None: the default itself.
         flag: Its name on the command line; None: --FIELD.
         short: Its second name, such as -q.
@@ -222,8 +221,9 @@ def option(
         optional=optional or (default is None and resolve is None and not positional),
         resolve=resolve,
     )
+    own = attrs.Factory(resolve, True) if resolve else default
     return attrs.field(
-        default=attrs.NOTHING if positional else default if resolve is None else attrs.Factory(resolve, True),
+        default=attrs.NOTHING if positional and not optional else own,
         converter=attrs.Converter(_parsed, takes_self=True, takes_field=True),
         metadata={"option": about},
     )

@@ -1,0 +1,112 @@
+"""Lines about trials: how one ended, how far a study is, how long it will take."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from statistics import median
+from typing import Any
+
+from optuna.trial import FrozenTrial
+
+from models.metrics.objectives import DEFAULT_OBJECTIVE, OBJECTIVES
+from search.storages.trial_life import State, state_of
+
+_OUTCOMES = {State.COMPLETE: "done", State.RESTING: "rests"}
+"""How a line calls the state of a trial, where not by its name."""
+
+
+def trial_line(
+    number: int,
+    trials: Mapping[int, FrozenTrial],
+    asked: int,
+    seconds: float,
+    objective: str = DEFAULT_OBJECTIVE,
+) -> str:
+    """Return the line of trial `number` of `trials`, which has ended after `seconds`; `asked` is how many there will be."""
+    trial = trials[number]
+    best_of = _best_of(objective)
+    score = best_of(trial.intermediate_values.values(), default=None)
+    state = state_of(trial)
+    best = _best(trials.values(), objective)
+    outcome = _OUTCOMES.get(state, state.value)
+    parts = [
+        f"trial {number:>3} {outcome:<6} {_done(trials.values())}/{asked}",
+        f"val_{objective} {score:.4f} after {len(trial.intermediate_values)} epochs"
+        if score is not None
+        else "no epoch",
+    ]
+    if state == State.FAILED:
+        parts.append(str(trial.user_attrs.get("error", ""))[:160])
+    if "ended_early" in trial.user_attrs:
+        parts.append(f"ended early, {trial.user_attrs['ended_early']}")
+    if best is not None:
+        parts.append(f"best {best.value:.4f} (trial {best.number})")
+    names = varied([t.params for t in trials.values()])
+    values = " ".join(f"{name}={short(trial.params[name])}" for name in names if name in trial.params)
+    return "  ".join([*parts, *([values] if values else []), f"{seconds:.0f} s"])
+
+
+def standing(trials: Sequence[FrozenTrial], asked: int, objective: str) -> str:
+    """Return how far a study with these trials is: ended, running, the best so far."""
+    running = sum(state_of(trial) == State.RUNNING for trial in trials)
+    best = _best(trials, objective)
+    said = "" if best is None else f"; best val_{objective} {best.value:.4f} (trial {best.number})"
+    return f"{_done(trials)} of {asked} trials are done, {running} run{said}"
+
+
+def time_left(
+    trials: Sequence[FrozenTrial], asked: int, retraining_epochs: float, *, here: int = 0
+) -> float | None:
+    """Return the seconds until the retraining has ended, None before a trial has: what a trial that ended has cost, all the work
+    on stopped and resting ones included, for each that is to come, shared by the workers; then the retraining.
+
+    Args:
+        trials: Of the study.
+        asked: How many there will be.
+        retraining_epochs: How many epochs of a trial the retraining is worth.
+        here: Workers that are between two trials now.
+    """
+    spent = [sum(trial.user_attrs.get("times", {}).values()) for trial in trials]
+    ended = sum(bool(trial.intermediate_values) and state_of(trial).ended for trial in trials)
+    epochs = [t.user_attrs["seconds_per_epoch"] for t in trials if "seconds_per_epoch" in t.user_attrs]
+    if not ended or not epochs:
+        return None
+    workers = max(1, here + sum(state_of(trial) == State.RUNNING for trial in trials))
+    to_come = max(asked - _done(trials), 0)
+    return to_come * sum(spent) / ended / workers + retraining_epochs * median(epochs)
+
+
+def varied(configurations: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return the hyperparameters that have several values in these configurations, in order of appearance."""
+    values: dict[str, set[Any]] = {}
+    for configuration in configurations:
+        for name, value in configuration.items():
+            values.setdefault(name, set()).add(value)
+    return [name for name, seen in values.items() if len(seen) > 1]
+
+
+def short(value: object) -> str:
+    """Return a value as a line shows it."""
+    return f"{value:.3g}" if isinstance(value, float) else str(value)
+
+
+def duration(seconds: float) -> str:
+    """Return `seconds` as a person says it: 45 s, 12 min, 3 h 05 min."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02d} min"
+
+
+def _best_of(objective: str) -> Any:
+    lowest = objective in OBJECTIVES and OBJECTIVES[objective].direction == "min"
+    return min if lowest else max
+
+
+def _best(trials: Iterable[FrozenTrial], objective: str) -> FrozenTrial | None:
+    complete = [t for t in trials if state_of(t) == State.COMPLETE and t.value is not None]
+    return _best_of(objective)(complete, key=lambda trial: trial.value, default=None)
+
+
+def _done(trials: Iterable[FrozenTrial]) -> int:
+    return sum(state_of(trial).ended for trial in trials)
