@@ -39,6 +39,7 @@ SLOW = (
     "search/test_what_is_searched.py",
     "search/workers",
     "test_cli.py",
+    "test_documents.py",
     "test_extending.py",
     "test_portability.py",
     "test_reference.py",
