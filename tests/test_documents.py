@@ -65,5 +65,6 @@ def test_the_tour_runs_on_drawn_faces(tmp_path: Path, monkeypatch: pytest.Monkey
     assert any("srcdoc" in str(content) for content in shown.values())
     streams = "".join(output.get("text", "") for cell in tour.cells for output in cell.get("outputs", []))
     assert "time in all" in streams and "2 of 2 trials" in streams
+    assert "trial   0" in streams and "epoch 1/1: loss" not in streams  # a line a trial, none an epoch
     assert (tmp_path / "runs" / "tour" / "report.html").is_file()
     assert (tmp_path / "runs" / "tour" / "export" / "model.onnx").is_file()

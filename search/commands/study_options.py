@@ -126,12 +126,14 @@ def progress_of(options: SayingOptions, callbacks: Sequence[Any] = ()) -> Progre
     """
     from rich.console import Console
 
+    from search.console.notebook import NotebookProgress, in_notebook
     from search.console.progress import Progress
 
+    kind = NotebookProgress if in_notebook() else Progress
     # In a notebook too as plain lines: rich's own way needs ipywidgets.
     console = Console(quiet=options.quiet, force_jupyter=False)
     if options.log_file is None:
-        return Progress(console, callbacks)
+        return kind(console, callbacks)
     try:
         handler = logging.FileHandler(options.log_file, encoding="utf-8")
     except OSError as error:
@@ -144,7 +146,7 @@ def progress_of(options: SayingOptions, callbacks: Sequence[Any] = ()) -> Progre
     lines.propagate = False  # on the screen they are already
     for logger in (lines, logging.getLogger()):
         logger.addHandler(handler)
-    return Progress(console, callbacks, lines.info)
+    return kind(console, callbacks, lines.info)
 
 
 def report_result(run: RunDirectory, report: Path, metrics: dict[str, Any]) -> None:

@@ -41,6 +41,7 @@ class Progress:
     Attributes:
         on_line: Called after each trial's and each retraining's line; None: nothing.
         callbacks: Programs that are told of the search too.
+        head, note: What is under way, and how its last epoch was.
 
     Args:
         console: Written to.
@@ -70,10 +71,10 @@ class Progress:
             disable=not console.is_terminal,
         )
         self._task = self._bars.add_task("", total=1, note="", visible=False)
-        self._note = ""
+        self.note = ""
         self._begun = 0.0
         self._retraining_epochs = 0.0
-        self._head = ""
+        self.head = ""
 
     def __enter__(self) -> Progress:
         self._bars.start()
@@ -104,18 +105,18 @@ class Progress:
     def batch_ends(self, epoch: int, epochs: int, batch: int, batches: int) -> None:
         self._bars.update(
             self._task,
-            description=f"{self._head} epoch {epoch}/{epochs}",
+            description=f"{self.head} epoch {epoch}/{epochs}",
             completed=(epoch - 1) * batches + batch,
             total=epochs * batches,
-            note=self._note,
+            note=self.note,
             visible=True,
         )
 
     def epoch_ends(self, epoch: Epoch, epochs: int) -> None:
-        self._note = f"val {epoch.val_accuracy:.2%}"
-        if not self.console.is_terminal:
+        self.note = f"val {epoch.val_accuracy:.2%}"
+        if not self.live:
             self.say(
-                f"  {self._head} epoch {epoch.epoch}/{epochs}: loss {epoch.loss:.4f}, val_accuracy {epoch.val_accuracy:.4f}, "
+                f"  {self.head} epoch {epoch.epoch}/{epochs}: loss {epoch.loss:.4f}, val_accuracy {epoch.val_accuracy:.4f}, "
                 f"{epoch.seconds:.1f} s"
             )
 
@@ -147,6 +148,11 @@ class Progress:
         self.say(line if left is None else f"{line}, about {duration(left)} left")
 
     @property
+    def live(self) -> bool:
+        """Whether something is shown that changes, so that epochs need no lines."""
+        return self.console.is_terminal
+
+    @property
     def objective(self) -> str:
         """Name of what the followed study is searched for."""
         names = self._study.metric_names if self._study is not None else None
@@ -154,7 +160,7 @@ class Progress:
 
     def epoch_seen(self, number: int, epoch: int, epochs: int, score: float) -> None:
         """Tell of an epoch that another process has finished."""
-        if not self.console.is_terminal:
+        if not self.live:
             self.say(f"  trial {number} epoch {epoch}/{epochs}: val_{self.objective} {score:.4f}")
 
     def workers_seen(self, rows: Sequence[tuple[str, ...]]) -> None:
@@ -188,5 +194,5 @@ class Progress:
 
     def _begin(self, head: str) -> None:
         self._begun = time.monotonic()
-        self._head, self._note = head, ""
+        self.head, self.note = head, ""
         self._bars.reset(self._task, total=1, description=head, note="", visible=True)
