@@ -5,7 +5,7 @@ from __future__ import annotations
 import attrs
 
 from search.commands.interruption import Interruptible
-from search.commands.study_options import StorageOptions
+from search.commands.study_options import StorageOptions, start
 from search.study import options as o
 from search.study.options import option
 
@@ -22,6 +22,7 @@ class DashboardOptions(StorageOptions):
 def run(options: DashboardOptions) -> int:
     """Serve optuna-dashboard on the study's storage, to look into a running search."""
     directory = options.run
+    start(options)
     from search.console.dashboard import serve
 
     with Interruptible() as interruptible:

@@ -6,7 +6,7 @@ from typing import Any
 
 import attrs
 
-from search.commands.study_options import StorageOptions
+from search.commands.study_options import StorageOptions, start
 from search.study import options as o
 from search.study.options import option
 from search.study.space import parse_pins
@@ -28,8 +28,9 @@ class EnqueueOptions(StorageOptions):
 
 def run(options: EnqueueOptions) -> None:
     """Queue a configuration in a study, also while it runs; it is the next one that a worker begins."""
+    directory = options.run
+    start(options)
     from search.queueing import enqueue
 
-    directory = options.run
     number = enqueue(directory, options.values, storage=options.storage)
     print(f"trial {number} of study {directory.study} is queued")

@@ -8,7 +8,7 @@ import attrs
 
 from ferplus_data.errors import InputError
 from search.commands.interruption import Interruptible
-from search.commands.study_options import Reports, StorageOptions
+from search.commands.study_options import Reports, StorageOptions, start
 from search.study import options as o
 from search.study.options import option
 
@@ -37,6 +37,7 @@ class ReportOptions(StorageOptions):
 def run(options: ReportOptions, reports: Callable[[], Reports]) -> int:
     """Write the report of a finished or running study."""
     directory = options.run
+    start(options)
     if not options.watch:
         print(reports().write(directory, options.storage, options.format))
         return 0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import attrs
 
-from search.commands.study_options import StorageOptions
+from search.commands.study_options import StorageOptions, start
 from search.study import options as o
 from search.study.options import option
 
@@ -39,6 +39,7 @@ class StatusOptions(StorageOptions):
 def run(options: StatusOptions) -> None:
     """Show a study, also while it runs."""
     directory = options.run  # before what takes seconds to import
+    start(options)
     from rich.console import Console
 
     from search.console.status import status_table, watch
