@@ -16,7 +16,6 @@ from models.training.history import readable_history
 from search.callbacks import Search
 from search.console.progress import Progress
 from search.console.study_progress import StudyProgress
-from search.console.trial_lines import standing
 from search.oracles.registry import KERAS_TUNER_ORACLES, make_oracle, remarks
 from search.preflight import check_before, check_placement, has_chief
 from search.results.finalists import contenders
@@ -170,7 +169,7 @@ def join(
     study_storage = connect(url, arguments)
     ownership.stored_study(run, study_storage, url)
     study = open_trials(study_storage, run, arguments).study
-    progress.say(f"study {run.study}: {standing(trials_of(study), arguments.trials, arguments.objective)}")
+    progress.stands(run.study, study, arguments.trials)
     deadline = study.user_attrs.get("deadline")
     budget = time_budget(arguments, prepared.dataset, deadline and max(deadline - time.time(), 0.001))
     with recorded(study, ThisProcess().name, "worker") as process:

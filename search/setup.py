@@ -101,11 +101,19 @@ def prepare(arguments: SearchArguments, progress: Progress) -> Prepared:
 
 
 def retraining_epochs(arguments: SearchArguments, prepared: Prepared) -> float:
-    """Return how many epochs of a trial the retraining is worth, by the rows of each. A validation row counts for a third: it has
-    no backward pass."""
+    """Return how many epochs of a trial the retraining of all finalists is worth, by the rows of each. A validation row counts for
+    a third: it has no backward pass."""
     validation = len(prepared.dataset.val) / 3
     rows = (len(prepared.dataset.train) + validation) / (len(prepared.train_split) + validation)
-    return arguments.retrain_epochs * arguments.retrain_seeds * rows
+    return epochs_of_retraining(arguments) * rows
+
+
+def epochs_of_retraining(arguments: SearchArguments) -> int:
+    """Return the epochs of the retraining of all finalists and the known recipe, with every seed."""
+    compared = arguments.finalists > 1 and bool(load_space(arguments.space).recipes)
+    return epochs_in_all(
+        arguments.retrain_epochs, arguments.retrain_seeds, arguments.finalists, compared=compared
+    )
 
 
 def _recipes(

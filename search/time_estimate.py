@@ -16,7 +16,7 @@ from models.device.precision import resolve_precision
 from models.networks.compiled import Network
 from models.recipe import Recipe
 from search.oracles.space.search_space import SpaceModel, recipe_values
-from search.setup import backbones
+from search.setup import backbones, epochs_of_retraining
 from search.study.arguments import SearchArguments
 
 _STEPS = 3
@@ -33,7 +33,7 @@ class Estimate:
         trial: Of a trial that has all its epochs, the mean over the backbones.
         trials: Full trials that the search may train.
         search: Of all trials, if none is stopped.
-        retraining: Of all retrainings.
+        retraining: Of all finalists, with every seed.
     """
 
     per_face: Mapping[str, float]
@@ -60,8 +60,7 @@ def estimate(
     trials = arguments.trials if arguments.budget is None else min(arguments.budget, arguments.trials)
     # Workers without a GPU of their own share the CPU.
     workers = min(arguments.workers, max(1, len(visible_gpus()) // arguments.gpus_per_trial))
-    epochs = arguments.retrain_epochs * arguments.retrain_seeds
-    retraining = epochs * face * (rows["train"] + rows["val"] / 3)
+    retraining = epochs_of_retraining(arguments) * face * (rows["train"] + rows["val"] / 3)
     return Estimate(per_face, trial, trials, trials * trial / workers, retraining)
 
 

@@ -18,7 +18,7 @@ from rich.table import Table
 from models.metrics.objectives import DEFAULT_OBJECTIVE
 from models.training.history import Epoch
 from search.callbacks import Callbacks
-from search.console.trial_lines import duration, time_left, trial_line
+from search.console.trial_lines import duration, standing, time_left, trial_line
 from search.storages.trial_life import trials_of
 
 _WORKERS_SHOWN = 20
@@ -96,6 +96,11 @@ class Progress:
         """Tell of the trials of `study`, of which there will be `trials`; the retraining is worth that many epochs of a trial."""
         self._study, self._trials, self._retraining_epochs = study, trials, retraining_epochs
 
+    def stands(self, name: str, study: optuna.Study, trials: int) -> None:
+        """Say how far the study called `name` is, of which there will be `trials`."""
+        objective = (study.metric_names or [DEFAULT_OBJECTIVE])[0].removeprefix("val_")
+        self.say(f"study {name}: {standing(trials_of(study), trials, objective)}")
+
     def trial_begins(self, number: int, values: Mapping[str, Any]) -> None:
         self._begin(f"trial {number}")
 
@@ -141,8 +146,8 @@ class Progress:
         *,
         here: int = 0,
     ) -> None:
-        """Print the line of trial `number` of `trials`, of which there will be `asked`, after its `seconds`; `here` workers of this
-        process are between two trials."""
+        """Print the line of trial `number` of `trials`, of which there will be `asked`, after its `seconds`; `here` workers of
+        this process are between two trials."""
         line = trial_line(number, trials, asked, seconds, objective)
         left = time_left([*trials.values()], asked, self._retraining_epochs, here=here)
         self.say(line if left is None else f"{line}, about {duration(left)} left")

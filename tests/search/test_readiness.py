@@ -101,7 +101,7 @@ def test_a_storage_that_has_the_study(tmp_path: Path) -> None:
 def test_the_time_is_what_there_is_to_train_on(
     given: dict[str, Any], trials: float, search: float, retraining: float
 ) -> None:
-    arguments = SearchArguments(data="demo", **({"search_fraction": 0.25} | given))
+    arguments = SearchArguments(data="demo", **({"search_fraction": 0.25, "finalists": 1} | given))
     model = space_model(arguments)
     told = estimate(arguments, model, declared(model), {"train": 800, "val": 150, "test": 9})
     assert (told.trials, told.search, told.retraining) == pytest.approx((trials, search, retraining))
