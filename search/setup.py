@@ -101,8 +101,8 @@ def prepare(arguments: SearchArguments, progress: Progress) -> Prepared:
 
 
 def retraining_epochs(arguments: SearchArguments, prepared: Prepared) -> float:
-    """Return how many epochs of a trial the retraining of all finalists is worth, by the rows of each. A validation row counts for
-    a third: it has no backward pass."""
+    """Return how many epochs of a trial the retraining of all finalists is worth, by the rows of each. A validation row counts
+    for a third: it has no backward pass."""
     validation = len(prepared.dataset.val) / 3
     rows = (len(prepared.dataset.train) + validation) / (len(prepared.train_split) + validation)
     return epochs_of_retraining(arguments) * rows
