@@ -168,10 +168,9 @@ class FERPlusTuner(BaseTuner):
         self._waited = time.monotonic() - self._asked
         self._idle = False
         self._progress.trial_begins(self.oracle.number(trial.trial_id), trial.hyperparameters.values)
-        self._progress.callbacks.on_trial_begin(self._record(trial))
+        self._progress.callbacks.on_trial_begin(self._record(trial, self.oracle.number(trial.trial_id)))
 
-    def _record(self, trial: Trial) -> TrialRecord:
-        number = self.oracle.number(trial.trial_id)
+    def _record(self, trial: Trial, number: int) -> TrialRecord:
         return record_in(self._store, self._run, number, trial.hyperparameters.values)
 
     def _has_study(self) -> bool:
@@ -228,7 +227,7 @@ class FERPlusTuner(BaseTuner):
             store.save(self._run.trial(running.number), running.number, epoch.epoch)
         self._progress.epoch_ends(epoch, running.epochs)
         if epoch.epoch > running.known:
-            self._progress.callbacks.on_epoch_end(self._record(running.trial), epoch.epoch, epoch.row())
+            self._progress.callbacks.on_epoch_end(self._record(running.trial, running.number), epoch.epoch, epoch.row())
         self._time_budget.epoch_took(epoch.epoch, epoch.seconds, running.rows)
         objective = self._settings.limits.objective
         began = time.monotonic()
@@ -295,4 +294,4 @@ class FERPlusTuner(BaseTuner):
             if not rests:
                 Checkpoints(self._run.trial(number)).finish()
             self._progress.trial_ends(number)
-            self._progress.callbacks.on_trial_end(self._record(trial))
+            self._progress.callbacks.on_trial_end(self._record(trial, number))
