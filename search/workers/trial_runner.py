@@ -227,7 +227,9 @@ class FERPlusTuner(BaseTuner):
             store.save(self._run.trial(running.number), running.number, epoch.epoch)
         self._progress.epoch_ends(epoch, running.epochs)
         if epoch.epoch > running.known:
-            self._progress.callbacks.on_epoch_end(self._record(running.trial, running.number), epoch.epoch, epoch.row())
+            self._progress.callbacks.on_epoch_end(
+                self._record(running.trial, running.number), epoch.epoch, epoch.row()
+            )
         self._time_budget.epoch_took(epoch.epoch, epoch.seconds, running.rows)
         objective = self._settings.limits.objective
         began = time.monotonic()
