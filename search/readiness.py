@@ -18,6 +18,7 @@ from ferplus_data.labels import PROTOCOLS
 from ferplus_data.readers import SPLITS, find_source
 from models.backbones.published_weights import Release
 from models.backbones.registry import BACKBONES
+from models.device.machine import machine
 from models.device.precision import resolve_precision
 from search.console.trial_lines import duration
 from search.oracles.space.search_space import SpaceModel, declared
@@ -27,7 +28,6 @@ from search.storages.redaction import redact
 from search.storages.registry import open_storage
 from search.study import ownership
 from search.study.arguments import SearchArguments
-from search.study.machine import machine
 from search.study.run_directory import RunDirectory, storage_url
 from search.time_estimate import estimate
 

@@ -16,18 +16,19 @@ from search.commands.command_line import parse
 ROOT = Path(run_search.__file__).parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 TEMPLATE = re.compile(r"[A-Z_]+\|[A-Z_.|]+|\.\.\.")
-"""A line that shows a choice, such as --checkpoint FILE.keras|FILE.hdf5, is not a command."""
+"""A line that shows a choice, such as --checkpoint FILE.keras|FILE.hdf5, is not a command; one with variables is a script's."""
 
 
 def commands() -> list[tuple[str, str]]:
     """(page, what follows run_search.py) of every command line in the documents."""
     found = []
     for page in PAGES:
-        for line in page.read_text(encoding="utf-8").splitlines():
+        text = re.sub(r"\\\n\s*", "", page.read_text(encoding="utf-8"))  # lines that go on
+        for line in text.splitlines():
             command = re.match(
                 r"(?: {4,}|\$ |[A-Z_]+=\S+ )*(?:\S*python3? run_search\.py|ferplus-tuner) (\w.*)$", line
             )
-            if command and not TEMPLATE.search(command[1].partition("#")[0]):
+            if command and not TEMPLATE.search(command[1].partition("#")[0]) and "$" not in command[1]:
                 found.append((page.name, command[1]))
     return found
 
