@@ -15,11 +15,11 @@ if TYPE_CHECKING:
 
 def _adam(recipe: Recipe) -> keras.optimizers.Optimizer:
     """Without weight decay, as the baseline trains."""
-    return _fused(keras.optimizers.Adam)(recipe.learning_rate, beta_1=recipe.beta_1)
+    return keras.optimizers.Adam(recipe.learning_rate, beta_1=recipe.beta_1)
 
 
 def _adamw(recipe: Recipe) -> keras.optimizers.Optimizer:
-    return _fused(keras.optimizers.AdamW)(
+    return keras.optimizers.AdamW(
         recipe.learning_rate, beta_1=recipe.beta_1, weight_decay=recipe.weight_decay
     )
 
@@ -51,36 +51,6 @@ the step is compiled anew with every value of its numbers, which is always right
 
 
 @functools.cache
-def _fused(adam: type[keras.optimizers.Adam]) -> type[keras.optimizers.Adam]:
-    """Return `adam` with TensorFlow's own kernel for an update. It computes what Keras's ten operations on each variable compute,
-    in one pass over its memory."""
-    if keras.backend.backend() != "tensorflow":
-        return adam
-    import tensorflow as tf
-
-    class Fused(adam):
-        def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
-            index, dtype = self._get_variable_index(variable), variable.dtype
-            beta_1, beta_2 = (keras.ops.cast(beta, dtype) for beta in (self.beta_1, self.beta_2))
-            step = keras.ops.cast(self.iterations + 1, dtype)
-            tf.raw_ops.ResourceApplyAdam(
-                var=_handle(variable),
-                m=_handle(self._momentums[index]),
-                v=_handle(self._velocities[index]),
-                beta1_power=keras.ops.power(beta_1, step),
-                beta2_power=keras.ops.power(beta_2, step),
-                lr=keras.ops.cast(learning_rate, dtype),
-                beta1=beta_1,
-                beta2=beta_2,
-                epsilon=keras.ops.cast(self.epsilon, dtype),
-                grad=keras.ops.cast(gradient, dtype),
-            )
-
-    Fused.__name__ = adam.__name__
-    return Fused
-
-
-@functools.cache
 def _without_all_reduce(optimizer: Any) -> Any:
     """Return the class `optimizer` without the sum of the gradients over all replicas where there is one replica. For its
     gradient TensorFlow keeps the graph of every network ever trained, in a table that never shrinks: 13 MB a small one."""
@@ -95,11 +65,6 @@ def _without_all_reduce(optimizer: Any) -> Any:
 
     Local.__name__ = optimizer.__name__
     return Local
-
-
-def _handle(variable: Any) -> Any:
-    """The resource of a variable of Keras's, or of one that a distribution strategy hands out in its place."""
-    return (variable.value if isinstance(variable, keras.Variable) else variable).handle
 
 
 def make_optimizer(recipe: Recipe) -> keras.optimizers.Optimizer:

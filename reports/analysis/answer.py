@@ -177,9 +177,16 @@ def honest(view: StudyView) -> str:
     if tests:
         test, clean = tests[0], [result for result in tests if result.rows in ROWS][-1]
         interval = f"({test.low:.1%} to {test.high:.1%}, n = {test.n:,})"
-        said = f"The test accuracy, {test.accuracy:.1%} {interval}: nothing was chosen by it"
+        seeds = [seed.get("test_accuracy") for seed in (view.metrics or {}).get("seeds") or []]
+        values = [value for value in seeds if value is not None]
+        whose = " of the saved model" if len(values) > 1 else ""
+        said = f"The test accuracy{whose}, {test.accuracy:.1%} {interval}: nothing was chosen by it"
         if clean is not test:
             said += f"; on {clean.rows} alone {clean.accuracy:.1%}"
+        if len(values) > 1:
+            said += (
+                f"; another seed of the configuration may have {fmean(values):.1%}, the mean of {len(values)}"
+            )
         number, count = (view.metrics or {}).get("test_reading"), len(view.test_readings)
         if number is not None and count:
             said += f". It is reading {number} of {count} of the test labels"

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ferplus_data.dataset import load_dataset
+from ferplus_data.errors import InputError
 from ferplus_data.labels import EMOTIONS
 from models.serving.classifier import Classifier
 from models.serving.runtimes import open_classifier
 from search.results.measuring import Look, Subject, as_metrics, measure, sha256_of_model
-from search.study.best import CHOSEN
+from search.study.best import CHOSEN, read_metrics
 from search.study.config import load, read_arguments
 from search.study.predictions import SPLITS
 from search.study.readings import described, ledger_of, read_readings, study_around
@@ -41,7 +43,7 @@ def evaluate_checkpoint(
         dataset = load_dataset(data or "demo")
     ledger, study = ledger_of(path), study_around(path)
     look = Look(ledger, "evaluate", "asked for with --test") if test else None
-    about = {"file": path.name, "sha256": sha256_of_model(path)}
+    about = {"file": path.name, "sha256": sha256_of_model(path)} | _trial_of(path)
     subjects = [Subject(classify, about)]
     if tta:
         subjects.append(Subject(with_mirror_image(classify), {**about, "averaged": _MIRRORED}))
@@ -52,6 +54,19 @@ def evaluate_checkpoint(
     if test:
         figures["test_readings"] = described(read_readings(ledger))
     return figures
+
+
+def _trial_of(path: Path) -> dict[str, Any]:
+    """Which trial the model in `path` is of, if the metrics.json beside it are of that file."""
+    with contextlib.suppress(InputError):  # damaged: not known
+        metrics = read_metrics(path.parent, of_one_trial=False) if path.is_file() else None
+        if (
+            metrics is not None
+            and metrics.get("model_sha256") == sha256_of_model(path)
+            and "trial" in metrics
+        ):
+            return {"trial": metrics["trial"]}
+    return {}
 
 
 _MIRRORED = "each face and its horizontal mirror image"

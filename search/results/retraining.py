@@ -141,7 +141,7 @@ def _write(
     told["times"]["evaluation"] = time.monotonic() - began
     return write_best(
         run.best_model.parent,
-        load_model(candidates[best_seed]),
+        candidates[best_seed],  # as it is, so that the ledger names the file by its sum
         lambda _: {
             **as_metrics(measured[best_seed], dataset),
             **_of_trial(trial, trainings, measured, best_seed),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -77,12 +78,12 @@ def check_place(folder: Path) -> None:
 
 def write_best(
     folder: Path,
-    model: keras.Model,
+    model: keras.Model | Path,
     measure: Callable[[Path], Mapping[str, Any]],
     predictions: Mapping[str, Predictions] | None = None,
 ) -> dict[str, Any]:
-    """Put the model and what is known of it into `folder`, all at once, and return the content of metrics.json: what
-    `measure` says of the file with the model, and model_sha256, its sum.
+    """Put the model, or a copy of the file of one, and what is known of it into `folder`, all at once, and return the content of
+    metrics.json: what `measure` says of the file with the model, and model_sha256, its sum.
 
     Raises:
         InputError: There is a file in the way that no earlier retraining wrote.
@@ -91,7 +92,10 @@ def write_best(
 
     own = OwnFolder(folder)
     with own.filling() as work:
-        save_model(model, work / MODEL)
+        if isinstance(model, Path):
+            shutil.copyfile(model, work / MODEL)
+        else:
+            save_model(model, work / MODEL)
         if predictions is not None:
             write_predictions(work / PREDICTIONS, predictions)
         written = {**measure(work / MODEL), "model_sha256": sha256_of(work / MODEL)}

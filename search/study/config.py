@@ -30,6 +30,9 @@ def write_config(run: RunDirectory, arguments: SearchArguments, dataset: Dataset
     from models.device.machine import git_commit, machine, versions
     from models.metrics.ties import label_noise
 
+    # Of the whole training split, or not at all: it is a figure of the data.
+    whole = arguments.subset == 1 and not arguments.dedupe
+    noise = label_noise(dataset.train, dataset.labels_source) if whole else None
     write_json(
         run.config,
         {
@@ -45,7 +48,7 @@ def write_config(run: RunDirectory, arguments: SearchArguments, dataset: Dataset
                 "labels_source": dataset.labels_source,
                 "protocol": dataset.protocol,
                 "rows_kept": dataset.kept,
-                "label_noise": label_noise(dataset.train, dataset.labels_source),
+                "label_noise": noise,
                 "counts": {name: counts.tolist() for name, counts in dataset.class_counts.items()},
                 "splits": {
                     "train": summarise(dataset.train),

@@ -63,7 +63,7 @@ def test_without_kept_probabilities_nothing_is_corrected(guessing):
 def test_the_honest_accuracy_is_the_test_accuracy_once_there_is_one(study_of):
     view = study_of("full")
     said = answer(view).honest
-    assert said.startswith(f"The test accuracy, {view.metrics['test_accuracy']:.1%}")
+    assert said.startswith(f"The test accuracy of the saved model, {view.metrics['test_accuracy']:.1%}")
     assert f"{view.metrics['test_accuracy_new_photographs']:.1%}" in said
     marked = as_dict(view)["selection"][CHOSEN]
     assert {"metrics.val_accuracy", "metrics.trial_score", "metrics.seeds[].val_accuracy"} <= set(marked)

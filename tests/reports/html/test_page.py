@@ -103,7 +103,7 @@ def test_numbers_of_the_result_stand_on_the_page(study_of):
     assert "3,275" in text and "3,018" in text
     assert "mean" in text and "over 3 seeds" in text
     assert f"ResNet50 VGGFace2 88.0% 86.5% {view.metrics['test_accuracy']:.1%} yes" in text
-    assert "The honest accuracy. The test accuracy, " in text
+    assert "The honest accuracy. The test accuracy of the saved model, " in text
     diagonal = view.metrics["confusion"]["test"][0][0]
     assert f'"{diagonal}\\u003cbr\\u003e' in page
     for row in view.metrics["per_class"]["test"]:

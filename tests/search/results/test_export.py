@@ -24,7 +24,7 @@ from ferplus_data.dataset import HeldOut, load_dataset
 from models.serving import export
 from reports.analysis.commands import commands
 from search.study.run_directory import RunDirectory
-from search.study.view import read_study
+from search.study.view import best_trial, read_study
 from tests.search.test_names import NASTY
 
 SCRIPT = Path(run_search.__file__).parent / "docs" / "classify_onnx.py"
@@ -305,11 +305,14 @@ def test_the_ledger_has_a_line_for_every_look_at_the_test_labels(
         == 0
     )
     assert called("evaluate", *study, "--test", "--tta") == 1
+    assert {model["sha256"] for model in readings()[-1]["models"]} == {
+        json.loads((runs / "done/best/metrics.json").read_text())["model_sha256"]
+    }
     assert [model.get("averaged", "")[:9] for model in readings()[-1]["models"]] == ["", "each face"]
     assert called("evaluate", "--checkpoint", str(folder / "model.onnx"), "--test") == 1
-    worst = next(
-        n for n in range(2) if n != json.loads((runs / "done/best/metrics.json").read_text())["trial"]
-    )
+    best = best_trial(read_study(RunDirectory(runs / "done")).trials)
+    assert best is not None
+    worst = 1 - best.number
     capsys.readouterr()
     assert called("retrain", *study, "--trial", str(worst)) == 0
     said = capsys.readouterr().out
