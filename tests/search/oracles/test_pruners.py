@@ -27,3 +27,18 @@ def test_a_poor_trial_is_stopped_at_the_first_epoch_that_is_judged(name: str, ju
             poor.report(0.1 if epoch == first else 0.9, epoch)
             stopped.append(poor.should_prune())
         assert stopped[-1] == (first in judged), first
+
+
+def test_hyperbands_brackets_judge_from_the_first_epoch_on() -> None:
+    """Three times the epochs from bracket to bracket, the first bracket's from 1."""
+    study = optuna.create_study(study_name="toy", direction="maximize", pruner=PRUNERS["hyperband"](9))
+    stopped = set()
+    for number in range(60):
+        trial = study.ask()
+        for epoch in range(1, 10):
+            trial.report(0.9 if number % 2 else 0.1, epoch)
+            if trial.should_prune():
+                stopped.add(epoch)
+                break
+        study.tell(trial, 0.5)
+    assert {1, 3} <= stopped <= {1, 3, 9}
