@@ -27,7 +27,7 @@ def test_what_is_saved_computes_the_same(saved: tuple[keras.Model, Path]) -> Non
     assert not list(path.parent.glob("*writing-*"))
 
 
-@pytest.mark.parametrize("tenth", range(10))
+@pytest.mark.parametrize("tenth", [0, 1, 5, 9])
 def test_a_truncated_checkpoint_is_refused(
     saved: tuple[keras.Model, Path], tenth: int, tmp_path: Path
 ) -> None:
