@@ -41,6 +41,7 @@ from search.study.config import check_continuation, load, read_arguments, write_
 from search.study.processes import copy_to_config, recorded
 from search.study.run_directory import RunDirectory, storage_url
 from search.study.view import best_trial, read_study
+from search.warm_start import warm_start
 from search.workers import preemption
 from search.workers.engines import ENGINES
 from search.workers.engines.team import Team
@@ -130,6 +131,7 @@ def _search(launch: Launch, prepared: Prepared, fresh: bool) -> dict[str, Any] |
     write_config(run, arguments, prepared.dataset, prepared.space)
     study.set_user_attr("config", run.read_config())
     study.set_user_attr("deadline", arguments.timeout and time.time() + arguments.timeout)
+    warm_start(study, arguments, prepared, run, launch.storage, progress.say)
     try:
         told = progress.callbacks.told_of(Search(run.study, run.path, run.read_config()["arguments"]))
         with recorded(study, ThisProcess().name, "search") as process, told as metrics:

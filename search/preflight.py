@@ -6,9 +6,10 @@ import os
 from pathlib import Path
 
 from ferplus_data.errors import InputError
+from search.oracles import LEARNING, own_pruner
 from search.storages.redaction import redact
 from search.storages.urls import check_url
-from search.study.arguments import SearchArguments, own_pruner
+from search.study.arguments import SearchArguments
 from search.study.config import check_continuation
 from search.study.run_directory import RunDirectory
 from search.user_functions import load_function
@@ -25,6 +26,10 @@ def check_before(arguments: SearchArguments, run: RunDirectory, url: str, *, fre
         raise InputError(
             f"--pruner {arguments.pruner}: expected none beside --oracle {arguments.oracle}, which decides itself when a trial "
             "ends; leave it out, or choose another oracle"
+        )
+    if arguments.warm_start and arguments.oracle not in LEARNING:
+        raise InputError(
+            f"--warm-start: expected an oracle that learns from what others had, {', '.join(LEARNING)}, found {arguments.oracle}"
         )
     _check_folder(run)
     if arguments.callbacks:

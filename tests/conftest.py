@@ -37,6 +37,7 @@ SLOW = (
     "search/test_readiness.py",
     "search/test_tracking.py",
     "search/test_what_is_searched.py",
+    "search/test_warm_start.py",
     "search/workers",
     "test_cli.py",
     "test_documents.py",

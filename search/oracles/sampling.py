@@ -16,6 +16,7 @@ from optuna.pruners import BasePruner
 from optuna.samplers import BaseSampler
 from optuna.trial import FrozenTrial, TrialState
 
+from search.oracles.evidence import evidence_of
 from search.oracles.history import History
 from search.oracles.space.admission import NotAdmitted
 from search.oracles.space.drawing import Drawing, describe
@@ -86,6 +87,7 @@ class Sampling:
         self._seed, self._grid = seed, grid
         self._history = History(study.study_name, study.direction)
         self._shown: dict[int, FrozenTrial] = {}
+        self._evidence = evidence_of(study)
 
     def draw(
         self,
@@ -114,7 +116,8 @@ class Sampling:
     def _ask(
         self, sampler: BaseSampler, trials: Sequence[FrozenTrial], number: int, fixed: Mapping[str, Any]
     ) -> Draw:
-        self._history.show(self._visible(sampler, trials, number), number)
+        evidence = [self._show(one) for one in self._evidence]
+        self._history.show([*evidence, *self._visible(sampler, trials, number)], number)
         asked = self._study_of(sampler).ask()
 
         def draw(hp: Any) -> Any:

@@ -7,7 +7,7 @@ from typing import Any
 
 import attrs
 
-from search.oracles import DEFAULT_ORACLE, DEFAULT_PRUNER
+from search.oracles import DEFAULT_ORACLE, DEFAULT_PRUNER, own_pruner
 from search.storages import GRACE_SECONDS, RETRIES
 from search.study import options as o
 from search.study.options import option
@@ -15,14 +15,12 @@ from search.study.space import load_space, parse_pins
 
 MOST_EPOCHS, MOST_SEEDS, MOST_FINALISTS = 100_000, 1000, 1000
 """Of one training, and of one retraining; more is a slip of the keyboard."""
-_YEAR = 366 * 86400.0
-_MILLION = 1_000_000
+_YEAR, _MILLION = 366 * 86400.0, 1_000_000
 
 
 def _trials(given: SearchArguments) -> int:
-    if given.budget is not None:
-        return min(math.ceil(10 * given.budget), _MILLION)
-    return 6 if given.data == "demo" else 100
+    usual = 6 if given.data == "demo" else 100
+    return usual if given.budget is None else min(math.ceil(10 * given.budget), _MILLION)
 
 
 def _retrain_epochs(given: SearchArguments) -> int:
@@ -80,6 +78,15 @@ class SearchArguments:
         o.SEARCH,
         resolve=lambda given: own_pruner(given.oracle) or DEFAULT_PRUNER,
         unless_given=f"{DEFAULT_PRUNER}; with hyperband and Keras Tuner's oracles their own",
+        may_change=True,
+    )
+    warm_start: list[str] = option(
+        o.Kind("STUDY", lambda given: [o.text("STUDY").parse(one) for one in given]),
+        "Have the oracle know another study, or FILE.csv with columns of hyperparameters and the objective.",
+        o.SEARCH,
+        default=attrs.Factory(list),
+        unless_given="none",
+        repeated=True,
         may_change=True,
     )
     objective: str = option(
@@ -291,10 +298,3 @@ class SearchArguments:
             from models.device.gpus import visible_gpus
 
             object.__setattr__(self, "workers", max(1, len(visible_gpus()) // self.gpus_per_trial))
-
-
-def own_pruner(oracle: str) -> str | None:
-    """Return the pruner of an oracle that decides itself when a trial ends; None for one that works with any."""
-    if oracle == "hyperband":
-        return "hyperband"
-    return "none" if oracle == "bayesian" or oracle.startswith("kt-") else None

@@ -64,7 +64,7 @@ def parse_pins(settings: Sequence[str] | Mapping[str, Any]) -> dict[str, Any]:
         name, separator, value = setting.partition("=")
         if not separator or not name or not value:
             raise InputError(f"expected NAME=VALUE, such as dropout=0.3, found {setting!r}")
-        pins[name] = _literal(value)
+        pins[name] = parse_value(value)
     return pins
 
 
@@ -81,7 +81,8 @@ def _plain(word: str) -> str:
     return "-".join(filter(None, [plain or "space", mark if lost else ""]))
 
 
-def _literal(given: str) -> Any:
+def parse_value(given: str) -> Any:
+    """Return the number that the text `given` is, else the text."""
     for kind in (int, float):
         try:
             return kind(given)

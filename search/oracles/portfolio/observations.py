@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from optuna.trial import FrozenTrial, TrialState
 
+from search.oracles.evidence import is_evidence
+from search.oracles.portfolio.gaussian_process import apart
 from search.oracles.portfolio.unit_cube import UnitCube
 
 
@@ -23,6 +25,7 @@ class Observation:
         best: The best value up to each of them, higher is better, -inf while there was none, (m,).
         running: Whether it is under way.
         source: What suggested it; None where that is not known.
+        evidence: Whether it is a result from elsewhere, and no trial of the study.
     """
 
     number: int
@@ -31,6 +34,7 @@ class Observation:
     best: np.ndarray
     running: bool
     source: str | None
+    evidence: bool = False
 
     @property
     def last(self) -> int:
@@ -68,9 +72,35 @@ def observe(
                 np.maximum.accumulate(values) if len(values) else values,
                 not trial.state.is_finished(),
                 trial.user_attrs.get("source", sources.get(trial.number)),
+                is_evidence(trial),
             )
         )
-    return found
+    return _aligned(found, cube)
+
+
+def _aligned(observations: list[Observation], cube: UnitCube) -> list[Observation]:
+    """Return `observations` with the values of those from elsewhere, where budget or data may be others, moved by the middle
+    difference between each trial and the nearest of them."""
+    elsewhere = [one for one in observations if one.evidence and one.last]
+    own = [one for one in observations if not one.evidence and one.last]
+    if not elsewhere or not own:
+        return observations
+    squares = apart(
+        np.array([one.row for one in own]), np.array([one.row for one in elsewhere]), cube.categories
+    )
+    nearest = [elsewhere[index] for index in squares.sum(0).argmin(1)]
+    differences = np.array(
+        [
+            one.at(epoch) - other.at(epoch)
+            for one, other in zip(own, nearest, strict=True)
+            for epoch in [min(one.last, other.last)]
+            if np.isfinite(one.at(epoch)) and np.isfinite(other.at(epoch))
+        ]
+    )
+    if not len(differences):
+        return observations
+    shift = float(np.median(differences))
+    return [replace(one, best=one.best + shift) if one.evidence else one for one in observations]
 
 
 def _curve(trial: FrozenTrial) -> tuple[np.ndarray, np.ndarray]:

@@ -116,7 +116,8 @@ class PortfolioSampler(BaseSampler):
     ) -> tuple[str, np.ndarray]:
         """Return the source of the next trial, and its candidates, the most promising first."""
         drawn = cube.draw(20, rng)
-        if trial.number < self._startup or cube.dimensions == 0:
+        known = sum(one.evidence for one in observations)
+        if trial.number + known < self._startup or cube.dimensions == 0:
             return RANDOM, drawn
         ladder = rungs(epochs)
         rung = density.highest_rung(observations, ladder)
@@ -180,7 +181,7 @@ def _new(rows: np.ndarray, observations: list[Observation]) -> np.ndarray:
     """The first of `rows` that no trial has had; the first if there is none."""
     if not observations:
         return rows[0]
-    known = {one.row.tobytes() for one in observations}
+    known = {one.row.tobytes() for one in observations if not one.evidence}
     return next((row for row in rows if row.tobytes() not in known), rows[0])
 
 

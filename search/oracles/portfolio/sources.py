@@ -20,7 +20,7 @@ def choose(
     counts = {name: [1.0, 1.0] for name in names}  # of successes and failures, none known
     best = -np.inf
     for one in observations:
-        if one.last == 0:
+        if one.last == 0 or one.evidence:
             continue
         value = float(one.best[-1])
         if one.source in counts and not one.running:
