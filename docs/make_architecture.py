@@ -42,6 +42,7 @@ ROOMS = {
     "search/results": "best trial -> measured model",
     "search/launch": "a search to its result",
     "search/queueing": "configurations of the user's own",
+    "search/warm_start": "results known before",
     "search/commands": "the command line",
     "reports/analysis": "numbers and sentences",
     "reports/hyperparameters": "declared, and how much each mattered",
