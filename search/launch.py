@@ -191,14 +191,9 @@ def retrain_again(
     progress: Progress,
 ) -> dict[str, Any]:
     """Retrain the best trials, or the one with the number `trial`, of an existing study; `test` has the test labels looked at."""
-    old = read_arguments(run)
-    arguments = attrs.evolve(
-        old,
-        retrain_epochs=old.retrain_epochs if epochs is None else epochs,
-        retrain_seeds=old.retrain_seeds if seeds is None else seeds,
-        test=test,
-        finalists=old.finalists if finalists is None else finalists,
-    )
+    asked = {"retrain_epochs": epochs, "retrain_seeds": seeds, "finalists": finalists}
+    given = {name: value for name, value in asked.items() if value is not None}
+    arguments = attrs.evolve(read_arguments(run), test=test, **given)
     dataset = load(arguments)
     check_continuation(run, arguments, dataset.fingerprint)
     launch = Launch(arguments, run, storage, time_budget(arguments, dataset, None), progress)

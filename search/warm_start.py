@@ -12,9 +12,9 @@ import optuna
 
 from ferplus_data.errors import InputError
 from models.recipe import Recipe, all_own_parameters, base_name, default_of, hyperparameter_names
-from search.oracles.evidence import Result, is_kept, keep
 from search.oracles.space.search_space import recipe_values
 from search.setup import Prepared
+from search.storages.evidence import Result, is_kept, keep
 from search.study.arguments import SearchArguments
 from search.study.config import read_arguments
 from search.study.run_directory import RunDirectory

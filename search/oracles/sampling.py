@@ -16,12 +16,12 @@ from optuna.pruners import BasePruner
 from optuna.samplers import BaseSampler
 from optuna.trial import FrozenTrial, TrialState
 
-from search.oracles.evidence import evidence_of
 from search.oracles.history import History
 from search.oracles.space.admission import NotAdmitted
 from search.oracles.space.drawing import Drawing, describe
 from search.oracles.space.hyperparameters import Hyperparameter
 from search.oracles.space.search_space import SpaceError
+from search.storages.evidence import evidence_of
 from search.storages.trial_life import State, state_of
 
 _MOST_REFUSED = 2000

@@ -16,10 +16,10 @@ from reports.reporting import StudyReports
 from reports.writers.tables import write_csv
 from search import launch
 from search.commands import search as search_command
-from search.oracles import evidence
-from search.oracles.evidence import MOST, Result, evidence_of
 from search.oracles.portfolio.observations import observe
 from search.oracles.portfolio.unit_cube import UnitCube
+from search.storages import evidence
+from search.storages.evidence import MOST, Result, evidence_of
 from search.study.run_directory import RunDirectory
 from search.study.view import read_study
 from search.workers import trial_runner

@@ -9,9 +9,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 from optuna.trial import FrozenTrial, TrialState
 
-from search.oracles.evidence import is_evidence
 from search.oracles.portfolio.gaussian_process import apart
 from search.oracles.portfolio.unit_cube import UnitCube
+from search.storages.evidence import is_evidence
 
 
 @dataclass(frozen=True)
