@@ -192,7 +192,7 @@ def retrain_again(
 ) -> dict[str, Any]:
     """Retrain the best trials, or the one with the number `trial`, of an existing study; `test` has the test labels looked at."""
     asked = {"retrain_epochs": epochs, "retrain_seeds": seeds, "finalists": finalists}
-    given = {name: value for name, value in asked.items() if value is not None}
+    given: dict[str, Any] = {name: value for name, value in asked.items() if value is not None}
     arguments = attrs.evolve(read_arguments(run), test=test, **given)
     dataset = load(arguments)
     check_continuation(run, arguments, dataset.fingerprint)
