@@ -20,6 +20,8 @@ benchmarks/measurements.json is a list of measurements, in the page's order. Eac
     values    instead of median and interval: one number an observation; a ratio has one for each pair of interleaved rounds
     note      what it does not show; may be left out
 
+benchmarks/to_be_measured.md, what is still to be measured and how, ends the page; it has no figures.
+
 A value without an interval is no measurement and is refused. A claim of a gain whose interval includes none is refused too: give
 "nothing", the value that would be no gain (1 for a ratio), with every claim of one.
 """
@@ -40,6 +42,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 MEASUREMENTS = ROOT / "benchmarks" / "measurements.json"
+PLANNED = ROOT / "benchmarks" / "to_be_measured.md"
 PAGE = ROOT / "docs" / "results.md"
 RESAMPLES, _SEED = 10_000, 20130615
 _HEAD = """# Measured results
@@ -119,7 +122,7 @@ def page(measurements: Sequence[Measurement]) -> str:
         parts += [
             f"\n{note}\n" for note in dict.fromkeys(f"{one.claim}: {one.note}" for one in rows if one.note)
         ]
-    return "".join(parts)
+    return "".join([*parts, "\n", PLANNED.read_text(encoding="utf-8")])
 
 
 def _cell(text: str) -> str:
