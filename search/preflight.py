@@ -44,8 +44,10 @@ def check_placement(arguments: SearchArguments) -> None:
     """Raise InputError if the workers, GPUs or store that `arguments` name cannot be had."""
     from models.device.gpus import visible_gpus
     from search.oracles.registry import KERAS_TUNER_ORACLES
+    from search.oracles.samplers import check_installed
     from search.workers.checkpoint_store import CheckpointStore
 
+    check_installed(arguments.oracle)
     if (arguments.workers > 1 or arguments.engine != "local") and arguments.oracle in KERAS_TUNER_ORACLES:
         raise InputError(f"--oracle {arguments.oracle}: is Keras Tuner's own and has room for one worker")
     if (arguments.max_params or arguments.max_latency) and arguments.oracle in KERAS_TUNER_ORACLES:

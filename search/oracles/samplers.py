@@ -7,6 +7,7 @@ method `visible` (trials -> trials) is shown no more of the study than that retu
 from __future__ import annotations
 
 import heapq
+import importlib.util
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -107,12 +108,7 @@ def _cmaes(settings: SamplerSettings) -> BaseSampler:
 
 
 def _gp(settings: SamplerSettings) -> BaseSampler:
-    try:
-        import torch  # noqa: F401
-    except ImportError as error:
-        raise InputError(
-            "oracle gp: expected PyTorch, which Optuna's Gaussian process needs; pip install torch, or choose tpe or cmaes"
-        ) from error
+    check_installed("gp")
     return optuna.samplers.GPSampler(seed=settings.seed, n_startup_trials=_STARTUP_TRIALS)
 
 
@@ -134,6 +130,14 @@ SAMPLERS: dict[str, Callable[[SamplerSettings], BaseSampler]] = {
     "cmaes": _cmaes,
     "gp": _gp,
 }
+
+
+def check_installed(sampler: str) -> None:
+    """Raise InputError for a sampler whose package is not installed."""
+    if sampler == "gp" and importlib.util.find_spec("torch") is None:
+        raise InputError(
+            "oracle gp: expected PyTorch, which Optuna's Gaussian process needs; pip install torch, or choose tpe or cmaes"
+        )
 
 
 def drawn_at_random(sampler: str, space: Sequence[Hyperparameter]) -> list[str]:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from ferplus_data.errors import InputError
-from search.preflight import check_before, chief_role
+from search.preflight import check_before, check_placement, chief_role
 from search.study.arguments import SearchArguments
 from search.study.ownership import undone_if_refused
 from search.study.run_directory import RunDirectory
@@ -88,3 +88,9 @@ def test_a_study_that_has_begun_is_left_alone(tmp_path: Path) -> None:
     with pytest.raises(InputError), undone_if_refused(run, f"sqlite:///{run.database}"):
         raise InputError("late")
     assert run.config.exists()
+
+
+def test_an_oracle_whose_package_is_missing_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(InputError, match="oracle gp: expected PyTorch"):
+        check_placement(SearchArguments(oracle="gp"))
