@@ -20,6 +20,7 @@ from reports.figures import (
     contour,
     data,
     freeze_rate_map,
+    fronts,
     importances,
     learning_curves,
     optimisation_history,
@@ -118,6 +119,24 @@ FIGURES: dict[str, FigureEntry] = {
         "that no cheaper trial surpasses.",
         "mattered",
         "The trials recorded no times, or their epochs cost the same.",
+        shape="half",
+    ),
+    "accuracy_against_macro_f1": FigureEntry(
+        fronts.draw_macro_f1,
+        "Accuracy against macro-F1",
+        "Every complete and stopped trial at its best epoch; the line runs through those that none surpasses in both. Macro-F1 "
+        "is the mean over the emotions, however rare.",
+        "mattered",
+        "Fewer than three trials have a history with macro-F1.",
+        shape="half",
+    ),
+    "accuracy_against_size": FigureEntry(
+        fronts.draw_size,
+        "Accuracy against size",
+        "Every complete and stopped trial at its best epoch, by the parameters of its network; the line runs through those that "
+        "no smaller one surpasses.",
+        "mattered",
+        "The trials recorded no sizes, or their networks are of one size.",
         shape="half",
     ),
     "freeze_rate_map": FigureEntry(

@@ -44,6 +44,7 @@ class TrialRecord:
         times: Seconds spent in build, training, validation, cache and oracle; empty where it was not recorded.
         prefix_cache: used, reason and seconds_saved, as the training told them; None where it was not recorded.
         source: What suggested it, a source of the portfolio or "recipe"; None where that is not known.
+        network: parameters and bytes of its network; empty where they were not recorded.
     """
 
     number: int
@@ -60,6 +61,7 @@ class TrialRecord:
     prefix_cache: dict[str, Any] | None = None
     minimized: bool = False
     source: str | None = None
+    network: dict[str, int] = field(default_factory=dict)
 
     @property
     def merit(self) -> float:
@@ -234,4 +236,5 @@ def record_of(
         prefix_cache=trial.user_attrs.get("prefix_cache"),
         minimized=minimized,
         source=trial.user_attrs.get("source"),
+        network=dict(trial.user_attrs.get("network", {})),
     )

@@ -30,12 +30,14 @@ COMPARED = {
     "freeze_rate_map",
     *(name for name in FIGURES if name.startswith("slice_")),
 }
+FRONTS = {"accuracy_against_macro_f1", "accuracy_against_size"}
+"""Of history.csv files, which these studies have not; tests/reports/test_fronts.py writes some."""
 UNSURE = {"importances", "contour"}
 """Drawn only where the trials tell what mattered beyond chance."""
 DRAWN = {
-    "full": set(FIGURES),
+    "full": set(FIGURES) - FRONTS,
     "running": STARTED | COMPARED,
-    "one trial": set(FIGURES) - COMPARED,
+    "one trial": set(FIGURES) - COMPARED - FRONTS,
     "none finished": STARTED,
     "only failures": STARTED,
     "no trials": DATA,
