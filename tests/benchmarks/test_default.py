@@ -13,7 +13,7 @@ from benchmarks.simulator.study import run_study
 from benchmarks.simulator.tasks import Range, Task, full_scores
 from benchmarks.simulator.tellings import tell
 
-EPOCHS, SEEDS, BUDGET = 26, 2, 15
+EPOCHS, SEEDS, BUDGET = 9, 3, 10
 RANGES = [Range("rate", 1e-5, 1.0, log=True), *(Range(f"h{i}", 0.0, 1.0) for i in range(5))]
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.linalg import cho_solve, cholesky, solve_triangular
+from scipy.linalg.lapack import dpotri
 from scipy.optimize import minimize
 from scipy.stats import norm, rankdata
 
@@ -22,7 +23,8 @@ _PRIOR_MEAN = np.log([1.0, 0.5, 0.5, 0.1, 0.01])
 _PRIOR_WIDTH = np.array([1.0, 1.5, 1.5, 1.5, 1.5])
 _LENGTHSCALE, _LENGTHSCALE_WIDTH = np.log(2.0), 1.5
 _BOUNDS = (-7.0, 5.0)
-_STEPS = 25
+_STEPS, _STEPS_ON = 25, 8
+"""Of a first fit, and of one that goes on from the parameters of the last."""
 _SQRT5 = np.sqrt(5.0)
 _JITTER = 1e-6
 
@@ -79,8 +81,9 @@ class GaussianProcess:
         return mean, np.sqrt(np.maximum(own - (solved**2).sum(0), 1e-10))
 
 
-def fit(data: Data, theta: np.ndarray) -> np.ndarray:
-    """Return the most likely parameters a posteriori, searched from `theta`."""
+def fit(data: Data, near: np.ndarray | None = None) -> np.ndarray:
+    """Return the most likely parameters a posteriori, searched from `near`, those of an earlier fit, or from the prior's."""
+    theta = start(data.rows.shape[1]) if near is None else near
     covariance = _Covariance(data)
     prior_mean = start(data.rows.shape[1])
     prior_width = np.concatenate([_PRIOR_WIDTH, np.full(data.rows.shape[1], _LENGTHSCALE_WIDTH)])
@@ -91,7 +94,8 @@ def fit(data: Data, theta: np.ndarray) -> np.ndarray:
         return value + 0.5 * float(away @ away), gradient + away / prior_width
 
     bounds = [_BOUNDS] * len(theta)
-    found = minimize(loss, theta, jac=True, method="L-BFGS-B", bounds=bounds, options={"maxiter": _STEPS})
+    steps = {"maxiter": _STEPS if near is None else _STEPS_ON}
+    found = minimize(loss, theta, jac=True, method="L-BFGS-B", bounds=bounds, options=steps)
     return found.x
 
 
@@ -138,7 +142,8 @@ class _Covariance:
         factor = cholesky(covariance, lower=True, check_finite=False)
         alpha = cho_solve((factor, True), self._scores, check_finite=False)
         value = 0.5 * float(self._scores @ alpha) + float(np.log(np.diag(factor)).sum())
-        inverse = cho_solve((factor, True), np.eye(len(alpha)), check_finite=False)
+        lower = dpotri(factor, lower=1)[0]
+        inverse = np.tril(lower) + np.tril(lower, -1).T
         g = 0.5 * (inverse - np.outer(alpha, alpha))
         gd, gk = g * self._decay, g * k
         weights = [

@@ -7,27 +7,27 @@ from collections.abc import Sequence
 import numpy as np
 from scipy.stats import norm
 
-from search.oracles.portfolio.gaussian_process import Data, GaussianProcess, fit, normal_scores, start
+from search.oracles.portfolio.gaussian_process import Data, GaussianProcess, fit, normal_scores
 from search.oracles.portfolio.observations import Observation
 from search.oracles.portfolio.unit_cube import UnitCube
 
-MOST_TRIALS = 90
-"""Trials in the process: half of them the best, the others the latest."""
+MOST_TRIALS, _FITTED = 90, 50
+"""Trials in the process, and those that its parameters are fitted to: half of them the best, the others the latest."""
 _RANDOM, _NEAR, _BEST = 300, 20, 5
 _WIDTHS = (0.1, 0.05, 0.02)
 """Steps, in the unit cube, of the three refinements of the best candidates."""
 
 
-def used(observations: Sequence[Observation]) -> list[Observation]:
-    """Return the trials that the process learns from, those under way last."""
+def used(observations: Sequence[Observation], most: int = MOST_TRIALS) -> list[Observation]:
+    """Return the trials that the process learns from, at most so many."""
     seen = [
         one for one in observations if one.last and one.best[-1] > -np.inf or one.last and not one.running
     ]
-    if len(seen) > MOST_TRIALS:
+    if len(seen) > most:
         ranked = sorted(seen, key=lambda one: -one.best[-1])
-        best = ranked[: MOST_TRIALS // 2]
+        best = ranked[: most // 2]
         chosen = {one.number for one in best}
-        latest = [one for one in seen if one.number not in chosen][-(MOST_TRIALS - len(best)) :]
+        latest = [one for one in seen if one.number not in chosen][-(most - len(best)) :]
         seen = sorted([*best, *latest], key=lambda one: one.number)
     return seen
 
@@ -68,7 +68,7 @@ class Improvement:
         self._seen = used(observations)
         data = data_of(self._seen, cube, rungs)
         if theta is None:
-            theta = fit(data, start(cube.dimensions) if near is None else near)
+            theta = fit(data_of(used(observations, _FITTED), cube, rungs), near)
         self.theta = theta
         self._process = GaussianProcess(_believed(data, observations, theta, self._last), theta)
         self._target = float(data.scores.max())
