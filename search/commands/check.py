@@ -25,7 +25,7 @@ def run(options: SearchOptions) -> int:
     for one in findings(arguments, directory, storage=options.storage, fresh=options.fresh):
         table.add_row(one.subject, one.state, Text(one.found, overflow="fold"))
         wrong += one.state == WRONG
-    Console().print(table)
+    Console(force_jupyter=False).print(table)
     if wrong:
         print(f"{wrong} of these would keep a search from beginning")
     return BAD_INPUT if wrong else DONE
