@@ -84,7 +84,7 @@ def task_loaders(names: Sequence[str], folder: Path) -> dict[str, Callable[[], T
 
     families = {"lcbench": lcbench, "taskset": taskset, "recorded": recorded}
     known = {name: family for family in families.values() for name in family.names(folder)}
-    if not known:
+    if not names and all(family is recorded for family in known.values()):
         raise InputError(
             f"--curves {folder}: expected lcbench/model.onnx or taskset/taskset-N.npz in it, found neither"
         )

@@ -341,6 +341,10 @@ def test_no_tensorflow_is_loaded(curves: Path) -> None:
     ("arguments", "said"),
     [
         (["--curves", "/nowhere"], "/nowhere"),
+        (
+            ["--curves", str(Path(__file__).parent)],
+            "expected lcbench/model.onnx or taskset/taskset-N.npz in it",
+        ),
         (["--curves", "CURVES", "--tasks", "taskset-1"], "taskset-9"),
         (["--curves", "CURVES", "--methods", "best+halving"], "best+halving"),
         (["--curves", "CURVES", "--budgets", "5,-1"], "5,-1"),
