@@ -92,6 +92,13 @@ class Batches(keras.utils.PyDataset):
         batch_seed = np.random.SeedSequence((self.seed, self.epoch, index)).generate_state(1)[0]
         return augment(self.augmentation, int(batch_seed))(images)[..., None]
 
+    def begin(self, epoch: int) -> None:
+        """Make `epoch` the present one, whatever has been passed over: under JAX, the first `fit` of a model begins and ends an
+        epoch that is none, for the shapes."""
+        if epoch != self.epoch:
+            self.epoch = epoch
+            self._order = self._draw_order()
+
     def on_epoch_begin(self) -> None:
         self._begun = True
 

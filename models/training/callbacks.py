@@ -34,15 +34,16 @@ class DivergedError(RuntimeError):
 
 
 class Views(keras.callbacks.Callback):
-    """Has the epoch's activations ready before its first step."""
+    """Has the epoch's batches, and its activations, ready before its first step."""
 
-    def __init__(self, prepare: Callable[[int], None], clock: Times) -> None:
+    def __init__(self, fed: Feed, clock: Times) -> None:
         super().__init__()
-        self._prepare, self._clock = prepare, clock
+        self._fed, self._clock = fed, clock
 
     def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
+        self._fed.training.begin(epoch)
         with self._clock.measured("cache"):
-            self._prepare(epoch)
+            self._fed.prepare(epoch)
 
 
 class LearningRate(keras.callbacks.Callback):
@@ -60,6 +61,9 @@ class LearningRate(keras.callbacks.Callback):
         if batch % self._stair:
             return
         recipe = self._recipe
+        # JAX's steps hand their state on to one another, and would not look at the variable again within an epoch.
+        if hasattr(self.model, "jax_state_sync"):
+            self.model.jax_state_sync()
         self.model.optimizer.learning_rate = LR_POLICIES[recipe.lr_policy](
             recipe.learning_rate,
             epoch=self._epoch + batch / self.params["steps"],
@@ -104,7 +108,7 @@ class Context:
 
 
 CALLBACKS: dict[str, Callable[[Context], keras.callbacks.Callback]] = {
-    "views": lambda context: Views(context.fed.prepare, context.clock),
+    "views": lambda context: Views(context.fed, context.clock),
     "learning rate": lambda context: LearningRate(
         context.recipe,
         context.epochs.stop,
