@@ -11,11 +11,14 @@ import numpy as np
 import pytest
 
 from ferplus_data.dataset import Dataset, load_dataset
+from models.recipe import Recipe
 from models.training.checkpoints import Checkpoints
 from models.training.history import Epoch
+from models.training.settings import Listener, Settings
 from search.results import retraining
 from search.results.finalists import Contenders, contenders, rank_correlation
 from search.results.measuring import Look
+from search.results.successive_halving import Retrained, SuccessiveHalving
 from search.storages.trial_life import KNOWN_RECIPE
 from search.study.arguments import SearchArguments
 from search.study.run_directory import RunDirectory
@@ -178,12 +181,7 @@ def test_it_is_interrupted_anywhere_and_trains_no_epoch_twice(
     said = Said()
     assert retrain(found_by(3), run, dataset, said) == metrics and len(trainings.epochs) == len(expected)
     assert said.lines == ["trials 3, 2, 1, 0: retrained before"]
-
-
-def test_what_the_search_found_beyond_the_known_recipe_is_said(
-    tmp_path: Path, dataset: Dataset, trainings: Trainings
-) -> None:
-    metrics = retrain(found_by(3), RunDirectory.of(tmp_path, "s"), dataset)
+    # What the search found beyond the known recipe.
     found = metrics["improvement"]
     share = [np.mean(np.arange(len(dataset.val)) < RISE[d] * len(dataset.val)) for d in (0.2, 0.0)]
     by = found["by"]["accuracy"]
@@ -204,11 +202,26 @@ def test_a_known_recipe_that_is_the_best_is_kept(
     tmp_path: Path, dataset: Dataset, trainings: Trainings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(RISE, 0.0, 0.95)
-    metrics = retrain(found_by(2), RunDirectory.of(tmp_path, "s"), dataset, retrain_seeds=1)
-    assert metrics["trial"] == 0 and metrics["improvement"]["trial"] == 2
-    said = metrics["improvement"]["statement"]
-    assert "by -5.0 points" in said and not metrics["improvement"]["shown"]
-    assert "one seed, whose luck it does not hold" in said
+
+    def train(trial: TrialRecord, seed: int, until: int | None) -> Retrained:
+        training = trainings(
+            Recipe.from_hyperparameters(trial.hyperparameters),
+            dataset,
+            directory=tmp_path / f"{trial.number}",
+            epochs=EPOCHS,
+            settings=Settings(seed=seed),
+            listener=Listener(lambda epoch: epoch.epoch == until),
+        )
+        return Retrained(tmp_path / f"{trial.number}", training.history, training.best)
+
+    halving = SuccessiveHalving(found_by(2), train, seeds=[7], epochs=EPOCHS, objective="accuracy")
+    assert halving.run().number == 0
+    found = halving.told(dataset.val)["improvement"]
+    right = [np.sum(np.arange(len(dataset.val)) < share * len(dataset.val)) for share in (0.9, 0.95)]
+    worse = 100 * (right[1] - right[0]) / len(dataset.val)
+    assert found["trial"] == 2 and not found["shown"]
+    assert f"by -{worse:.1f} points" in found["statement"]
+    assert "one seed, whose luck it does not hold" in found["statement"]
 
 
 @pytest.mark.parametrize(
