@@ -1,4 +1,4 @@
-"""Draws the pictures at the top of README.md from a finished study: docs/report.png, its report in a browser, and
+"""Draws pictures for README.md from a finished study: docs/report.png, its report in a browser, and
 docs/terminal.svg, what a terminal said. They are of drawn faces where the study is:
 
     python run_search.py search | tee said.txt
