@@ -109,5 +109,5 @@ def difference(view: StudyView) -> str:
     side = "above" if points >= 0 else "below"
     return (
         f"The accuracy on all {SPLITS[split]} faces is {abs(points):.1f} points {side} that on new photographs with "
-        f" the same shares of expressions: {trained}."
+        f"the same shares of expressions: {trained}."
     )
