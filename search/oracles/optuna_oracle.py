@@ -120,6 +120,7 @@ class OptunaOracle(keras_tuner.Oracle):
         if taken is not None:
             trial = self._begin(taken)
             self.ongoing_trials[tuner_id] = self.trials[trial.trial_id] = trial
+            self.start_order.append(trial.trial_id)
             return trial
         if self.stopped_because is None:
             return self._trial("", {}, TrialStatus.IDLE)

@@ -59,6 +59,7 @@ def test_an_objective_of_either_direction(direction: str, tmp_path: Path) -> Non
     assert best.get("width") == wanted and asked.get_best_trials()[0].score == wanted
     assert asked.store.study.best_value == wanted and asked.store.study.metric_names == ["val_loss"]
     assert [trial.score for trial in asked.get_best_trials(8)] == sorted(widths, reverse=direction == "max")
+    assert asked.start_order == sorted(asked.trials)
 
 
 def test_hyperparameters_that_appear_while_a_model_is_built(tmp_path: Path) -> None:
