@@ -42,8 +42,8 @@ def improvements(
     """Return the improvement of `first` over `second` on `split` by each objective in `names`.
 
     The interval is a percentile bootstrap's: photographs are drawn with replacement, all faces of one together (Davison and
-    Hinkley 1997, section 3.8), and so are the seeds; both recipes have the same draws. With one seed it does not hold the luck of
-    the seed.
+    Hinkley 1997, section 3.8), and so are the seeds; both recipes have the same draws. With one seed, what
+    another would change is not in it.
 
     Args:
         first, second: What the networks of each seed said of the rows of `split`.

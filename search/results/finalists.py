@@ -110,12 +110,12 @@ def improvement_on(
     scale, unit = (1, "nats") if objective in _NATS else (100, "points")
     label = OBJECTIVES[objective].label
     if one.low > 0:
-        verdict = "shown"
+        verdict = "shown" if seeds > 1 else "shown for this seed"
     elif one.high < 0:
         verdict = "the known recipe is better"
     else:
         verdict = "not shown, the interval holds 0"
-    luck = "one seed, whose luck it does not hold" if seeds == 1 else f"{seeds} seeds"
+    drawn = f"and {seeds} seeds" if seeds > 1 else "of one seed, so that what another seed changes is not in it"
     digits = 1 if scale == 100 else 3
     return {
         "trial": found.number,
@@ -130,5 +130,5 @@ def improvement_on(
         "statement": f"the search improved on the known recipe by {scale * one.difference:.{digits}f} {unit} "
         f"[{scale * one.low:.{digits}f}, {scale * one.high:.{digits}f}] of validation {label}: {verdict} (trial {found.number} "
         f"against trial {known.number}, both retrained alike; 95 % interval of a paired bootstrap over {photographs:,} "
-        f"photographs and {luck})",
+        f"photographs {drawn})",
     }

@@ -221,7 +221,7 @@ def test_a_known_recipe_that_is_the_best_is_kept(
     worse = 100 * (right[1] - right[0]) / len(dataset.val)
     assert found["trial"] == 2 and not found["shown"]
     assert f"by -{worse:.1f} points" in found["statement"]
-    assert "one seed, whose luck it does not hold" in found["statement"]
+    assert "of one seed, so that what another seed changes is not in it" in found["statement"]
 
 
 @pytest.mark.parametrize(
