@@ -98,6 +98,7 @@
   // A page that reloads itself while the study runs comes back as it was left.
   const KEY = "report:" + location.pathname;
   const live = document.querySelector('meta[http-equiv="refresh"]') !== null;
+  if (live) history.scrollRestoration = "manual"; // the browser's own comes later and scrolls smoothly
   let kept = null;
   try {
     kept = live ? JSON.parse(sessionStorage.getItem(KEY)) : null;

@@ -101,14 +101,15 @@ def recorded(tmp_path_factory: pytest.TempPathFactory, study_of: Callable[..., S
     run.create()
     synthetic = study_of("full", directory=run.path)
     dataset = load_dataset("demo", subset=0.3)
+    of = {"train": dataset.train, "val": dataset.val, "test": dataset.test.reveal_labels()}
     rng = np.random.default_rng(0)
     said = {}
     for split in SPLITS:
-        labels = getattr(dataset, split).labels
+        labels = of[split].labels
         logits = rng.normal(0, 1, (len(labels), 8)) + 2.5 * np.eye(8)[labels]
         said[split] = (np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)).astype(np.float32)
-    write_predictions(run.predictions, {s: Predictions.of(said[s], getattr(dataset, s)) for s in SPLITS})
-    figures = {split: score(said[split], getattr(dataset, split)) for split in SPLITS}
+    write_predictions(run.predictions, {s: Predictions.of(said[s], of[s]) for s in SPLITS})
+    figures = {split: score(said[split], of[split]) for split in SPLITS}
     metrics = {
         **synthetic.metrics,
         **{f"{split}_accuracy": figures[split]["accuracy"] for split in SPLITS},
@@ -116,8 +117,8 @@ def recorded(tmp_path_factory: pytest.TempPathFactory, study_of: Callable[..., S
         **{key: {s: figures[s][key] for s in SPLITS} for key in ("per_class", "confusion", "calibration")},
     }
     write_json(run.metrics, metrics)
-    counts = {split: getattr(dataset, split).class_counts.tolist() for split in ("train", *SPLITS)}
-    splits = {split: summarise(getattr(dataset, split)) for split in ("train", *SPLITS)}
+    counts = {split: of[split].class_counts.tolist() for split in ("train", *SPLITS)}
+    splits = {split: summarise(of[split]) for split in ("train", *SPLITS)}
     write_json(
         run.config,
         {
