@@ -115,7 +115,9 @@ def improvement_on(
         verdict = "the known recipe is better"
     else:
         verdict = "not shown, the interval holds 0"
-    drawn = f"and {seeds} seeds" if seeds > 1 else "of one seed, so that what another seed changes is not in it"
+    drawn = (
+        f"and {seeds} seeds" if seeds > 1 else "of one seed, so that what another seed changes is not in it"
+    )
     digits = 1 if scale == 100 else 3
     return {
         "trial": found.number,

@@ -121,7 +121,7 @@ def test_a_queued_configuration_is_the_next_trial(tmp_path: Path, capsys: pytest
     database = run.database.read_bytes()
     study = ["--study", "s", "--runs-dir", str(tmp_path)]
     for words, named in {
-        ("dropuot=0.4",): "unknown hyperparameter 'dropuot'",
+        ("dropuot=0.4",): "dropuot: expected a hyperparameter of the space",
         ("dropout=0.3",): "dropout: expected one of 0.4, found 0.3",
         ("batch_size=63",): "batch_size: expected one of",
         ("momentum=0.9", "optimizer=adamw"): "it needs optimizer",
