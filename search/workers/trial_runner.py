@@ -171,7 +171,8 @@ class FERPlusTuner(BaseTuner):
         self._progress.callbacks.on_trial_begin(self._record(trial, self.oracle.number(trial.trial_id)))
 
     def _record(self, trial: Trial, number: int) -> TrialRecord:
-        return record_in(self._store, self._run, number, trial.hyperparameters.values)
+        store = self._store if self._has_study() else None
+        return record_in(store, self._run, number, trial.hyperparameters.values)
 
     def _has_study(self) -> bool:
         """Not so as a worker of Keras Tuner's chief."""

@@ -27,7 +27,7 @@ tf_keras.utils.layer_utils = None
 from keras_vggface import models  # noqa: E402
 
 folder, network = sys.argv[1:]
-rng = np.random.default_rng(0)
+tf_keras.utils.set_random_seed(0)
 body = getattr(models, network.upper())(include_top=False, weights=None, input_shape=(224, 224, 3))
 x = tf_keras.layers.Flatten(name="flatten")(body.output)
 x = tf_keras.layers.Dropout(0.3, name="dropout_layer")(x)

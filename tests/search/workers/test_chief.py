@@ -22,14 +22,14 @@ def test_a_chief_serves_three_workers(tmp_path: Path) -> None:
         port = str(free.getsockname()[1])
     command = [
         "search", "--study", "chief", "--runs-dir", str(tmp_path), "--subset", "0.05", "--pruner", "none",
-        "--trials", "7", "--epochs", str(EPOCHS), "--grace", "4s",
+        "--trials", "9", "--epochs", str(EPOCHS), "--grace", "4s",
     ]  # fmt: skip
 
     def start(name: str) -> Any:
         return p.start(
             p.SIMULATED,
             *command,
-            SIMULATED_EPOCH="0.7",
+            SIMULATED_EPOCH="1.2",
             KERASTUNER_TUNER_ID=name,
             KERASTUNER_ORACLE_IP="127.0.0.1",
             KERASTUNER_ORACLE_PORT=port,
@@ -54,7 +54,7 @@ def test_a_chief_serves_three_workers(tmp_path: Path) -> None:
     assert "retrained" not in p.end(stopped, 0, seconds=60)
     assert "retrained" not in p.end(third)
     assert "retrained" in p.end(chief)
-    workers_of = p.assert_nothing_lost_or_repeated(run, url, trials=7, epochs=EPOCHS)
+    workers_of = p.assert_nothing_lost_or_repeated(run, url, trials=9, epochs=EPOCHS)
     assert workers_of[handed_back] == {stopped.pid, third.pid}
     assert workers_of[found] == {killed.pid, third.pid}
     deaths = {
