@@ -8,6 +8,7 @@ docs/terminal.svg, what a terminal said. They are of drawn faces where the study
 from __future__ import annotations
 
 import io
+import re
 import shutil
 import sys
 from pathlib import Path
@@ -39,7 +40,9 @@ def terminal_picture(said: str, picture: Path) -> None:
     console.print(Text("$ python run_search.py search", style="bold"))
     for line in lines[:LINES]:
         console.print(Text(line), soft_wrap=False)
-    picture.write_text(console.export_svg(title="FERPlus Tuner"), encoding="utf-8")
+    drawn = console.export_svg(title="FERPlus Tuner")
+    # Rich names a font on the web; a picture of this repository asks no host for anything.
+    picture.write_text(re.sub(r"@font-face \{.*?\}", "", drawn, flags=re.DOTALL), encoding="utf-8")
 
 
 if __name__ == "__main__":
