@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import json
 import math
 import zlib
 from collections.abc import Iterator, Mapping
@@ -15,15 +14,15 @@ import filelock
 import optuna
 import sqlalchemy
 from optuna.storages import RDBStorage
-from sqlalchemy.dialects import postgresql, sqlite
+from optuna.trial import FrozenTrial, TrialState
 
 from search.storages.retrying import RetryingStorage
+from search.storages.trial_rows import TrialRows
 
 LOCK_SECONDS = 60.0
 """How long the lock is waited for. Whoever has it for longer is suspended; then it is done without."""
 _BUSY_SECONDS = 60
 """How long SQLite waits for another writer instead of failing at once."""
-_INSERTS: dict[str, Any] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
 
 
 class DatabaseStorage(RetryingStorage):
@@ -81,45 +80,68 @@ class DatabaseStorage(RetryingStorage):
             raise
         return connection
 
-    def report(self, trial_id: int, step: int, value: float, owner: Mapping[str, Any]) -> bool:
-        """As in `RetryingStorage`, in one statement where Optuna's own takes nine: it is the call that is made most, and whether
-        the trial is still its worker's is looked at in the same moment."""
-        if self.database.engine.name not in _INSERTS or not math.isfinite(value):
-            return super().report(trial_id, step, value, owner)
-        return self.call(lambda: self._insert(trial_id, step, value, owner))
+    # What every trial does, in few statements where the database is of a kind that they are for ------------------------
 
-    def _insert(self, trial_id: int, step: int, value: float, owner: Mapping[str, Any]) -> bool:
-        values, trials, attributes = self._tables
-        new = {"intermediate_value": value, "intermediate_value_type": "FINITE"}
-        row = {"trial_id": trial_id, "step": step, **new}
-        conditions = [
-            sqlalchemy.exists().where(trials.c.trial_id == trial_id, trials.c.state == "RUNNING"),
-            *(
-                sqlalchemy.exists().where(
-                    attributes.c.trial_id == trial_id,
-                    attributes.c.key == key,
-                    attributes.c.value_json == json.dumps(wanted),
-                )
-                for key, wanted in owner.items()
-            ),
-        ]
-        selected = sqlalchemy.select(
-            *(sqlalchemy.literal(v, values.c[name].type) for name, v in row.items())
-        ).where(*conditions)
-        insert = _INSERTS[self.database.engine.name](values).from_select([*row], selected)
-        upsert = insert.on_conflict_do_update(index_elements=["trial_id", "step"], set_=new)
-        with self.database.engine.begin() as connection:
-            return connection.execute(upsert, execution_options={"preserve_rowcount": True}).rowcount == 1
+    def create_new_trial(self, study_id: int, template_trial: FrozenTrial | None = None) -> int:
+        if template_trial is None or self._rows is None or _has_values(template_trial):
+            return super().create_new_trial(study_id, template_trial)
+        rows = self._rows
+
+        def again() -> int:
+            known = self.find_made_of(study_id, template_trial)
+            return rows.begin(study_id, template_trial) if known is None else known
+
+        trial_id: int = self.call(lambda: rows.begin(study_id, template_trial), again)
+        self.get_all_trials(study_id, deepcopy=False)  # Optuna's cache is to know the trial
+        return trial_id
+
+    def report(self, trial_id: int, step: int, value: float, owner: Mapping[str, Any]) -> bool:
+        """As in `RetryingStorage`; whether the trial is still its worker's is looked at in the same moment."""
+        rows = self._rows
+        if rows is None or not math.isfinite(value):
+            return super().report(trial_id, step, value, owner)
+        return self.call(lambda: rows.report(trial_id, step, value, owner))
+
+    def leave(
+        self,
+        trial_id: int,
+        owner: Mapping[str, Any],
+        state: TrialState,
+        value: float | None,
+        user_attributes: Mapping[str, Any],
+        system_attributes: Mapping[str, Any],
+    ) -> bool:
+        """As in `RetryingStorage`; whether the trial is still its worker's is looked at in the same moment."""
+        rows = self._rows
+        if rows is None or not math.isfinite(value or 0.0):
+            return super().leave(trial_id, owner, state, value, user_attributes, system_attributes)
+
+        def leave() -> bool:
+            return rows.leave(trial_id, owner, state, value, user_attributes, system_attributes)
+
+        def again() -> bool:
+            if leave():
+                return True
+            trial = self.storage.get_trial(trial_id)  # left by the call before?
+            return trial.state == state and user_attributes.items() <= trial.user_attrs.items()
+
+        return self.call(leave, again)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in self.__dict__.items() if name != "_rows"}  # it has the engine
 
     @functools.cached_property
-    def _tables(self) -> list[sqlalchemy.Table]:
-        names = ("trial_intermediate_values", "trials", "trial_user_attributes")
-        metadata = sqlalchemy.MetaData()
-        return [sqlalchemy.Table(name, metadata, autoload_with=self.database.engine) for name in names]
+    def _rows(self) -> TrialRows | None:
+        engine = self.database.engine
+        return TrialRows(engine) if TrialRows.known_to(engine) else None
 
 
 class _LockNotGiven(Exception):
     """Another process has had the lock for all the time that it was waited for."""
+
+
+def _has_values(trial: FrozenTrial) -> bool:
+    return trial.values is not None or bool(trial.intermediate_values)
 
 
 def _lock_file(url: sqlalchemy.URL) -> str:

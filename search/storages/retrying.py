@@ -105,6 +105,30 @@ class RetryingStorage(BaseStorage):
             return False
         return True
 
+    def leave(
+        self,
+        trial_id: int,
+        owner: Mapping[str, Any],
+        state: TrialState,
+        value: float | None,
+        user_attributes: Mapping[str, Any],
+        system_attributes: Mapping[str, Any],
+    ) -> bool:
+        """Bring a trial to `state`, with its value and more attributes, if it runs and its user attributes still have what is in
+        `owner`; return whether."""
+        trial = self.get_trial(trial_id)
+        if trial.state != TrialState.RUNNING or not owner.items() <= trial.user_attrs.items():
+            return False
+        try:
+            for key, attribute in user_attributes.items():
+                self.set_trial_user_attr(trial_id, key, attribute)
+            for key, attribute in system_attributes.items():
+                self.set_trial_system_attr(trial_id, key, attribute)
+            self.set_trial_state_values(trial_id, state, None if value is None else [value])
+        except optuna.exceptions.UpdateFinishedTrialError:
+            return False
+        return True
+
     def _warn(self, attempt: tenacity.RetryCallState) -> None:
         if attempt.attempt_number == 2:  # not of a single broken connection
             logging.getLogger(__name__).warning(
@@ -121,14 +145,22 @@ class RetryingStorage(BaseStorage):
         self.call(lambda: self.storage.delete_study(study_id), again)
 
     def create_new_trial(self, study_id: int, template_trial: FrozenTrial | None = None) -> int:
-        def again() -> int:
-            # The storage numbers trials in the order of their creation, so one that was made is among the last.
-            for trial in reversed(self.storage.get_all_trials(study_id, deepcopy=False)):
-                if template_trial is not None and _is_made_of(trial, template_trial):
-                    return self.storage.get_trial_id_from_study_id_trial_number(study_id, trial.number)
+        def create() -> int:
             return self.storage.create_new_trial(study_id, template_trial)
 
-        return self.call(lambda: self.storage.create_new_trial(study_id, template_trial), again)
+        def again() -> int:
+            known = None if template_trial is None else self.find_made_of(study_id, template_trial)
+            return create() if known is None else known
+
+        return self.call(create, again)
+
+    def find_made_of(self, study_id: int, template: FrozenTrial) -> int | None:
+        """Return the id of the trial that was made of `template`, None if none was. Asks the storage once."""
+        # The storage numbers trials in the order of their creation, so one that was made is among the last.
+        for trial in reversed(self.storage.get_all_trials(study_id, deepcopy=False)):
+            if _is_made_of(trial, template):
+                return self.storage.get_trial_id_from_study_id_trial_number(study_id, trial.number)
+        return None
 
     def set_trial_state_values(
         self, trial_id: int, state: TrialState, values: Sequence[float] | None = None

@@ -174,46 +174,36 @@ class TrialStore:
     ) -> bool:
         """Bring a running trial to `state`, with more attributes; return False, having written nothing, if the trial is the
         worker's no more."""
-        with self.lock():
-            trial = self.get(claim.number)
-            if trial.state != TrialState.RUNNING or not claim.attributes.items() <= trial.user_attrs.items():
-                return False
-            return self._change(trial, state, value, attributes or {}, system_attributes or {})
+        return self._leave(claim.number, claim.attributes, state, value, attributes, system_attributes)
 
     def release_lost(self, trial: FrozenTrial) -> bool:
         """Release a running trial, read a moment ago, whose worker has died; one of which more workers have died than the
         storage's `retries` fails. Return whether it still was as it was read."""
         deaths = trial.user_attrs.get("deaths", 0) + 1
-        with self.lock():
-            now = self.get(trial.number)
-            seen, known = ((t.user_attrs.get("worker"), t.user_attrs.get("attempt")) for t in (now, trial))
-            if now.state != TrialState.RUNNING or seen != known:
-                return False
-            if deaths > self.storage.retries:
-                error = f"its workers died {deaths} times"
-                return self._change(now, State.FAILED, None, {"deaths": deaths, "error": error}, {})
-            return self._change(now, State.RELEASED, None, {"deaths": deaths}, {})
+        known: dict[str, Any] = {
+            key: value for key, value in trial.user_attrs.items() if key in ("worker", "attempt")
+        }
+        if deaths <= self.storage.retries:
+            return self._leave(trial.number, known, State.RELEASED, attributes={"deaths": deaths})
+        failed = {"deaths": deaths, "error": f"its workers died {deaths} times"}
+        return self._leave(trial.number, known, State.FAILED, attributes=failed)
 
-    def _change(
+    def _leave(
         self,
-        trial: FrozenTrial,
+        number: int,
+        owner: Mapping[str, Any],
         state: State,
-        value: float | None,
-        attributes: Mapping[str, Any],
-        system_attributes: Mapping[str, Any],
+        value: float | None = None,
+        attributes: Mapping[str, Any] | None = None,
+        system_attributes: Mapping[str, Any] | None = None,
     ) -> bool:
-        self._check(trial, state)
-        trial_id = self._id(trial.number)
+        if state not in TRANSITIONS[State.RUNNING]:
+            raise ValueError(f"trial {number}: expected a state that may follow running, found {state}")
         # A trial that waits has no worker: whoever takes it is not to be taken for the one that has died.
         unclaimed = {} if state.ended else {"worker": None}
-        try:
-            self._write(trial_id, {**attributes, **unclaimed, STATE: state.value})
-            for key, attribute in system_attributes.items():
-                self.storage.set_trial_system_attr(trial_id, key, attribute)
-            self.storage.set_trial_state_values(trial_id, state.stored, None if value is None else [value])
-        except UpdateFinishedTrialError:
-            return False
-        return True
+        written = {**(attributes or {}), **unclaimed, STATE: state.value}
+        trial_id = self._id(number)
+        return self.storage.leave(trial_id, owner, state.stored, value, written, system_attributes or {})
 
     def _check(self, trial: FrozenTrial, state: State) -> None:
         before = state_of(trial)

@@ -1,16 +1,19 @@
 from __future__ import annotations
 
+import copy
 import subprocess
 import sys
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import optuna
 import pytest
-from optuna.distributions import FloatDistribution
+from optuna.distributions import CategoricalDistribution, FloatDistribution
+from optuna.trial import TrialState
 
 from ferplus_data.errors import InputError
 from search.storages.registry import RETRIES, open_storage, open_study
@@ -27,6 +30,54 @@ def dead_process() -> str:
 def test_a_storage_that_cannot_be_had_is_named(url: str) -> None:
     with pytest.raises(InputError, match="storage"):
         open_storage(url)
+
+
+@pytest.mark.parametrize("state", [TrialState.RUNNING, TrialState.WAITING, TrialState.FAIL])
+def test_a_trial_is_stored_as_optuna_stores_it(state: TrialState, tmp_path: Path) -> None:
+    now = datetime(2026, 11, 28, 12, 30, 15, 250_000)
+    template = optuna.trial.FrozenTrial(
+        number=-1,
+        trial_id=-1,
+        state=state,
+        value=None,
+        datetime_start=None if state == TrialState.WAITING else now,
+        datetime_complete=now if state == TrialState.FAIL else None,
+        params={"x": 0.25, "layers": 3, "optimizer": "sgd", "idle": None},
+        distributions={
+            "x": FloatDistribution(1e-3, 1, log=True),
+            "layers": optuna.distributions.IntDistribution(1, 9),
+            "optimizer": CategoricalDistribution(["adam", "sgd"]),
+            "idle": CategoricalDistribution([None, 1]),
+        },
+        user_attrs={"worker": "one", "nested": {"é": [1, None]}},
+        system_attrs={"fixed_params": {"x": 0.25}},
+        intermediate_values={},
+    )
+    found = []
+    for storage in (
+        open_storage(f"sqlite:///{tmp_path}/ours.db"),
+        optuna.storages.RDBStorage(f"sqlite:///{tmp_path}/optuna.db"),
+    ):
+        study = optuna.create_study(storage=storage)
+        study_id = storage.get_study_id_from_name(study.study_name)
+        ids = [storage.create_new_trial(study_id, template) for _ in range(2)]
+        found.append(([storage.get_trial(one) for one in ids], study.get_trials()))
+        with pytest.raises(ValueError, match="CategoricalDistribution"):
+            other = {**template.distributions, "optimizer": CategoricalDistribution(["adam", "adamw"])}
+            template_of_another = copy.copy(template)
+            template_of_another.params = {**template.params, "optimizer": "adamw"}
+            template_of_another.distributions = other
+            storage.create_new_trial(study_id, template_of_another)
+    assert found[0] == found[1]
+    assert [trial.number for trial in found[0][0]] == [0, 1]
+
+
+def test_trials_that_threads_begin_at_once_have_numbers_of_their_own(driver: Any) -> None:
+    store = driver.store()
+    with ThreadPoolExecutor(8) as pool:
+        claims = [*pool.map(lambda _: store.create(State.RUNNING, {}, {}, worker="one"), range(40))]
+    assert sorted(claim.number for claim in claims) == [*range(40)]
+    assert [trial.number for trial in store.read()] == [*range(40)]
 
 
 def test_a_released_trial_keeps_its_row_values_and_epochs(driver: Any) -> None:
