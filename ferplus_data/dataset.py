@@ -14,6 +14,8 @@ from .errors import InputError
 from .label_files import OTHER
 from .labels import EMOTIONS, PROTOCOLS, TARGETS
 from .photographs.cached import photographs_of
+from .photographs.identical import numbers_of_identical
+from .readers import demo
 from .store import SPLITS, Faces, open_faces
 
 
@@ -190,7 +192,10 @@ def load_dataset(
     if protocol not in PROTOCOLS:
         raise InputError(f"protocol: expected one of {', '.join(PROTOCOLS)}, found {protocol!r}; choose one")
     faces = open_faces(data, cache_dir=cache_dir)
-    photographs = photographs_of(faces.images, cache_dir=cache_dir)
+    if faces.source == demo.NAME:
+        photographs = numbers_of_identical(faces.images)
+    else:
+        photographs = photographs_of(faces.images, cache_dir=cache_dir)
     every = _splits(faces, photographs, protocol)
     kept = [split.take(split.labels >= 0) for split in every]
     dropped = len(faces.split) - sum(map(len, kept))

@@ -14,6 +14,7 @@ from scipy.sparse.csgraph import connected_components
 from .alignment import COPY, likeness
 from .candidates import Pairs, candidates, plausible
 from .descriptors import VIEWS_OF_A_COPY, Floats
+from .identical import identical, in_order_of_appearance
 
 CHUNK = 256  # pairs that a thread aligns at a time
 
@@ -44,13 +45,6 @@ def photograph_numbers(
     return in_order_of_appearance(groups[same])
 
 
-def identical(images: NDArray[np.uint8]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Rows of the m different images, int64 [m], and which of them each of the N images is, int64 [N]."""
-    number: dict[bytes, int] = {}
-    same = np.array([number.setdefault(image.tobytes(), len(number)) for image in images], dtype=np.int64)
-    return np.unique(same, return_index=True)[1], same
-
-
 def aligned(faces: Floats, pairs: Pairs, progress: Callable[[float], None]) -> NDArray[np.float64]:
     """The likeness of each pair, float64 [n]; `progress` is told the share that is done."""
 
@@ -67,11 +61,3 @@ def aligned(faces: Floats, pairs: Pairs, progress: Callable[[float], None]) -> N
             measured += chunk
             progress(len(measured) / len(pairs))
     return np.array(measured)
-
-
-def in_order_of_appearance(groups: NDArray[np.integer]) -> NDArray[np.int32]:
-    """The same groups numbered from 0 by their first member."""
-    _, first, inverse = np.unique(groups, return_index=True, return_inverse=True)
-    number = np.empty(len(first), np.int32)
-    number[np.argsort(first)] = np.arange(len(first), dtype=np.int32)
-    return number[inverse.ravel()]
