@@ -56,6 +56,7 @@ DAMAGES: list[Callable[[Path], None]] = [
 ]  # fmt: skip
 SMALL = [
     "--subset", "0.1", "--trials", "2", "--epochs", "1", "--pruner", "none", "--set", "backbone=small", "--set", "image_size=16",
+    "--finalists", "1",
 ]  # fmt: skip
 COMMANDS = {
     "status": [],
