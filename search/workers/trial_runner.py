@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -103,18 +104,16 @@ class FERPlusTuner(BaseTuner):
 
             known = isinstance(oracle, OptunaOracle)
             self.oracle = ChiefClient(self.oracle, oracle.store.storage.grace if known else None)
-        self._idle = False
+        self._idle, self._asked = False, time.monotonic()
         self._settings, self._time_budget, self._progress = settings, time_budget, progress
         self._networks = Networks()
-        self._asked = time.monotonic()
         self.stopped_because: str | None = None
 
     def search(self, *fit_args: Any, **fit_kwargs: Any) -> None:
         """Run trials until the oracle has no more, or time is up.
 
         Raises:
-            KeyboardInterrupt: Interrupted; the trial under way has been released.
-            Preempted: SIGTERM has come; the same.
+            KeyboardInterrupt, Preempted: Interrupted, or SIGTERM has come; the trial under way has been released.
             StorageLost: The storage has gone.
         """
         try:
@@ -165,14 +164,16 @@ class FERPlusTuner(BaseTuner):
         self._idle, self._asked = True, time.monotonic()
 
     def on_trial_begin(self, trial: Trial) -> None:
-        self._waited = time.monotonic() - self._asked
-        self._idle = False
-        self._progress.trial_begins(self.oracle.number(trial.trial_id), trial.hyperparameters.values)
-        self._progress.callbacks.on_trial_begin(self._record(trial, self.oracle.number(trial.trial_id)))
+        self._waited, self._idle = time.monotonic() - self._asked, False
+        number = self.oracle.number(trial.trial_id)
+        self._progress.trial_begins(number, trial.hyperparameters.values)
+        self._tell(self._progress.callbacks.on_trial_begin, trial, number)
 
-    def _record(self, trial: Trial, number: int) -> TrialRecord:
-        store = self._store if self._has_study() else None
-        return record_in(store, self._run, number, trial.hyperparameters.values)
+    def _tell(self, told: Callable[[TrialRecord], None], trial: Trial, number: int) -> None:
+        """Tell callbacks of a trial, which is read from its study only where there are some."""
+        if self._progress.callbacks.search:
+            study = self._store if self._has_study() else None
+            told(record_in(study, self._run, number, trial.hyperparameters.values))
 
     def _has_study(self) -> bool:
         """Not so as a worker of Keras Tuner's chief."""
@@ -228,9 +229,8 @@ class FERPlusTuner(BaseTuner):
             store.save(self._run.trial(running.number), running.number, epoch.epoch)
         self._progress.epoch_ends(epoch, running.epochs)
         if epoch.epoch > running.known:
-            self._progress.callbacks.on_epoch_end(
-                self._record(running.trial, running.number), epoch.epoch, epoch.row()
-            )
+            told = self._progress.callbacks.on_epoch_end
+            self._tell(lambda one: told(one, epoch.epoch, epoch.row()), running.trial, running.number)
         self._time_budget.epoch_took(epoch.epoch, epoch.seconds, running.rows)
         objective = self._settings.limits.objective
         began = time.monotonic()
@@ -297,4 +297,4 @@ class FERPlusTuner(BaseTuner):
             if not rests:
                 Checkpoints(self._run.trial(number)).finish()
             self._progress.trial_ends(number)
-            self._progress.callbacks.on_trial_end(self._record(trial, number))
+            self._tell(self._progress.callbacks.on_trial_end, trial, number)
