@@ -192,11 +192,7 @@ def load_dataset(
     if protocol not in PROTOCOLS:
         raise InputError(f"protocol: expected one of {', '.join(PROTOCOLS)}, found {protocol!r}; choose one")
     faces = open_faces(data, cache_dir=cache_dir)
-    if faces.source == demo.NAME:
-        photographs = numbers_of_identical(faces.images)
-    else:
-        photographs = photographs_of(faces.images, cache_dir=cache_dir)
-    every = _splits(faces, photographs, protocol)
+    every = _splits(faces, _photographs(faces, cache_dir), protocol)
     kept = [split.take(split.labels >= 0) for split in every]
     dropped = len(faces.split) - sum(map(len, kept))
     _refuse_empty(
@@ -220,6 +216,12 @@ def load_dataset(
         protocol,
         rows_kept(faces),
     )
+
+
+def _photographs(faces: Faces, cache_dir: Path | None) -> NDArray[np.int32]:
+    if faces.source == demo.NAME:  # nobody has cropped or scaled a drawn face
+        return numbers_of_identical(faces.images)
+    return photographs_of(faces.images, cache_dir=cache_dir)
 
 
 def rows_kept(faces: Faces) -> dict[str, list[int]]:
