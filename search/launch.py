@@ -266,7 +266,7 @@ def retrain_best(
     """Retrain the best trials (or number `trial`) as long as there is time. Of several processes that are to, one does.
 
     Args:
-        again: Whether also if it has been retrained before.
+        again: Whether also if it has been retrained before, as in `Order`.
         because: Why the search has ended.
     """
     arguments, run, progress = launch.arguments, launch.run, launch.progress

@@ -42,7 +42,8 @@ class RetrainOptions(StorageOptions):
     )
     test: bool = option(
         o.FLAG,
-        "Look at the test labels too, and write into test_readings.jsonl that it was done.",
+        "Look at the test labels too, and write into test_readings.jsonl that it was done. Models of the same retraining without "
+        "it are measured, not trained again.",
         o.RETRAINING,
         default=False,
     )

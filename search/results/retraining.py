@@ -55,7 +55,7 @@ class Order:
         epochs: Most of each training.
         by_the_user: Whether a user asked for the trial, and it is not the best by the search's own rule.
         look: At the test labels, which are not looked at without; all seeds are one.
-        again: Whether one that has ended is done again.
+        again: Whether one that has ended is done again, unless the test labels are all that it lacks.
     """
 
     contenders: Contenders
@@ -72,7 +72,8 @@ def retrain(
     seed and epoch by the objective, measure what was chosen, and write best/model.keras, best/predictions.npz and
     best/metrics.json.
 
-    A retraining of the same trials that was interrupted is continued with the epochs it was planned for.
+    A retraining of the same trials that was interrupted is continued with the epochs it was planned for; of one that ended
+    without a look at the test labels, the models are measured.
 
     Returns:
         The content of metrics.json.
@@ -85,15 +86,16 @@ def retrain(
     numbers = [str(trial.number) for trial in order.contenders.all]
     named = f"trials {', '.join(numbers)}" if numbers[1:] else f"trial {numbers[0]}"
     check_place(run.best_model.parent)
-    if not run.retraining_plan.exists() and not order.again:
-        done = read_metrics(run.best_model.parent)
-        measured = done is not None and (look is None or done["test_accuracy"] is not None)
-        if done is not None and measured and done.get("retraining") == asked_for and run.best_model.exists():
-            progress.say(f"{named}: retrained before")
+    done = _done(run, asked_for, order)
+    if done is not None:
+        progress.say(f"{named}: retrained before")
+        if not _lacks_test(done, look):
             return done
+        write_json(run.retraining_plan, {"asked_for": asked_for, "epochs": done["epochs"]})
     epochs = _plan(run, asked_for, order.epochs)
     began = time.monotonic()
-    progress.say(f"retraining {named} on the whole training split, up to {epochs} epochs")
+    if done is None:
+        progress.say(f"retraining {named} on the whole training split, up to {epochs} epochs")
     retraining = Retraining(dataset, arguments, epochs, progress)
 
     def train_one(trial: TrialRecord, seed: int, until: int | None) -> Retrained:
@@ -112,7 +114,7 @@ def retrain(
         "epochs": epochs,
         "retraining": asked_for,
     }
-    trained = time.monotonic() - began
+    trained = time.monotonic() - began + (done or {}).get("times", {}).get("retraining", 0.0)
     progress.say(
         "retraining done; the test labels are " + ("not looked at" if look is None else "looked at now, once")
     )
@@ -175,7 +177,8 @@ class Retraining:
         training by its `name`."""
         arguments, progress, name = self.arguments, self.progress, name or f"seed {seed}"
         before = Checkpoints(directory, objective=arguments.objective)
-        if until is not None and len(before.history) >= until and before.best is not None:
+        ended = (directory / "model.keras").is_file() if until is None else len(before.history) >= until
+        if ended and before.best is not None:
             return Retrained(directory, before.history, before.best)
         progress.retraining_begins(name)
         keras.backend.clear_session()
@@ -206,6 +209,18 @@ class Retraining:
             f"{best.epoch} of {len(training.history)}"
         )
         return Retrained(directory, training.history, best)
+
+
+def _done(run: RunDirectory, asked_for: dict[str, Any], order: Order) -> dict[str, Any] | None:
+    """The content of metrics.json, if it is of the retraining that is asked for and that is not to be done again."""
+    found = None if run.retraining_plan.exists() else read_metrics(run.best_model.parent)
+    if found is None or found.get("retraining") != asked_for or not run.best_model.exists():
+        return None
+    return None if order.again and not _lacks_test(found, order.look) else found
+
+
+def _lacks_test(metrics: dict[str, Any], look: Look | None) -> bool:
+    return look is not None and metrics["test_accuracy"] is None
 
 
 def _plan(run: RunDirectory, asked_for: dict[str, Any], epochs: int) -> int:

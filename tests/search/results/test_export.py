@@ -330,6 +330,16 @@ def test_the_ledger_has_a_line_for_every_look_at_the_test_labels(
     assert (
         "The test labels were not looked at with this model" in card and "not the best by the search" in card
     )
+    # What was retrained before is measured; nothing is trained again.
+    trained = (runs / "done/retraining" / f"{worst:04d}").glob("seed-*/history.csv")
+    before = {path: path.stat().st_mtime_ns for path in trained}
+    capsys.readouterr()
+    assert called("retrain", *study, "--trial", str(worst), "--test") == 1
+    assert f"trial {worst}: retrained before" in capsys.readouterr().out
+    assert before and before == {path: path.stat().st_mtime_ns for path in before}
+    again = json.loads((runs / "done/best/metrics.json").read_text())
+    assert again["val_accuracy"] == metrics["val_accuracy"] and again["test_accuracy"] is not None
+    assert again["times"]["retraining"] >= metrics["times"]["retraining"]
     assert called("retrain", *study, "--test", "--retrain-seeds", "2") == 1
     last = readings()[-1]
     assert last["accuracy"] == pytest.approx(np.mean([model["accuracy"] for model in last["models"]]))
