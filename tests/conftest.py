@@ -41,6 +41,7 @@ SLOW = (
     "search/workers",
     "test_cli.py",
     "test_documents.py",
+    "test_site.py",
     "test_extending.py",
     "test_portability.py",
     "test_reference.py",
