@@ -40,6 +40,7 @@ SLOW = (
     "search/test_warm_start.py",
     "search/workers",
     "test_cli.py",
+    "test_completion.py",
     "test_documents.py",
     "test_site.py",
     "test_extending.py",
