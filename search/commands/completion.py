@@ -31,7 +31,9 @@ _PLACES = {
 _AFTER = {
     "bash": """
 if [[ -z ${_ferplus_tuner_python-} ]]; then
-  declare -F _completion_loader >/dev/null && _completion_loader python
+  for _ferplus_tuner_loader in _comp_load _completion_loader; do
+    declare -F $_ferplus_tuner_loader >/dev/null && { $_ferplus_tuner_loader python; break; }
+  done
   _ferplus_tuner_python=$(complete -p python 2>/dev/null | sed -n 's/.* -F \\([^ ]*\\) .*/\\1/p')
   : "${_ferplus_tuner_python:=:}"
 fi
