@@ -4,7 +4,7 @@ VENV ?= .venv
 ARGS ?=
 PIP = $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: search test test-fast lint bench reference clean
+.PHONY: search test test-fast lint bench reference docs clean
 
 search: $(VENV)/installed
 	$(VENV)/bin/python run_search.py search $(ARGS)
@@ -22,6 +22,11 @@ bench: $(VENV)/installed
 reference: $(VENV)/installed
 	$(VENV)/bin/python docs/make_reference.py
 
+# The site, in build/site. What a link does not reach, and a page that the navigation does not name, ends it.
+docs: $(VENV)/installed-docs
+	$(VENV)/bin/python -m sphinx -W --keep-going --quiet -c docs -d build/doctrees . build/site
+	@echo build/site/index.html
+
 lint: $(VENV)/installed-dev
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
@@ -38,7 +43,12 @@ $(VENV)/installed: requirements.txt
 	$(PIP) -r requirements.txt
 	@touch $@
 
-$(VENV)/installed-dev: $(VENV)/installed requirements-dev.txt requirements-postgresql.txt requirements-ray.txt requirements-dlib.txt requirements-tracking.txt requirements-detect.txt
+$(VENV)/installed-dev: $(VENV)/installed requirements-dev.txt requirements-postgresql.txt requirements-ray.txt requirements-dlib.txt requirements-tracking.txt requirements-detect.txt requirements-docs.txt
 	@echo "installing requirements-dev.txt into $(VENV)"
 	$(PIP) -r requirements-dev.txt
+	@touch $@
+
+$(VENV)/installed-docs: $(VENV)/installed requirements-docs.txt
+	@echo "installing requirements-docs.txt into $(VENV)"
+	$(PIP) -r requirements-docs.txt
 	@touch $@

@@ -13,6 +13,7 @@ from search import __version__
 from search.commands import (
     check,
     command_line,
+    completion,
     dashboard,
     demo,
     enqueue,
@@ -41,6 +42,11 @@ def reports() -> Reports:
     return StudyReports()
 
 
+def commands() -> dict[str, Command]:
+    """Return all of them, for the command that completes them."""
+    return COMMANDS
+
+
 COMMANDS = {
     "search": Command(search.SearchOptions, search.run, search.EXAMPLES, reports),
     "worker": Command(worker.WorkerOptions, worker.run, worker.EXAMPLES),
@@ -55,6 +61,7 @@ COMMANDS = {
     "check": Command(check.SearchOptions, check.run, check.EXAMPLES),
     "prepare": Command(prepare.PrepareOptions, prepare.run, prepare.EXAMPLES),
     "dashboard": Command(dashboard.DashboardOptions, dashboard.run, dashboard.EXAMPLES),
+    "completion": Command(completion.CompletionOptions, completion.run, completion.EXAMPLES, commands),
 }
 
 

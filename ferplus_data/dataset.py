@@ -153,7 +153,7 @@ class Dataset:
 
     @property
     def train_without_copies(self) -> Split:
-        """The training rows whose photograph stands in neither val nor test: what a choice made on val may train on."""
+        """The training rows whose photograph stands in neither val nor test, on which a choice made on val may train."""
         return self.train.take(~self.train.in_evaluation)
 
 

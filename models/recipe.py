@@ -75,7 +75,7 @@ class Recipe:
     def from_hyperparameters(cls, values: Mapping[str, Any]) -> Recipe:
         """Return the recipe that the hyperparameters `values` (name -> value, own parameters of policy, optimizer and weighting
         beside the rest) describe, with the defaults for what they leave out. A name may carry a mark that tells it from others
-        like it in the space: learning_rate@sgd is learning_rate.
+        like it in the space: `learning_rate@sgd` is `learning_rate`.
 
         Raises:
             InputError: An unknown name, a value of the wrong type or out of its range.

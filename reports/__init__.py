@@ -19,6 +19,7 @@ WRITERS: dict[str, Callable[[StudyView, Path], Path]] = {
     "csv": write_csv,
     "png": write_png,
 }
+"""Format -> what writes a report in it, to a path that it returns."""
 
 
 def output(run_report: Path, form: str) -> Path:

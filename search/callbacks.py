@@ -30,11 +30,10 @@ class SearchCallback:
     until it is overridden. What one raises ends the search, which can be continued.
 
     Example:
-        class Best(SearchCallback):
-            def on_trial_end(self, trial):
-                print(trial.number, trial.score)
-
-        tune(data="demo", callbacks=[Best()])
+        >>> class Best(SearchCallback):
+        ...     def on_trial_end(self, trial):
+        ...         print(trial.number, trial.score)
+        >>> options = {"data": "demo", "callbacks": [Best()]}  # for tune(**options)
     """
 
     def on_search_begin(self, search: Search) -> None:

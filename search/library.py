@@ -152,7 +152,7 @@ class Study:
 
     @property
     def model(self) -> keras.Model:
-        """The retrained best model, preprocessing included: uint8 [B, 48, 48, 1] -> float32 probabilities [B, 8].
+        """The retrained best model, which takes raw faces, uint8 [B, 48, 48, 1], and gives float32 probabilities [B, 8].
 
         >>> study.model.output_shape
         (None, 8)

@@ -13,3 +13,4 @@ SPACES: dict[str, Space] = {
     "transfer": Space(transfer.transfer, transfer.RECIPES, epochs=4, retrain_epochs=8, search_fraction=0.25),
     "demo": Space(small.demo, small.DEMO_RECIPES, epochs=4, retrain_epochs=6),
 }
+"""The spaces by the names that `--space` takes."""

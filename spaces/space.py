@@ -19,7 +19,7 @@ class Space:
     Args:
         declare: Declares the hyperparameters on the `keras_tuner.HyperParameters` it is given. Their names are
             the field names of `models.recipe.Recipe`; where conditional scopes each declare their own, a mark keeps them
-            apart: learning_rate@adamw, learning_rate@sgd.
+            apart: `learning_rate@adamw`, `learning_rate@sgd`.
         recipes: Known good configurations, name -> hyperparameter values. They are the first trials.
         epochs: Most epochs of one trial.
         retrain_epochs: Most epochs of the retraining of the best trial.

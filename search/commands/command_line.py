@@ -144,13 +144,20 @@ def parser_of(name: str, command: Command) -> argparse.ArgumentParser:
         epilog=_examples(command.examples),
         argument_default=argparse.SUPPRESS,
     )
-    by_group = sorted(options.items(), key=lambda item: GROUPS.index(item[1].group))
+    add_options(parser, command.options)
+    return parser
+
+
+def add_options(parser: argparse.ArgumentParser, options: type) -> dict[str, list[argparse.Action]]:
+    """Add the options that the class `options` declares to `parser`, by group; return what was added for each field."""
+    by_group = sorted(options_of(options).items(), key=lambda item: GROUPS.index(item[1].group))
     groups: dict[str, Any] = {}
+    added = {}
     for field, about in by_group:
         if about.group not in groups:
             groups[about.group] = parser.add_argument_group(about.group)
-        _add(groups[about.group], field, about, default_of(command.options, field))
-    return parser
+        added[field] = _add(groups[about.group], field, about, default_of(options, field))
+    return added
 
 
 def default_of(options: type, field: str) -> str | None:
@@ -179,20 +186,28 @@ def help_of(about: Option, default: str | None) -> str:
     return about.help + (f" [{'; '.join(notes)}]" if notes else "")
 
 
-def _add(group: Any, field: str, about: Option, default: str | None) -> None:
+def _add(group: Any, field: str, about: Option, default: str | None) -> list[argparse.Action]:
     shown = {"help": _escaped(help_of(about, default))}
     if about.positional:
-        group.add_argument(field, nargs="*" if about.optional else "+", metavar=about.kind.metavar, **shown)
-    elif not about.kind.metavar:
+        return [
+            group.add_argument(
+                field, nargs="*" if about.optional else "+", metavar=about.kind.metavar, **shown
+            )
+        ]
+    if not about.kind.metavar:
         names = [name for name in (about.short, flag_of(field, about)) if name]
-        group.add_argument(*names, dest=field, action="store_true", **shown)
+        added = [group.add_argument(*names, dest=field, action="store_true", **shown)]
         if about.off:
-            group.add_argument(about.off, dest=field, action="store_false", help=argparse.SUPPRESS)
-    else:
-        action = "append" if about.repeated else "store"
+            added.append(
+                group.add_argument(about.off, dest=field, action="store_false", help=argparse.SUPPRESS)
+            )
+        return added
+    action = "append" if about.repeated else "store"
+    return [
         group.add_argument(
             flag_of(field, about), dest=field, action=action, metavar=metavar_of(about), **shown
         )
+    ]
 
 
 class _Parser(argparse.ArgumentParser):

@@ -76,7 +76,8 @@ def run(options: ExportOptions) -> int:
         exported = _export(options)
         for path in exported.paths:
             print(path)
-        print(f"to serve on a CPU like this one: {exported.recommended}")
+        if exported.recommended is not None:
+            print(f"to serve on a CPU like this one: {exported.recommended}")
     return interruptible.code
 
 

@@ -65,7 +65,7 @@ class TrialRecord:
 
     @property
     def merit(self) -> float:
-        """The higher, the better: the score, or its negative where the lowest is the best; -infinity without one."""
+        """The score, negated where the lowest is the best, and -infinity without one; the higher, the better."""
         if self.score is None:
             return -math.inf
         return -self.score if self.minimized else self.score
@@ -103,7 +103,7 @@ class StudyView:
 
     @property
     def finished(self) -> bool:
-        """Whether nothing is left to do: retrained, or ended without a trial to retrain."""
+        """Whether nothing is left to do, because the best is retrained or there is no trial to retrain."""
         waiting = any(trial.state in ("queued", "released") for trial in self.trials)
         if self.running or (waiting and not self._search_has_ended):
             return False

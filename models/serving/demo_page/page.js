@@ -1,7 +1,10 @@
 "use strict";
+/* Takes pictures and shows what `ask(picture)`, of another script, makes of them: width, height, looked_for_faces, found, and for each
+   face its box (left, top, right, bottom; null for the whole picture), probabilities and what the model is unsure of. */
 const byId = (id) => document.getElementById(id);
 const CAMERA_EVERY = 400; // milliseconds between two looks at the camera
 let stream = null;
+let last = null; // the picture that was given; null while the camera runs
 
 function make(tag, text, className) {
   const element = document.createElement(tag);
@@ -55,18 +58,17 @@ function complain(text) {
 
 async function look(picture) {
   try {
-    const response = await fetch("look", { method: "POST", body: picture });
-    const answer = await response.json();
-    if (response.ok) show(answer);
-    else complain(answer.error);
-  } catch {
-    complain("The server on this machine does not answer any more.");
+    show(await ask(picture));
+  } catch (error) {
+    complain(error.message);
   }
 }
 
 function take(file) {
   if (!file) return;
   stopCamera();
+  last = file;
+  document.dispatchEvent(new Event("newpicture"));
   document.body.dataset.state = "looking";
   URL.revokeObjectURL(byId("picture").src);
   byId("picture").src = URL.createObjectURL(file);
@@ -104,6 +106,8 @@ async function toggleCamera() {
   } catch (error) {
     return complain(`The camera cannot be used: ${error.message}`);
   }
+  last = null;
+  document.dispatchEvent(new Event("newpicture"));
   byId("video").srcObject = stream;
   await byId("video").play();
   byId("picture").hidden = true;
@@ -124,4 +128,3 @@ drop.addEventListener("drop", (event) => {
 byId("file").addEventListener("change", (event) => take(event.target.files[0]));
 byId("camera").addEventListener("click", toggleCamera);
 document.addEventListener("paste", (event) => take(event.clipboardData.files[0]));
-fetch("model").then((response) => response.json()).then((model) => { byId("model").textContent = model.name; });

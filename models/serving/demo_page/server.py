@@ -5,18 +5,18 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from importlib import resources
 
 from ferplus_data.errors import InputError
 from models.serving.demo_page.looking import Looker
+from models.serving.demo_page.page import page, static
 
 HOST = "127.0.0.1"
 LARGEST = 32 * 2**20
 """Bytes of a picture."""
 _FILES = {
-    "/": ("page.html", "text/html; charset=utf-8"),
     "/page.css": ("page.css", "text/css; charset=utf-8"),
     "/page.js": ("page.js", "text/javascript; charset=utf-8"),
+    "/server.js": ("server.js", "text/javascript; charset=utf-8"),
 }
 _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; media-src 'self' blob:; "
@@ -54,10 +54,11 @@ def _handler(looker: Looker, name: str) -> type[BaseHTTPRequestHandler]:
                 return
             if self.path == "/model":
                 self._answer(200, json.dumps({"name": name}).encode(), "application/json")
+            elif self.path == "/":
+                self._answer(200, page(["page.js", "server.js"]).encode(), "text/html; charset=utf-8")
             elif self.path in _FILES:
                 file, kind = _FILES[self.path]
-                content = resources.files("models.serving.demo_page").joinpath(file).read_bytes()
-                self._answer(200, content, kind)
+                self._answer(200, static(file), kind)
             else:
                 self._answer(404, b"", "text/plain")
 

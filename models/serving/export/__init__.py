@@ -25,6 +25,7 @@ from models.serving.export.proof import Evidence, prove, said
 from models.serving.export.saved_model import SAVED_MODEL
 from models.serving.export.signature import signature
 from models.serving.export.speed import machine, measure, recommended
+from models.serving.export.web import WEB
 from models.serving.runtimes.keras_archive import classifier_of
 
 EXPORTERS: dict[str, Exporter] = {
@@ -33,6 +34,7 @@ EXPORTERS: dict[str, Exporter] = {
     "saved_model": SAVED_MODEL,
     "litert": LITERT,
     "h5-weights": H5_WEIGHTS,
+    "web": WEB,
 }
 """Format -> how it is written, opened and called."""
 
@@ -54,7 +56,8 @@ class Exported:
 
 
 def check_formats(formats: Sequence[str], precision: str) -> None:
-    """Raise InputError for an unknown format or precision, or for a format that cannot be written in the precision."""
+    """Raise InputError for an unknown format or precision, for a format that cannot be written in the precision, or one that
+    lacks what it is written with."""
     if precision not in PRECISIONS:
         raise InputError(f"--precision {precision!r}: expected one of {', '.join(PRECISIONS)}")
     for name in formats:
@@ -65,6 +68,9 @@ def check_formats(formats: Sequence[str], precision: str) -> None:
             raise InputError(
                 f"--precision {precision}: expected of the formats {', '.join(able)}, found {name}"
             )
+    for name in formats:
+        if (check := EXPORTERS[name].check) is not None:
+            check()
 
 
 def export_model(
@@ -139,7 +145,9 @@ def _export(
         place.mkdir()
         proofs[name] = _write_and_prove(EXPORTERS[name], model, place, conversion, expected, evidence)
     proven = [EXPORTERS[name] for name in formats if proofs[name]["ok"]]
-    speeds = measure({e.name: e.open(work / f"of-{e.name}" / e.files[0]) for e in proven}, evidence.faces)
+    speeds = measure(
+        {e.name: e.open(work / f"of-{e.name}" / e.files[0]) for e in proven if e.measured}, evidence.faces
+    )
     for name, speed in speeds.items():
         proofs[name]["images_per_second"] = speed
     best = recommended(speeds) if speeds else None

@@ -22,8 +22,8 @@ def serving_function(model: keras.Model) -> Any:
     """
     if keras.backend.backend() != "tensorflow":
         raise InputError(
-            f"--format: onnx, saved_model and litert are converted by TensorFlow, found KERAS_BACKEND={keras.backend.backend()}; "
-            "use KERAS_BACKEND=tensorflow, the .keras file is the same"
+            "--format: onnx, web, saved_model and litert are converted by TensorFlow, found "
+            f"KERAS_BACKEND={keras.backend.backend()}; use KERAS_BACKEND=tensorflow, the .keras file is the same"
         )
     import tensorflow as tf
 
