@@ -58,7 +58,7 @@ class PromotionPruner(RestingPruner):
 
     def __init__(self, epochs: int, *, first: int = 1, factor: int = 3) -> None:
         self._factor = factor
-        self._rungs = [first * factor**k for k in range(epochs.bit_length()) if first * factor**k < epochs]
+        self._rungs = _rungs(epochs, first, factor)
 
     def decide(self, study: optuna.Study, trial: FrozenTrial) -> Decision:
         # One that is among the best is asked for at once, before a new one is begun.
@@ -86,6 +86,22 @@ class PromotionPruner(RestingPruner):
         there = [t for t in trials if t.state != TrialState.FAIL and (t.last_step or 0) >= rung]
         ranked = sorted(there, key=lambda trial: -_best_until(trial, rung, sign))
         return ranked[: len(there) // self._factor]
+
+
+def epochs_per_trial(epochs: int, *, first: int = 1, factor: int = 3) -> float:
+    """Return how many of its `epochs` a trial has on average where one of `factor` goes on at each rung.
+
+    Example:
+        >>> epochs_per_trial(9)  # one, two more of every third trial, six more of every ninth
+        2.3333333333333335
+    """
+    ends = [*_rungs(epochs, first, factor), epochs]
+    steps = zip([0, *ends], ends, strict=False)
+    return sum((end - begin) / factor**rung for rung, (begin, end) in enumerate(steps))
+
+
+def _rungs(epochs: int, first: int, factor: int) -> list[int]:
+    return [first * factor**k for k in range(epochs.bit_length()) if first * factor**k < epochs]
 
 
 def _sign(study: optuna.Study) -> int:

@@ -6,6 +6,7 @@ Names without a prefix are an Optuna sampler under `OptunaOracle`; those with `k
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -17,6 +18,7 @@ from models.metrics.objectives import DEFAULT_OBJECTIVE, OBJECTIVES
 from search.oracles.keras_tuner_oracles import recorded
 from search.oracles.limits import Limits
 from search.oracles.optuna_oracle import OptunaOracle
+from search.oracles.promotion import epochs_per_trial
 from search.oracles.protocol import OneProcess, Worker
 from search.oracles.pruners import PRUNERS
 from search.oracles.samplers import SAMPLERS, SamplerSettings, drawn_at_random
@@ -52,6 +54,16 @@ class Search:
             self.admission.check(hp.values)
 
     @property
+    def most_trials(self) -> int:
+        """How many trials there can be: as many as were asked for, or as the budget has epochs for if they end early as by
+        promotion."""
+        budget = self.limits.budget if self.limits else None
+        if budget is None:
+            return self.trials
+        each = self.epochs if self.pruner == "none" else epochs_per_trial(self.epochs)
+        return min(self.trials, math.ceil(budget * self.epochs / each))
+
+    @property
     def metric(self) -> keras_tuner.Objective:
         """The objective as Keras Tuner knows it."""
         return keras_tuner.Objective(f"val_{self.objective}", OBJECTIVES[self.objective].direction)
@@ -70,7 +82,7 @@ def _optuna(
 
     def make_sampler(seed: int) -> Any:
         maximize = search.metric.direction == "max"
-        return SAMPLERS[sampler](SamplerSettings(seed, space, search.epochs, maximize, search.trials))
+        return SAMPLERS[sampler](SamplerSettings(seed, space, search.epochs, maximize, search.most_trials))
 
     make_sampler(0)  # what it needs is missing now, not at the first trial
     oracle = kind(

@@ -8,7 +8,10 @@ import pytest
 from optuna.trial import FrozenTrial
 
 from search.oracles.limits import Limits
+from search.oracles.registry import Search
+from search.oracles.space.search_space import SpaceModel, declared
 from search.storages.trial_life import STATE, State
+from spaces import SPACES
 
 BEGAN = datetime(2026, 1, 1)
 
@@ -76,3 +79,22 @@ def test_a_value_is_reached_in_the_direction_of_the_objective(
         assert because == f"trial 0 (val_{objective} 0.6000) has reached {value:g}"
     assert Limits(epochs=2, objective=objective, stop_at=missed).reached([FIRST, PRUNED]) is None
     assert Limits(epochs=2, stop_at=0.2).reached([PRUNED, RUNNING]) is None  # none is complete
+
+
+@pytest.mark.parametrize(
+    ("trials", "budget", "epochs", "pruner", "most"),
+    [
+        (100, None, 9, "promotion", 100),
+        (100, 2, 9, "promotion", 8),  # 18 epochs; 1 + 2/3 + 6/9 a trial
+        (100, 2, 9, "none", 2),
+        (5, 10, 9, "promotion", 5),
+        (100, 8, 4, "promotion", 18),  # 32 epochs; 1 + 2/3 + 1/9 a trial
+        (100, 3, 1, "promotion", 3),
+    ],
+)
+def test_the_trials_that_a_budget_has_epochs_for(
+    trials: int, budget: float | None, epochs: int, pruner: str, most: int
+) -> None:
+    model = SpaceModel(SPACES["small"], {})
+    limits = Limits(epochs=epochs, budget=budget)
+    assert Search(model, declared(model), [], trials, epochs, 0, pruner, limits=limits).most_trials == most
