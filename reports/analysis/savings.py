@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import fmean, median
 
-from reports.analysis.trials import STOPPED, duration
+from reports.analysis.trials import STOPPED
 from search.study.view import StudyView, TrialRecord
 
 
@@ -71,7 +71,7 @@ def _paces(trials: Sequence[TrialRecord]) -> dict[int, float]:
             paces[trial.number] = fmean(own[1:]) if len(own) > 1 else own[0] * ratio
         else:
             spent = trial.times.get("training", 0.0) + trial.times.get("validation", 0.0)
-            paces[trial.number] = (spent or duration(trial) or 0.0) / len(trial.values)
+            paces[trial.number] = (spent or trial.seconds or 0.0) / len(trial.values)
     return paces
 
 

@@ -32,13 +32,6 @@ def judged(trials: Sequence[TrialRecord]) -> list[TrialRecord]:
     return sorted(chosen, key=lambda trial: trial.number)
 
 
-def duration(trial: TrialRecord) -> float | None:
-    """Seconds from start to end, None while either is missing."""
-    if trial.started is None or trial.ended is None:
-        return None
-    return (trial.ended - trial.started).total_seconds()
-
-
 def first_line(error: str | None) -> str:
     """The line of an error text that names the reason: a traceback's last line, otherwise the first."""
     lines = [line.strip() for line in (error or "").splitlines() if line.strip()]

@@ -20,23 +20,52 @@ _HEAD = 2000
 
 
 @dataclass(frozen=True)
+class Span:
+    """From when to when a worker had a trial; `over` tells whether it has left it."""
+
+    trial: TrialRecord
+    start: datetime
+    end: datetime
+    over: bool
+
+    @property
+    def seconds(self) -> float:
+        return (self.end - self.start).total_seconds()
+
+
+@dataclass(frozen=True)
 class Worker:
     """A process that ran trials, from its first trial's start to its last one's end.
 
     Attributes:
         name: as the study knows it: host:pid:token.
         label: "worker 1", numbered by the first start.
-        trials: those it ran, by start.
-        first, last: start and end of its work, as the storage recorded them.
-        busy: seconds within trials.
+        spans: its times in trials, by start; a trial that rested and went on has several.
     """
 
     name: str
     label: str
-    trials: tuple[TrialRecord, ...]
-    first: datetime
-    last: datetime
-    busy: float
+    spans: tuple[Span, ...]
+
+    @property
+    def trials(self) -> int:
+        """How many it had."""
+        return len({span.trial.number for span in self.spans})
+
+    @property
+    def first(self) -> datetime:
+        """The start of its work, as the storage recorded it."""
+        return self.spans[0].start
+
+    @property
+    def last(self) -> datetime:
+        """The end of its work."""
+        return max(span.end for span in self.spans)
+
+    @property
+    def busy(self) -> float:
+        """Seconds within trials."""
+        return sum(span.seconds for span in self.spans)
 
     @property
     def present(self) -> float:
@@ -52,26 +81,17 @@ class Worker:
 def workers(trials: Sequence[TrialRecord]) -> list[Worker]:
     """The workers of all trials that were started, by first start. A running trial lasts until the study's last sign of
     life: the latest start or end that is recorded."""
-    started = [trial for trial in trials if trial.started is not None]
-    now = max(
-        (moment for t in started for moment in (t.started, t.ended) if moment is not None), default=None
-    )
-    by_name: dict[str, list[TrialRecord]] = {}
-    for trial in sorted(started, key=lambda trial: (trial.started, trial.number)):
-        by_name.setdefault(trial.worker or "unknown", []).append(trial)
-    found = []
-    for index, (name, ran) in enumerate(by_name.items(), start=1):
-        spans = [span(trial, now) for trial in ran]
-        busy = sum((end - start).total_seconds() for start, end in spans)
-        last = max(end for _, end in spans)
-        found.append(Worker(name, f"worker {index}", tuple(ran), spans[0][0], last, busy))
-    return found
-
-
-def span(trial: TrialRecord, now: datetime | None) -> tuple[datetime, datetime]:
-    """Start and end of a started trial; one that has not ended lasts until `now`."""
-    assert trial.started is not None
-    return trial.started, trial.ended or max(now or trial.started, trial.started)
+    attempts = [(trial, attempt) for trial in trials for attempt in trial.attempts]
+    moments = (moment for _, one in attempts for moment in (one.began, one.ended) if moment is not None)
+    now = max(moments, default=None)
+    by_name: dict[str, list[Span]] = {}
+    for trial, one in sorted(attempts, key=lambda pair: (pair[1].began, pair[0].number)):
+        end = one.ended or max(now or one.began, one.began)
+        by_name.setdefault(one.worker, []).append(Span(trial, one.began, end, one.ended is not None))
+    return [
+        Worker(name, f"worker {index}", tuple(spans))
+        for index, (name, spans) in enumerate(by_name.items(), start=1)
+    ]
 
 
 def time_split(trials: Sequence[TrialRecord]) -> dict[str, float]:

@@ -9,9 +9,9 @@ import plotly.graph_objects as go
 
 from reports.analysis.trials import STATES
 from reports.analysis.words import duration_words
-from reports.analysis.workers import Worker, span, workers
+from reports.analysis.workers import Span, Worker, workers
 from reports.figures.style import COUNT_COLOURS, STATE_COLOURS, figure, plain
-from search.study.view import StudyView, TrialRecord
+from search.study.view import StudyView
 
 MOST_BARS = 60
 """Trials of one worker up to which a bar each is wide enough to see; more are told as the busy share of slices of time."""
@@ -19,24 +19,24 @@ SLICES = 60
 """Of the study's span, where trials are told by slices."""
 
 _OF_SLICES = (
-    "A row per worker: the share of each slice of time that it spent in trials; hover for how many trials ended in it, draw a "
+    "A row per worker: the share of each slice of time that it spent in trials; hover for how many trials it left in it, draw a "
     "box to look closer."
 )
 
 
 def draw(view: StudyView) -> go.Figure | None:
-    """One row per worker, labelled with its utilisation. Up to MOST_BARS trials of a worker: one bar per started trial,
-    coloured by state; more: the share of each of SLICES slices of time that it spent in trials."""
+    """One row per worker, labelled with its utilisation. Up to MOST_BARS times in trials of a worker: a bar for each,
+    coloured by the trial's state; more: the share of each of SLICES slices of time that it spent in trials."""
     found = workers(view.trials)
     if not found:
         return None
     now = max(worker.last for worker in found)
-    many = max(len(worker.trials) for worker in found) > MOST_BARS
+    many = max(len(worker.spans) for worker in found) > MOST_BARS
     busy = sum(worker.busy for worker in found) / max(1e-9, sum(worker.present for worker in found))
-    started = sum(len(worker.trials) for worker in found)
+    started = len({span.trial.number for worker in found for span in worker.spans})
     took = duration_words((now - min(worker.first for worker in found)).total_seconds())
     return figure(
-        *(_slices(found, now) if many else _bars(found, now)),
+        *(_slices(found, now) if many else _bars(found)),
         shows=f"{started:,} trials on {_count(found)} over {took}, busy {min(1.0, busy):.0%} of the time.",
         caption=_OF_SLICES if many else None,
         barmode="overlay",
@@ -56,29 +56,27 @@ def _label(worker: Worker) -> str:
     return f"{worker.label}, {worker.utilisation:.0%} busy"
 
 
-def _bars(found: Sequence[Worker], now: datetime) -> list[go.Bar]:
-    label = {worker.name: _label(worker) for worker in found}
-    started = [trial for worker in found for trial in worker.trials]
+def _bars(found: Sequence[Worker]) -> list[go.Bar]:
+    labelled = [(_label(worker), worker, span) for worker in found for span in worker.spans]
     traces = []
     for state in STATES:
-        of_state = [trial for trial in started if trial.state == state]
+        of_state = [one for one in labelled if one[2].trial.state == state]
         if not of_state:
             continue
-        spans = [span(trial, now) for trial in of_state]
         traces.append(
             go.Bar(
                 name=state,
                 orientation="h",
                 meta="trials",
-                y=[label[trial.worker or "unknown"] for trial in of_state],
-                base=[start for start, _ in spans],
+                y=[label for label, _, _ in of_state],
+                base=[span.start for *_, span in of_state],
                 # Plotly takes the length of a bar on a time axis in milliseconds.
-                x=[(end - start).total_seconds() * 1000 for start, end in spans],
+                x=[span.seconds * 1000 for *_, span in of_state],
                 marker={
                     "color": STATE_COLOURS[state],
                     "line": {"width": 0.5, "color": "rgba(255,255,255,0.6)"},
                 },
-                customdata=[[trial.number, _remark(trial)] for trial in of_state],
+                customdata=[[span.trial.number, _remark(worker, span)] for _, worker, span in of_state],
                 hovertemplate="%{customdata[1]}<extra>" + state + "</extra>",
             )
         )
@@ -91,9 +89,9 @@ def _slices(found: Sequence[Worker], now: datetime) -> list[go.Heatmap]:
     shares, ends = [], []
     for worker in found:
         share, ended = [0.0] * SLICES, [0] * SLICES
-        for trial in worker.trials:
-            start, end = ((moment - first).total_seconds() / length for moment in span(trial, now))
-            ended[min(SLICES - 1, int(end))] += trial.ended is not None
+        for span in worker.spans:
+            start, end = ((moment - first).total_seconds() / length for moment in (span.start, span.end))
+            ended[min(SLICES - 1, int(end))] += span.over
             for index in range(int(start), min(SLICES, int(end) + 1)):
                 share[index] += max(0.0, min(end, index + 1) - max(start, index))
         shares.append([min(1.0, one) for one in share])
@@ -109,12 +107,11 @@ def _slices(found: Sequence[Worker], now: datetime) -> list[go.Heatmap]:
             zmax=1,
             ygap=2,
             showscale=False,
-            hovertemplate="%{y}<br>%{x}: %{z:.0%} in trials, %{customdata} ended<extra></extra>",
+            hovertemplate="%{y}<br>%{x}: %{z:.0%} in trials, %{customdata} left<extra></extra>",
         )
     ]
 
 
-def _remark(trial: TrialRecord) -> str:
-    assert trial.started is not None
-    until = f"{trial.ended:%H:%M:%S}" if trial.ended else "now"
-    return f"trial {trial.number}: {trial.started:%H:%M:%S} to {until}<br>{plain(trial.worker or 'unknown')}"
+def _remark(worker: Worker, span: Span) -> str:
+    until = f"{span.end:%H:%M:%S}" if span.over else "now"
+    return f"trial {span.trial.number}: {span.start:%H:%M:%S} to {until}<br>{plain(worker.name)}"

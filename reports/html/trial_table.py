@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from reports.analysis.commands import trial_command
-from reports.analysis.trials import STOPPED, duration, first_line
+from reports.analysis.trials import STOPPED, first_line
 from reports.analysis.words import duration_words
 from reports.figures.slices import in_order
 from reports.hyperparameters.declared import shown
@@ -67,7 +67,7 @@ def trial_table(view: StudyView) -> TrialTable:
         Row(
             trial,
             best is not None and trial.number == best.number,
-            Cell(duration_words(duration(trial)), duration(trial)),
+            Cell(duration_words(trial.seconds), trial.seconds),
             tuple(_cell(trial, name) for name in names),
             first_line(trial.error),
         )

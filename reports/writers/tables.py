@@ -14,7 +14,7 @@ from typing import Any
 from ferplus_data.files.owned import check_owned, write_owned
 from reports.analysis.answer import asked_for, honest
 from reports.analysis.selection import CHOSEN, corrected
-from reports.analysis.trials import count_states, duration
+from reports.analysis.trials import count_states
 from reports.hyperparameters.declared import hyperparameters
 from reports.hyperparameters.importance import importances
 from reports.writers.redaction import without_passwords
@@ -32,7 +32,7 @@ def trial_row(trial: TrialRecord) -> dict[str, Any]:
         "epochs": len(trial.values),
         "started": _moment(trial.started),
         "ended": _moment(trial.ended),
-        "seconds": duration(trial),
+        "seconds": trial.seconds,
         "worker": trial.worker,
         "error": trial.error,
     }

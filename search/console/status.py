@@ -53,7 +53,7 @@ def status_table(view: StudyView, top: int | None = None, sort: str | None = Non
         table.add_column(heading, justify="left" if heading == "state" else "right", overflow="fold")
     table.add_column("hyperparameters that differ, or error", ratio=1, overflow="fold")
     for trial in _sorted(view.trials, sort or ("number" if top is None else "score"))[:top]:
-        seconds = duration(trial)
+        seconds = trial.seconds
         values = [
             f"{name}={short(trial.hyperparameters[name])}" for name in names if name in trial.hyperparameters
         ]
@@ -78,11 +78,6 @@ def watch(show: Callable[[], tuple[Any, bool]], console: Console, every: float =
             live.update(shown, refresh=True)
 
 
-def duration(trial: TrialRecord) -> float | None:
-    """Return the seconds from a trial's beginning to its end, None before it."""
-    return (trial.ended - trial.started).total_seconds() if trial.ended and trial.started else None
-
-
 def _sorted(trials: Sequence[TrialRecord], sort: str) -> list[TrialRecord]:
     """The trials by `sort`: the best or largest first, but numbers and words upwards; those without it last."""
     if sort == "score":
@@ -91,7 +86,7 @@ def _sorted(trials: Sequence[TrialRecord], sort: str) -> list[TrialRecord]:
         "number": lambda trial: -trial.number,
         "state": lambda trial: trial.state,
         "epochs": lambda trial: max(trial.values, default=0),
-        "seconds": duration,
+        "seconds": lambda trial: trial.seconds,
     }
     known = {name for trial in trials for name in trial.hyperparameters}
     if sort not in own and sort not in known:

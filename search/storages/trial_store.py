@@ -7,7 +7,7 @@ import datetime
 import threading
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import optuna
@@ -18,6 +18,8 @@ from optuna.trial import FrozenTrial, TrialState
 from search.storages.retrying import RetryingStorage
 from search.storages.trial_life import STATE, TRANSITIONS, State, state_of
 
+ATTEMPT = "attempt "
+"""Before its number, the user attribute that tells who had the trial from when to when."""
 HEARTBEAT = "heartbeat"
 """The trial's system attribute that changes while its worker lives."""
 
@@ -30,16 +32,22 @@ class Claim:
         number: The trial's.
         worker: The name of the worker.
         attempt: How many workers the trial has had, this one included.
+        began: When this one began, in seconds since the epoch; 0.0 where that is not known.
     """
 
     number: int
     worker: str
     attempt: int
+    began: float = field(default=0.0, compare=False)
 
     @property
     def attributes(self) -> dict[str, Any]:
         """The user attributes by which the trial is known to be this worker's."""
         return {"worker": self.worker, "attempt": self.attempt}
+
+    def lasted(self, ended: float | None) -> dict[str, Any]:
+        """The user attribute that tells who had the trial from when to when; `ended` is None while it runs."""
+        return {f"{ATTEMPT}{self.attempt}": {"worker": self.worker, "began": self.began, "ended": ended}}
 
 
 class TrialStore:
@@ -91,8 +99,9 @@ class TrialStore:
         """Create a trial, whole, in one step: running by `worker`, queued, or failed."""
         now = datetime.datetime.now()
         user_attributes = {STATE: state.value, **(attributes or {})}
+        claim = Claim(-1, worker or "", 1, now.timestamp())
         if state == State.RUNNING:
-            user_attributes |= {"worker": worker, "attempt": 1}
+            user_attributes |= claim.attributes | claim.lasted(None)
         template = FrozenTrial(
             number=-1,
             trial_id=-1,
@@ -109,7 +118,7 @@ class TrialStore:
         trial_id = self.storage.create_new_trial(self._study_id, template)
         number = self.storage.get_trial_number_from_id(trial_id)
         self._ids[number] = trial_id
-        return Claim(number, worker or "", 1)
+        return replace(claim, number=number)
 
     def claim(self, trial: FrozenTrial, worker: str) -> Claim | None:
         """Have a trial that waits, for `worker`; None if another has it."""
@@ -120,8 +129,8 @@ class TrialStore:
                 return None
         except UpdateFinishedTrialError:
             return None
-        claim = Claim(trial.number, worker, trial.user_attrs.get("attempt", 0) + 1)
-        self._write(trial_id, {**claim.attributes, STATE: State.RUNNING.value})
+        claim = Claim(trial.number, worker, trial.user_attrs.get("attempt", 0) + 1, time.time())
+        self._write(trial_id, {**claim.attributes, **claim.lasted(None), STATE: State.RUNNING.value})
         return claim
 
     def complete_parameters(
@@ -174,6 +183,7 @@ class TrialStore:
     ) -> bool:
         """Bring a running trial to `state`, with more attributes; return False, having written nothing, if the trial is the
         worker's no more."""
+        attributes = {**(attributes or {}), **claim.lasted(time.time())}
         return self._leave(claim.number, claim.attributes, state, value, attributes, system_attributes)
 
     def release_lost(self, trial: FrozenTrial) -> bool:
@@ -183,10 +193,11 @@ class TrialStore:
         known: dict[str, Any] = {
             key: value for key, value in trial.user_attrs.items() if key in ("worker", "attempt")
         }
+        attributes = {"deaths": deaths, **_last_seen(trial)}
         if deaths <= self.storage.retries:
-            return self._leave(trial.number, known, State.RELEASED, attributes={"deaths": deaths})
-        failed = {"deaths": deaths, "error": f"its workers died {deaths} times"}
-        return self._leave(trial.number, known, State.FAILED, attributes=failed)
+            return self._leave(trial.number, known, State.RELEASED, attributes=attributes)
+        attributes["error"] = f"its workers died {deaths} times"
+        return self._leave(trial.number, known, State.FAILED, attributes=attributes)
 
     def _leave(
         self,
@@ -218,3 +229,12 @@ class TrialStore:
         if number not in self._ids:
             self._ids[number] = self.storage.get_trial_id_from_study_id_trial_number(self._study_id, number)
         return self._ids[number]
+
+
+def _last_seen(trial: FrozenTrial) -> dict[str, Any]:
+    """The user attribute of a running trial's last attempt, ended with the last sign of life of its worker."""
+    name = f"{ATTEMPT}{trial.user_attrs.get('attempt', 0)}"
+    attempt = trial.user_attrs.get(name)
+    if attempt is None:
+        return {}
+    return {name: {**attempt, "ended": max(attempt["began"], trial.system_attrs.get(HEARTBEAT, 0.0))}}

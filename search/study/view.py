@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import optuna
 import pandas as pd
@@ -18,7 +18,7 @@ from models.training.history import read_history
 from search.storages.redaction import redact
 from search.storages.registry import open_storage
 from search.storages.trial_life import State, state_of, trials_of
-from search.storages.trial_store import TrialStore
+from search.storages.trial_store import ATTEMPT, TrialStore
 from search.study.best import read_metrics
 from search.study.ownership import stored_study
 from search.study.predictions import Predictions, read_predictions
@@ -31,6 +31,14 @@ MAX_FAILURES = 3
 """Failed trials in a row after which a search stops, as in `search.oracles.optuna_oracle`, which is slow to import."""
 
 
+class Attempt(NamedTuple):
+    """A time in which a process ran a trial; `ended` is None while it does."""
+
+    worker: str
+    began: datetime
+    ended: datetime | None
+
+
 @dataclass(frozen=True)
 class TrialRecord:
     """One trial of a study, under the names and values the user knows.
@@ -40,11 +48,13 @@ class TrialRecord:
         score: Best value of the study's objective in an epoch; of the accuracy, if nothing else was asked for.
         values: Epoch, from 1, -> that.
         minimized: Whether the lowest score is the best.
-        worker: host:pid:token of the process that ran it.
+        started, ended: Its first attempt's beginning, and its end; None before.
+        worker: host:pid:token of the process that ran it last.
         times: Seconds spent in build, training, validation, cache and oracle; empty where it was not recorded.
         prefix_cache: used, reason and seconds_saved, as the training told them; None where it was not recorded.
         source: What suggested it, a source of the portfolio or "recipe"; None where that is not known.
         network: parameters and bytes of its network; empty where they were not recorded.
+        recorded_attempts: When which process ran it; empty where that was not recorded.
     """
 
     number: int
@@ -62,6 +72,26 @@ class TrialRecord:
     minimized: bool = False
     source: str | None = None
     network: dict[str, int] = field(default_factory=dict)
+    recorded_attempts: tuple[Attempt, ...] = ()
+
+    @property
+    def attempts(self) -> tuple[Attempt, ...]:
+        """When which process ran it. Where that was not recorded, one that lasted from start to end; of a trial that waits, for
+        as long as was recorded for something."""
+        if self.recorded_attempts or self.started is None:
+            return self.recorded_attempts
+        ended = self.ended
+        if ended is None and self.state != State.RUNNING:
+            ended = self.started + timedelta(seconds=sum(self.times.values()))
+        return (Attempt(self.worker or "unknown", self.started, ended),)
+
+    @property
+    def seconds(self) -> float | None:
+        """What its attempts took together; None while one lasts, and before the first."""
+        ends = [(one.began, one.ended) for one in self.attempts]
+        if not ends or any(ended is None for _, ended in ends):
+            return None
+        return sum((ended - began).total_seconds() for began, ended in ends if ended is not None)
 
     @property
     def merit(self) -> float:
@@ -221,15 +251,17 @@ def record_of(
     """Return what the row `trial` of a study says of its trial `number`, which has the hyperparameters `values`."""
     state = state_of(trial)
     best = min if minimized else max
+    attempts = _attempts(trial)
+    last = attempts[-1].worker if attempts else None
     return TrialRecord(
         number=number,
         state=state.value,
         hyperparameters=dict(values),
         score=best(trial.intermediate_values.values(), default=None),
         values=dict(trial.intermediate_values),
-        started=trial.datetime_start,
+        started=attempts[0].began if attempts else trial.datetime_start,
         ended=trial.datetime_complete,
-        worker=trial.user_attrs.get("worker"),
+        worker=last or trial.user_attrs.get("worker"),
         error=trial.user_attrs.get("error", "its worker died" if state == State.FAILED else None),
         directory=run.trial(number),
         times=dict(trial.user_attrs.get("times", {})),
@@ -237,4 +269,18 @@ def record_of(
         minimized=minimized,
         source=trial.user_attrs.get("source"),
         network=dict(trial.user_attrs.get("network", {})),
+        recorded_attempts=attempts,
     )
+
+
+def _attempts(trial: FrozenTrial) -> tuple[Attempt, ...]:
+    recorded = [value for key, value in trial.user_attrs.items() if key.startswith(ATTEMPT)]
+    found = [
+        Attempt(
+            one["worker"],
+            datetime.fromtimestamp(one["began"]),
+            None if one["ended"] is None else datetime.fromtimestamp(one["ended"]),
+        )
+        for one in recorded
+    ]
+    return tuple(sorted(found, key=lambda one: one.began))

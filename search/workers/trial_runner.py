@@ -6,7 +6,7 @@ import contextlib
 import functools
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
 import keras_tuner
@@ -30,6 +30,7 @@ from search.storages.trial_store import TrialStore
 from search.study.run_directory import RunDirectory
 from search.study.view import TrialRecord, record_in
 from search.workers import preemption
+from search.workers.running_trial import RunningTrial
 from search.workers.time_budget import TimeBudget
 from search.workers.trial_settings import TrialSettings
 
@@ -49,25 +50,6 @@ class _Away(keras_tuner.errors.FatalError):
 
 class _TrialLost(Exception):
     """The trial is in other hands."""
-
-
-@dataclass
-class _Running:
-    """A trial under way, and what is recorded of it.
-
-    Attributes:
-        known: Its last epoch that was reported before it came here.
-        rows: That each of its epochs trains on.
-        seconds: Of its epochs so far.
-    """
-
-    trial: Trial
-    number: int
-    epochs: int
-    known: int
-    rows: int
-    record: dict[str, Any] = field(default_factory=dict)
-    seconds: float = 0.0
 
 
 class FERPlusTuner(BaseTuner):
@@ -190,12 +172,14 @@ class FERPlusTuner(BaseTuner):
         promoted_from = getattr(self.oracle, "promoted_from", lambda trial: None)(trial)
         if promoted_from is not None:
             settings = replace(settings, after=self._run.trial(promoted_from))
-        running = _Running(
+        known = self._restore(trial, number)
+        running = RunningTrial(
             trial,
             number,
             epochs=values.get("tuner/epochs", self._settings.epochs),
-            known=self._restore(trial, number),
+            known=known,
             rows=len(settings.train_split or self._settings.dataset.train),
+            earlier=self._store.get(number).user_attrs if known and self._store and self._has_study() else {},
             record={"times": {"oracle": self._waited}},
         )
         train(
@@ -215,16 +199,16 @@ class FERPlusTuner(BaseTuner):
             ),
         )
 
-    def _batch_ends(self, running: _Running, epoch: int, batch: int, batches: int) -> None:
+    def _batch_ends(self, running: RunningTrial, epoch: int, batch: int, batches: int) -> None:
         preemption.check()
         if self.oracle.is_lost(running.trial.trial_id):
             raise _TrialLost
         self._progress.batch_ends(epoch, running.epochs, batch, batches)
 
-    def _epoch_ends(self, running: _Running, epoch: Epoch) -> bool:
+    def _epoch_ends(self, running: RunningTrial, epoch: Epoch) -> bool:
         """Store and report an epoch; return whether it is the trial's last."""
         trial_id, store = running.trial.trial_id, self._settings.checkpoint_store
-        late = self._is_late(running, epoch)
+        late = running.is_late(epoch, self._settings.timeout)
         if store is not None and epoch.epoch > running.known:
             store.save(self._run.trial(running.number), running.number, epoch.epoch)
         self._progress.epoch_ends(epoch, running.epochs)
@@ -234,7 +218,7 @@ class FERPlusTuner(BaseTuner):
         self._time_budget.epoch_took(epoch.epoch, epoch.seconds, running.rows)
         objective = self._settings.limits.objective
         began = time.monotonic()
-        self.oracle.record(trial_id, running.record)
+        self.oracle.record(trial_id, running.in_all())
         updated = self.oracle.update_trial(
             trial_id, {f"val_{objective}": epoch.metrics[objective]}, step=epoch.epoch
         )
@@ -244,17 +228,6 @@ class FERPlusTuner(BaseTuner):
         if epoch.epoch < running.epochs:
             self._check_over()
         return False
-
-    def _is_late(self, running: _Running, epoch: Epoch) -> bool:
-        """Whether the trial has had its time, and what is recorded then."""
-        running.seconds += epoch.seconds
-        allowed = self._settings.timeout
-        if allowed is None or running.seconds <= allowed or epoch.epoch >= running.epochs:
-            return False
-        running.record["ended_early"] = (
-            f"{running.seconds:.0f} s after epoch {epoch.epoch} of {running.epochs}, allowed were {allowed:g}"
-        )
-        return True
 
     def _check_over(self) -> None:
         """Raise SearchIsOver if the search ends in the middle of a trial."""

@@ -11,7 +11,6 @@ import plotly.graph_objects as go
 import pytest
 from sklearn.metrics import average_precision_score
 
-from reports.analysis.trials import duration
 from reports.analysis.workers import workers
 from reports.figures import FIGURES, parallel_coordinates
 from reports.figures.precision_recall import steps
@@ -331,7 +330,7 @@ def test_the_timeline_has_a_bar_per_started_trial_as_long_as_it_took(study_of):
     bars = sum(len(trace.x) for trace in drawn.data)
     assert bars == sum(t.started is not None for t in view.trials)
     complete = next(trace for trace in drawn.data if trace.name == "complete")
-    lengths = [duration(t) * 1000 for w in workers(view.trials) for t in w.trials if t.state == "complete"]
+    lengths = [s.seconds * 1000 for w in workers(view.trials) for s in w.spans if s.trial.state == "complete"]
     assert list(complete.x) == pytest.approx(lengths)
     assert len(set(complete.y)) == 4 and all(label.endswith("busy") for label in complete.y)
 

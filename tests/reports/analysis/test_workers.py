@@ -9,6 +9,7 @@ import pytest
 
 from reports.analysis.savings import caching, pruning
 from reports.analysis.workers import REPORT_SECONDS, afterwards, time_split, workers
+from search.study.view import Attempt
 
 START = datetime(2026, 3, 4, tzinfo=UTC)
 
@@ -52,6 +53,24 @@ def test_a_running_trial_lasts_until_the_last_sign_of_life(trials):
     running = replace(trials[0], state="running", ended=None)
     (first, _) = workers([running, trials[1]])
     assert first.busy == 100
+
+
+def test_a_trial_that_rested_counts_while_it_was_trained(trials):
+    """Begun by a, 0-10 s; gone on with by b, 70-90 s; between them it rested."""
+    moments = [START + timedelta(seconds=second) for second in (0, 10, 70, 90)]
+    attempts = (Attempt("a", moments[0], moments[1]), Attempt("b", moments[2], moments[3]))
+    rested = replace(trials[0], state="resting", worker="b", ended=None, times={}, recorded_attempts=attempts)
+    assert rested.seconds == 30
+    first, second = workers([rested])
+    assert (first.name, first.busy, second.name, second.busy) == ("a", 10, "b", 20)
+    assert time_split([rested]) == {"other": 30, "idle": 0}
+    running = replace(rested, recorded_attempts=(attempts[0], attempts[1]._replace(ended=None)))
+    assert running.seconds is None and workers([running, trials[2]])[1].busy == 90
+
+
+def test_a_trial_that_rests_and_whose_attempts_are_not_known_counts_what_was_recorded(trials):
+    resting = replace(trials[0], state="resting", ended=None)
+    assert time_split([resting, trials[1]])["other"] == 30  # of trial 1: 80 s less its recorded 50 s
 
 
 def test_pruning_saved_the_epochs_that_were_left(study_of):

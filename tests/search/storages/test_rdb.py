@@ -72,6 +72,29 @@ def test_a_trial_is_stored_as_optuna_stores_it(state: TrialState, tmp_path: Path
     assert [trial.number for trial in found[0][0]] == [0, 1]
 
 
+def test_who_had_a_trial_from_when_to_when_is_kept(driver: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = driver.store()
+    before = time.time()
+    claim = store.create(State.RUNNING, {}, {}, worker="one")
+    (row,) = store.read()
+    begun = row.user_attrs["attempt 1"]
+    assert before <= begun["began"] <= time.time() and (begun["worker"], begun["ended"]) == ("one", None)
+    monkeypatch.setattr(time, "time", lambda: begun["began"] + 10)
+    assert store.leave(claim, State.RESTING)
+    monkeypatch.setattr(time, "time", lambda: begun["began"] + 100)
+    second = store.claim(store.read()[0], "two")
+    monkeypatch.setattr(time, "time", lambda: begun["began"] + 130)
+    assert store.beat(second)
+    monkeypatch.setattr(time, "time", lambda: begun["began"] + 500)
+    assert store.release_lost(store.read()[0])
+    (row,) = store.read()
+    lasted = [
+        (one["worker"], round(one["began"] - begun["began"]), round(one["ended"] - begun["began"]))
+        for one in (row.user_attrs["attempt 1"], row.user_attrs["attempt 2"])
+    ]
+    assert lasted == [("one", 0, 10), ("two", 100, 130)]  # the second until its last sign of life
+
+
 def test_trials_that_threads_begin_at_once_have_numbers_of_their_own(driver: Any) -> None:
     store = driver.store()
     with ThreadPoolExecutor(8) as pool:
