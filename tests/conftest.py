@@ -16,6 +16,7 @@ SLOW = (
     "models/networks",
     "models/serving",
     "models/test_extending.py",
+    "models/test_keys.py",
     "models/training",
     "reports/html/test_browser.py",
     "reports/html/test_live.py",

@@ -120,4 +120,4 @@ def test_the_shell_of_the_user_is_meant(
     assert capsys.readouterr().out.rstrip() == (scripts / "fish").read_text().rstrip()
     for words in (["csh"], ["bash", "zsh"]):
         assert run_search.main(["completion", *words]) == 2
-        assert capsys.readouterr().err.startswith("error: completion: expected one ")
+        assert capsys.readouterr().err.startswith("error: SHELL: expected one ")

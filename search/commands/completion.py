@@ -81,10 +81,10 @@ complete -c run_search.py -w ferplus-tuner
 def _shell(given: Any) -> str:
     words = [given] if isinstance(given, str) else list(given)
     if len(words) > 1:
-        raise InputError(f"completion: expected one shell, found {len(words)}")
+        raise InputError(f"SHELL: expected one shell, found {len(words)}")
     name = words[0] if words else Path(os.environ.get("SHELL", "")).name
     if name not in SHELLS:
-        raise InputError(f"completion: expected one of {', '.join(SHELLS)}, found {name!r}")
+        raise InputError(f"SHELL: expected one of {', '.join(SHELLS)}, found {name!r}")
     return name
 
 

@@ -92,8 +92,8 @@ def epochs_per_trial(epochs: int, *, first: int = 1, factor: int = 3) -> float:
     """Return how many of its `epochs` a trial has on average where one of `factor` goes on at each rung.
 
     Example:
-        >>> epochs_per_trial(9)  # one, two more of every third trial, six more of every ninth
-        2.3333333333333335
+        >>> round(epochs_per_trial(9), 2)  # one, two more of every third trial, six more of every ninth
+        2.33
     """
     ends = [*_rungs(epochs, first, factor), epochs]
     steps = zip([0, *ends], ends, strict=False)
