@@ -24,6 +24,7 @@ from search.results.retraining import Order, retrain
 from search.setup import (
     Prepared,
     connect,
+    goal,
     kind_of_oracle,
     limits,
     open_trials,
@@ -171,7 +172,7 @@ def join(
     study_storage = connect(url, arguments)
     ownership.stored_study(run, study_storage, url)
     study = open_trials(study_storage, run, arguments).study
-    progress.stands(run.study, study, arguments.trials)
+    progress.stands(run.study, study, goal(arguments))
     deadline = study.user_attrs.get("deadline")
     budget = time_budget(arguments, prepared.dataset, deadline and max(deadline - time.time(), 0.001))
     with recorded(study, ThisProcess().name, "worker") as process:
@@ -218,7 +219,7 @@ def run_trials(launch: Launch, prepared: Prepared) -> str:
     if has_chief():
         tuner.search()
         return "Keras Tuner's chief has no further trial"
-    progress.follow(store.study, arguments.trials, retraining_epochs(arguments, prepared))
+    progress.follow(store.study, goal(arguments), retraining_epochs(arguments, prepared))
     # The trials of a large study are many small objects for good: going through them takes the garbage collector
     # longer than the oracle its work.
     gc.collect()
@@ -237,8 +238,8 @@ def _run_all(launch: Launch, prepared: Prepared) -> str:
     if arguments.workers == 1 and arguments.engine == "local":
         return run_trials(launch, prepared)
     store = launch.open_trials()
-    progress.follow(store.study, arguments.trials, retraining_epochs(arguments, prepared))
-    followed = StudyProgress(store.study, arguments.trials, arguments.epochs, progress, run)
+    progress.follow(store.study, goal(arguments), retraining_epochs(arguments, prepared))
+    followed = StudyProgress(store.study, goal(arguments), progress, run)
     team = Team(
         run, launch.storage, arguments.workers, arguments.gpus_per_trial, arguments.ray_address, progress.say
     )

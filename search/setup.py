@@ -25,6 +25,7 @@ from models.networks.weights import find_published
 from models.recipe import Recipe, base_name
 from models.training.settings import Settings
 from search.console.progress import Progress
+from search.console.trial_lines import Goal
 from search.oracles.limits import Limits
 from search.oracles.optuna_oracle import OptunaOracle
 from search.oracles.registry import Search
@@ -154,6 +155,11 @@ def limits(arguments: SearchArguments) -> Limits:
         stop_after=arguments.stop_after,
         stop_at=arguments.stop_at,
     )
+
+
+def goal(arguments: SearchArguments) -> Goal:
+    """Return how much a search of `arguments` is to do, as people are told."""
+    return Goal(arguments.trials, arguments.budget, arguments.epochs)
 
 
 def connect(url: str, arguments: SearchArguments) -> RetryingStorage:

@@ -118,9 +118,6 @@ def answer(view: StudyView) -> Answer:
 
 def _headline(view: StudyView) -> str:
     counts = count_states(view.trials)
-    ended = counts["complete"] + counts["pruned"] + counts["failed"]
-    planned = (view.config.get("arguments") or {}).get("trials")
-    of = f" of {planned}" if planned else ""
     if view.metrics is not None:
         number = view.metrics.get("trial")
         # A trial that was interrupted, or waits to be continued, may be the best there is.
@@ -138,11 +135,23 @@ def _headline(view: StudyView) -> str:
     if counts["failed"] == len(view.trials):
         return f"No result: all {_trials(counts['failed'])} failed. The reasons are in the table of trials."
     if best is None:
-        return f"No trial is complete yet: {ended}{of} have ended, {counts['running']} running."
+        return f"No trial is complete yet. {_extent(view)}, {counts['running']} running."
     so_far = f"The best so far is trial {best.number}; it has not been retrained, so there is no test accuracy yet."
     if best.state == "complete":
-        return f"{ended}{of} trials have ended. {so_far}"
-    return f"No trial is complete yet: {ended}{of} have ended, {counts['running']} running. {so_far}"
+        return f"{_extent(view)}. {so_far}"
+    return f"No trial is complete yet. {_extent(view)}, {counts['running']} running. {so_far}"
+
+
+def _extent(view: StudyView) -> str:
+    """How far the search is."""
+    counts, asked = count_states(view.trials), view.config.get("arguments") or {}
+    ended = counts["complete"] + counts["pruned"] + counts["failed"]
+    if asked.get("budget") is not None:
+        spent = sum(len(trial.values) for trial in view.trials) / asked["epochs"]
+        return f"{_trials(len(view.trials))} have had {spent:.1f} of {asked['budget']:g} full trainings"
+    of = f" of {asked['trials']}" if asked.get("trials") else ""
+    rest = f", {counts['resting']} rest at a rung" if counts.get("resting") else ""
+    return f"{ended}{of} trials have ended{rest}"
 
 
 def _test_result(view: StudyView) -> str:

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Collection
 from types import TracebackType
 
+from optuna.trial import FrozenTrial
+
 from search.console.progress import Progress
+from search.console.trial_lines import Goal
 
 
 def in_notebook() -> bool:
@@ -39,9 +43,9 @@ class NotebookProgress(Progress):
         super().batch_ends(epoch, epochs, batch, batches)
         self._show(f"{self.head} epoch {epoch}/{epochs}, {batch}/{batches}  {self.note}")
 
-    def trials_seen(self, done: int, trials: int, running: str) -> None:
-        super().trials_seen(done, trials, running)
-        self._show(f"trials {done}/{trials}  {running}")
+    def trials_seen(self, trials: Collection[FrozenTrial], goal: Goal, running: str) -> None:
+        super().trials_seen(trials, goal, running)
+        self._show(f"trials {goal.said(trials)}  {running}")
 
     def _show(self, text: str) -> None:
         if not self.console.quiet:

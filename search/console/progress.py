@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from types import TracebackType
 from typing import Any
 
@@ -18,7 +18,7 @@ from rich.table import Table
 from models.metrics.objectives import DEFAULT_OBJECTIVE
 from models.training.history import Epoch
 from search.callbacks import Callbacks
-from search.console.trial_lines import duration, standing, time_left, trial_line
+from search.console.trial_lines import Goal, duration, standing, time_left, trial_line
 from search.storages.trial_life import trials_of
 
 _WORKERS_SHOWN = 20
@@ -59,7 +59,7 @@ class Progress:
         self.on_line: Callable[[], None] | None = None
         self.callbacks = Callbacks(callbacks)
         self._study: optuna.Study | None = None
-        self._trials = 0
+        self._goal = Goal(0)
         self._bars = _Bars(
             TextColumn("{task.description}"),
             BarColumn(),
@@ -92,14 +92,14 @@ class Progress:
         self._log(text)
         self._bars.console.print(escape(text), emoji=False, highlight=False, soft_wrap=True)
 
-    def follow(self, study: optuna.Study, trials: int, retraining_epochs: float = 0) -> None:
-        """Tell of the trials of `study`, of which there will be `trials`; the retraining is worth that many epochs of a trial."""
-        self._study, self._trials, self._retraining_epochs = study, trials, retraining_epochs
+    def follow(self, study: optuna.Study, goal: Goal, retraining_epochs: float = 0) -> None:
+        """Tell of the trials of `study`, which has a `goal`; the retraining is worth that many epochs of a trial."""
+        self._study, self._goal, self._retraining_epochs = study, goal, retraining_epochs
 
-    def stands(self, name: str, study: optuna.Study, trials: int) -> None:
-        """Say how far the study called `name` is, of which there will be `trials`."""
+    def stands(self, name: str, study: optuna.Study, goal: Goal) -> None:
+        """Say how far the study called `name` is from its `goal`."""
         objective = (study.metric_names or [DEFAULT_OBJECTIVE])[0].removeprefix("val_")
-        self.say(f"study {name}: {standing(trials_of(study), trials, objective)}")
+        self.say(f"study {name}: {standing(trials_of(study), goal, objective)}")
 
     def trial_begins(self, number: int, values: Mapping[str, Any]) -> None:
         self._begin(f"trial {number}")
@@ -132,7 +132,7 @@ class Progress:
         if self._study is None:
             return
         trials = {trial.number: trial for trial in trials_of(self._study)}
-        self.trial_seen(number, trials, self._trials, seconds, self.objective, here=1)
+        self.trial_seen(number, trials, self._goal, seconds, self.objective, here=1)
         if self.on_line is not None:
             self.on_line()
 
@@ -140,16 +140,16 @@ class Progress:
         self,
         number: int,
         trials: Mapping[int, FrozenTrial],
-        asked: int,
+        goal: Goal,
         seconds: float,
         objective: str,
         *,
         here: int = 0,
     ) -> None:
-        """Print the line of trial `number` of `trials`, of which there will be `asked`, after its `seconds`; `here` workers of
-        this process are between two trials."""
-        line = trial_line(number, trials, asked, seconds, objective)
-        left = time_left([*trials.values()], asked, self._retraining_epochs, here=here)
+        """Print the line of trial `number` of `trials` after its `seconds`; `here` workers of this process are between two
+        trials."""
+        line = trial_line(number, trials, goal, seconds, objective)
+        left = time_left([*trials.values()], goal, self._retraining_epochs, here=here)
         self.say(line if left is None else f"{line}, about {duration(left)} left")
 
     @property
@@ -179,13 +179,13 @@ class Progress:
             table.add_row(f"and {len(rows) - _WORKERS_SHOWN} more")
         self._bars.below = table if rows else None
 
-    def trials_seen(self, done: int, trials: int, running: str) -> None:
+    def trials_seen(self, trials: Collection[FrozenTrial], goal: Goal, running: str) -> None:
         """Show how far the trials of all processes are."""
         self._bars.update(
             self._task,
-            description=f"trials {done}/{trials}",
-            completed=done,
-            total=trials,
+            description=f"{'trials' if goal.budget is None else 'full trainings'} {goal.said(trials)}",
+            completed=goal.done(trials),
+            total=goal.total,
             note=running,
             visible=True,
         )

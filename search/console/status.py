@@ -34,13 +34,9 @@ def status_table(view: StudyView, top: int | None = None, sort: str | None = Non
         InputError: There is nothing called `sort`.
     """
     counts = Counter(trial.state for trial in view.trials)
-    asked = view.config["arguments"]["trials"]
     best = best_trial(view.trials)
     metric = f"val_{view.config['arguments'].get('objective', DEFAULT_OBJECTIVE)}"
-    lines = [
-        f"study {view.name}: {len(view.trials)} of {asked} trials  "
-        + "  ".join(f"{n} {s}" for s, n in counts.items())
-    ]
+    lines = [f"study {view.name}: {_extent(view)}  " + "  ".join(f"{n} {s}" for s, n in counts.items())]
     if best is not None:
         by = f", suggested by: {best.source}" if best.source else ""
         lines.append(f"best {metric} {best.score:.4f}, {CHOSEN} (trial {best.number}{by})")
@@ -76,6 +72,15 @@ def watch(show: Callable[[], tuple[Any, bool]], console: Console, every: float =
             time.sleep(every)
             shown, finished = show()
             live.update(shown, refresh=True)
+
+
+def _extent(view: StudyView) -> str:
+    """How many trials there are, of how many, or what of the budget they have had."""
+    asked = view.config["arguments"]
+    if asked.get("budget") is None:
+        return f"{len(view.trials)} of {asked['trials']} trials"
+    spent = sum(len(trial.values) for trial in view.trials) / asked["epochs"]
+    return f"{len(view.trials)} trials, {spent:.1f} of {asked['budget']:g} full trainings"
 
 
 def _sorted(trials: Sequence[TrialRecord], sort: str) -> list[TrialRecord]:

@@ -12,6 +12,7 @@ from optuna.trial import FrozenTrial
 from models.metrics.objectives import DEFAULT_OBJECTIVE
 from models.training.history import readable_history
 from search.console.progress import Progress
+from search.console.trial_lines import Goal
 from search.storages.trial_life import State, state_of, trials_of
 from search.storages.trial_store import HEARTBEAT
 from search.study.run_directory import RunDirectory
@@ -19,46 +20,43 @@ from search.study.view import record_of
 
 
 class StudyProgress:
-    """Tells `progress` of what has changed in `study`, a line for each trial that ends.
+    """Tells `progress` of what has changed in `study`, a line for each trial that ends or comes to rest.
 
     Args:
         study: With an open storage.
-        trials: How many there will be.
-        epochs: Most epochs of a trial.
+        goal: How much there will be.
         progress: Told, and its callbacks with it.
         run: Where trials leave their files.
     """
 
-    def __init__(
-        self, study: optuna.Study, trials: int, epochs: int, progress: Progress, run: RunDirectory
-    ) -> None:
-        self._study, self._trials, self._epochs, self._progress = study, trials, epochs, progress
+    def __init__(self, study: optuna.Study, goal: Goal, progress: Progress, run: RunDirectory) -> None:
+        self._study, self._goal, self._progress = study, goal, progress
         self._metric = (study.metric_names or [f"val_{DEFAULT_OBJECTIVE}"])[0]
         self._beats: dict[int, tuple[Any, float]] = {}
         self._run, self._minimized = run, study.direction == optuna.study.StudyDirection.MINIMIZE
         self._running: set[int] = set()
         seen = {trial.number: trial for trial in trials_of(study)}
-        self._ended = {number for number, trial in seen.items() if _has_ended(trial)}
+        self._left = {_moment(trial) for trial in seen.values() if _is_left(trial)}
         self._reported = {number: len(trial.intermediate_values) for number, trial in seen.items()}
 
     def update(self) -> None:
         """Read the study and tell of what is new in it."""
         trials = {trial.number: trial for trial in trials_of(self._study)}
-        ended_before = len(self._ended)
+        left_before = len(self._left)
         for number, trial in trials.items():
             self._tell_callbacks(number, trial)
             for epoch in sorted(trial.intermediate_values)[self._reported.get(number, 0) :]:
-                self._progress.epoch_seen(number, epoch, self._epochs, trial.intermediate_values[epoch])
+                self._progress.epoch_seen(number, epoch, self._goal.epochs, trial.intermediate_values[epoch])
             self._reported[number] = len(trial.intermediate_values)
-            if _has_ended(trial) and number not in self._ended:
-                self._ended.add(number)
+            if _is_left(trial) and _moment(trial) not in self._left:
+                self._left.add(_moment(trial))
                 objective = self._metric.removeprefix("val_")
-                self._progress.trial_seen(number, trials, self._trials, _seconds(trial), objective)
-        if len(self._ended) > ended_before and self._progress.on_line is not None:
+                self._progress.trial_seen(number, trials, self._goal, self._seconds(trial), objective)
+        if len(self._left) > left_before and self._progress.on_line is not None:
             self._progress.on_line()
         workers = self._workers(trials)
         self._progress.workers_seen(workers)
-        self._progress.trials_seen(len(self._ended), self._trials, f"{len(workers)} running")
+        self._progress.trials_seen(trials.values(), self._goal, f"{len(workers)} running")
 
     def _tell_callbacks(self, number: int, trial: FrozenTrial) -> None:
         """Tell of what has become of a trial since the last look: it began, had epochs, left its worker."""
@@ -95,16 +93,22 @@ class StudyProgress:
             if known is None or known[0] != beat:
                 known = self._beats[number] = (beat, now)
             worker = str(trial.user_attrs.get("worker", "")).rpartition(":")[0]
-            epoch = f"{len(trial.intermediate_values)}/{self._epochs}"
+            epoch = f"{len(trial.intermediate_values)}/{self._goal.epochs}"
             rows.append((worker, str(number), epoch, f"{now - known[1]:.0f} s ago"))
         return rows
 
+    def _seconds(self, trial: FrozenTrial) -> float:
+        """What the trial's last attempt took."""
+        attempts = record_of(self._run, trial.number, trial, trial.params, self._minimized).attempts
+        ended = attempts[-1].ended if attempts else None
+        return 0.0 if ended is None else (ended - attempts[-1].began).total_seconds()
 
-def _has_ended(trial: FrozenTrial) -> bool:
-    return state_of(trial).ended
+
+def _is_left(trial: FrozenTrial) -> bool:
+    state = state_of(trial)
+    return state.ended or state == State.RESTING
 
 
-def _seconds(trial: FrozenTrial) -> float:
-    if trial.datetime_start is None or trial.datetime_complete is None:
-        return 0.0
-    return (trial.datetime_complete - trial.datetime_start).total_seconds()
+def _moment(trial: FrozenTrial) -> tuple[int, str, int]:
+    """Tells the times apart at which a worker leaves a trial: number, state, epochs."""
+    return trial.number, state_of(trial).value, len(trial.intermediate_values)

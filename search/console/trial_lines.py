@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from statistics import median
 from typing import Any
 
@@ -11,6 +12,39 @@ from optuna.trial import FrozenTrial
 from models.metrics.objectives import DEFAULT_OBJECTIVE, OBJECTIVES
 from search.storages.trial_life import State, state_of
 
+
+@dataclass(frozen=True)
+class Goal:
+    """How much a search is to do.
+
+    Args:
+        trials: How many there will be at most.
+        budget: Full trainings that they may have together; None: it is told by the trials.
+        epochs: Of a full training.
+    """
+
+    trials: int
+    budget: float | None = None
+    epochs: int = 1
+
+    @property
+    def total(self) -> float:
+        """Trials, or full trainings of the budget."""
+        return self.trials if self.budget is None else self.budget
+
+    def done(self, trials: Iterable[FrozenTrial]) -> float:
+        """How many trials have ended, or rest, as most of those do for good; with a budget, how many full trainings all of
+        `trials` have had together."""
+        if self.budget is None:
+            return sum((state := state_of(trial)).ended or state == State.RESTING for trial in trials)
+        return sum(len(trial.intermediate_values) for trial in trials) / self.epochs
+
+    def said(self, trials: Iterable[FrozenTrial]) -> str:
+        """What is done of how much."""
+        done = self.done(trials)
+        return f"{done}/{self.trials}" if self.budget is None else f"{done:.1f}/{self.budget:g}"
+
+
 _OUTCOMES = {State.COMPLETE: "done", State.RESTING: "rests"}
 """How a line calls the state of a trial, where not by its name."""
 
@@ -18,11 +52,11 @@ _OUTCOMES = {State.COMPLETE: "done", State.RESTING: "rests"}
 def trial_line(
     number: int,
     trials: Mapping[int, FrozenTrial],
-    asked: int,
+    goal: Goal,
     seconds: float,
     objective: str = DEFAULT_OBJECTIVE,
 ) -> str:
-    """Return the line of trial `number` of `trials`, which has ended after `seconds`; `asked` is how many there will be."""
+    """Return the line of trial `number` of `trials`, which has ended, or rests, after `seconds`."""
     trial = trials[number]
     best_of = _best_of(objective)
     score = best_of(trial.intermediate_values.values(), default=None)
@@ -30,7 +64,7 @@ def trial_line(
     best = _best(trials.values(), objective)
     outcome = _OUTCOMES.get(state, state.value)
     parts = [
-        f"trial {number:>3} {outcome:<6} {_done(trials.values())}/{asked}",
+        f"trial {number:>3} {outcome:<6} {goal.said(trials.values())}",
         f"val_{objective} {score:.4f} after {len(trial.intermediate_values)} epochs"
         if score is not None
         else "no epoch",
@@ -46,34 +80,39 @@ def trial_line(
     return "  ".join([*parts, *([values] if values else []), f"{seconds:.0f} s"])
 
 
-def standing(trials: Sequence[FrozenTrial], asked: int, objective: str) -> str:
-    """Return how far a study with these trials is: ended, running, the best so far."""
+def standing(trials: Sequence[FrozenTrial], goal: Goal, objective: str) -> str:
+    """Return how far a study with these trials is: what is done, what runs, the best so far."""
     running = sum(state_of(trial) == State.RUNNING for trial in trials)
     best = _best(trials, objective)
     said = "" if best is None else f"; best val_{objective} {best.value:.4f} (trial {best.number})"
-    return f"{_done(trials)} of {asked} trials are done, {running} run{said}"
+    done = goal.done(trials)
+    if goal.budget is None:
+        return f"{done} of {goal.trials} trials are done, {running} run{said}"
+    return (
+        f"{done:.1f} of {goal.budget:g} full trainings are spent on {len(trials)} trials, {running} run{said}"
+    )
 
 
 def time_left(
-    trials: Sequence[FrozenTrial], asked: int, retraining_epochs: float, *, here: int = 0
+    trials: Sequence[FrozenTrial], goal: Goal, retraining_epochs: float, *, here: int = 0
 ) -> float | None:
-    """Return the seconds until the retraining has ended, None before a trial has: what a trial that ended has cost, all the work
-    on stopped and resting ones included, for each that is to come, shared by the workers; then the retraining.
+    """Return the seconds until the retraining has ended, None before a trial has: what has been done has taken, all the work on
+    stopped and resting trials included, for what is to come, shared by the workers; then the retraining.
 
     Args:
         trials: Of the study.
-        asked: How many there will be.
+        goal: How much there will be.
         retraining_epochs: How many epochs of a trial the retraining is worth.
         here: Workers that are between two trials now.
     """
     spent = [sum(trial.user_attrs.get("times", {}).values()) for trial in trials]
-    ended = sum(bool(trial.intermediate_values) and state_of(trial).ended for trial in trials)
+    done = goal.done(trial for trial in trials if trial.intermediate_values)
     epochs = [t.user_attrs["seconds_per_epoch"] for t in trials if "seconds_per_epoch" in t.user_attrs]
-    if not ended or not epochs:
+    if not done or not epochs:
         return None
     workers = max(1, here + sum(state_of(trial) == State.RUNNING for trial in trials))
-    to_come = max(asked - _done(trials), 0)
-    return to_come * sum(spent) / ended / workers + retraining_epochs * median(epochs)
+    to_come = max(goal.total - goal.done(trials), 0)
+    return to_come * sum(spent) / done / workers + retraining_epochs * median(epochs)
 
 
 def varied(configurations: Sequence[Mapping[str, Any]]) -> list[str]:
@@ -106,7 +145,3 @@ def _best_of(objective: str) -> Any:
 def _best(trials: Iterable[FrozenTrial], objective: str) -> FrozenTrial | None:
     complete = [t for t in trials if state_of(t) == State.COMPLETE and t.value is not None]
     return _best_of(objective)(complete, key=lambda trial: trial.value, default=None)
-
-
-def _done(trials: Iterable[FrozenTrial]) -> int:
-    return sum(state_of(trial).ended for trial in trials)

@@ -233,3 +233,18 @@ def test_of_equal_trials_the_earliest_is_the_best(study_of):
     trials = [t for t in study_of("full").trials if t.state == "complete"][:3]
     equal = [replace(trial, score=0.5) for trial in trials]
     assert best_trial(equal[::-1]) == min(equal, key=lambda trial: trial.number)
+
+
+def test_how_far_a_search_is_with_a_budget_and_with_resting_trials(study_of):
+    view = study_of("full")
+    curves = ({1: 0.5, 2: 0.6, 3: 0.7, 4: 0.7}, {1: 0.4}, {1: 0.3})
+    states = ("complete", "resting", "resting")
+    trials = [
+        replace(trial, values=values, score=max(values.values()), state=state)
+        for trial, values, state in zip(view.trials, curves, states, strict=False)
+    ]
+    asked = {**view.config["arguments"], "trials": 9, "epochs": 4, "budget": None}
+    view = replace(view, trials=trials, metrics=None, config={**view.config, "arguments": asked})
+    assert answer(view).headline.startswith("1 of 9 trials have ended, 2 rest at a rung. The best so far is")
+    asked["budget"] = 2.5
+    assert answer(view).headline.startswith("3 trials have had 1.5 of 2.5 full trainings. The best so far is")

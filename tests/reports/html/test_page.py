@@ -76,7 +76,7 @@ STATEMENTS = {
     "full": "was retrained as the best of 60 trials and reached",
     "running": "it has not been retrained, so there is no test accuracy yet",
     "one trial": "Trial 0 was retrained as the best of 1 trial and reached",
-    "none finished": "No trial is complete yet: 0 of 60 have ended, 2 running.",
+    "none finished": "No trial is complete yet. 0 of 60 trials have ended, 2 running.",
     "only failures": "No result: all 4 trials failed.",
     "no trials": "No trial has started yet",
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from models.training.history import Epoch, write_history
 from search.callbacks import SearchCallback
 from search.console.progress import Progress
 from search.console.study_progress import StudyProgress
+from search.console.trial_lines import Goal
 from search.storages.registry import open_storage, open_study
 from search.storages.trial_life import State
 from search.study.run_directory import RunDirectory
@@ -48,7 +50,7 @@ def test_callbacks_are_told_of_the_trials_of_other_processes(tmp_path: Path) -> 
         metric="val_nll_majority",
     )
     notes = Notes()
-    followed = StudyProgress(store.study, 5, 3, Progress(Console(quiet=True), [notes]), run)
+    followed = StudyProgress(store.study, Goal(5, epochs=3), Progress(Console(quiet=True), [notes]), run)
     followed.update()
     assert notes.since() == []
 
@@ -80,3 +82,24 @@ def test_callbacks_are_told_of_the_trials_of_other_processes(tmp_path: Path) -> 
         ("epoch", 0, 3, {"val_nll_majority": 0.125}),
         ("end", 0, "complete", 0.125),
     ]
+
+
+def test_a_line_tells_of_every_time_a_trial_is_left(tmp_path: Path) -> None:
+    said = io.StringIO()
+    store = open_study(open_storage(f"sqlite:///{tmp_path}/study.db"), "faces")
+    progress = Progress(Console(file=said, width=200))
+    followed = StudyProgress(store.study, Goal(5, epochs=3), progress, RunDirectory(tmp_path))
+    claim = store.create(State.RUNNING, {}, {}, worker="one")
+    store.report(claim, 1, 0.5)
+    store.leave(claim, State.RESTING)
+    followed.update()
+    followed.update()
+    again = store.claim(store.get(0), "two")
+    assert again is not None
+    for epoch in (2, 3):
+        store.report(again, epoch, 0.25 * epoch)
+    store.leave(again, State.COMPLETE, value=0.75)
+    followed.update()
+    followed.update()
+    lines = [line for line in said.getvalue().splitlines() if line.startswith("trial ")]
+    assert [line.split("  val_")[0] for line in lines] == ["trial   0 rests  1/5", "trial   0 done   1/5"]

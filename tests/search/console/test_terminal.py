@@ -18,7 +18,7 @@ from search.commands.study_options import SayingOptions, announce, progress_of
 from search.console.progress import Progress
 from search.console.status import status_table, watch
 from search.console.study_progress import StudyProgress
-from search.console.trial_lines import standing, time_left, trial_line, varied
+from search.console.trial_lines import Goal, standing, time_left, trial_line, varied
 from search.storages.registry import open_storage, open_study
 from search.storages.trial_life import State
 from search.study.run_directory import RunDirectory
@@ -27,7 +27,12 @@ from search.study.view import TrialRecord
 
 def row(number: int, values: list[float], state: str = "complete", **attributes: Any) -> FrozenTrial:
     """A stored trial with an epoch a value, each of which took 10 s."""
-    stored = {"complete": TrialState.COMPLETE, "running": TrialState.RUNNING, "pruned": TrialState.PRUNED}
+    stored = {
+        "complete": TrialState.COMPLETE,
+        "running": TrialState.RUNNING,
+        "pruned": TrialState.PRUNED,
+        "resting": TrialState.WAITING,
+    }
     trial = optuna.trial.create_trial(
         state=stored[state],
         value=max(values) if state == "complete" else None,
@@ -46,18 +51,18 @@ def row(number: int, values: list[float], state: str = "complete", **attributes:
 
 def test_a_trials_line_has_what_differs_the_best_and_the_count() -> None:
     trials = {0: row(0, [0.5, 0.6]), 1: row(1, [0.4], "pruned"), 2: row(2, [0.55], "running")}
-    line = trial_line(1, trials, 9, 12.4)
+    line = trial_line(1, trials, Goal(9), 12.4)
     assert line == (
         "trial   1 pruned 2/9  val_accuracy 0.4000 after 1 epochs  best 0.6000 (trial 0)  dropout=0.1  12 s"
     )
-    assert "best 0.6000 (trial 0)" in trial_line(0, {0: trials[0]}, 9, 1) and "dropout" not in trial_line(
-        0, {0: trials[0]}, 9, 1
-    )
+    assert "best 0.6000 (trial 0)" in trial_line(
+        0, {0: trials[0]}, Goal(9), 1
+    ) and "dropout" not in trial_line(0, {0: trials[0]}, Goal(9), 1)
 
 
 def test_the_best_of_an_objective_that_is_minimised() -> None:
     trials = {0: replace_value(row(0, [0.5]), 0.5), 1: replace_value(row(1, [0.9]), 0.9)}
-    assert "best 0.5000 (trial 0)" in trial_line(1, trials, 2, 1, "nll_majority")
+    assert "best 0.5000 (trial 0)" in trial_line(1, trials, Goal(2), 1, "nll_majority")
 
 
 def replace_value(trial: FrozenTrial, value: float) -> FrozenTrial:
@@ -84,15 +89,37 @@ def replace_value(trial: FrozenTrial, value: float) -> FrozenTrial:
 def test_the_time_left_counts_all_workers_and_the_retraining(
     trials: list[FrozenTrial], here: int, seconds: float | None
 ) -> None:
-    assert time_left(trials, 5, 6, here=here) == (seconds if seconds is None else pytest.approx(seconds))
+    assert time_left(trials, Goal(5), 6, here=here) == (
+        seconds if seconds is None else pytest.approx(seconds)
+    )
 
 
 def test_how_far_a_study_is() -> None:
     trials = [row(0, [0.5, 0.6]), row(1, [0.3], "running")]
-    assert standing(trials, 9, "accuracy") == (
+    assert standing(trials, Goal(9), "accuracy") == (
         "1 of 9 trials are done, 1 run; best val_accuracy 0.6000 (trial 0)"
     )
-    assert standing([], 9, "accuracy") == "0 of 9 trials are done, 0 run"
+    assert standing([], Goal(9), "accuracy") == "0 of 9 trials are done, 0 run"
+
+
+def test_trials_that_rest_are_done_and_a_budget_is_told_in_full_trainings() -> None:
+    trials = [
+        row(0, [0.5, 0.6, 0.7]),
+        row(1, [0.3], "resting"),
+        row(2, [0.2], "resting"),
+        row(3, [0.4], "running"),
+    ]
+    by_number = dict(enumerate(trials))
+    assert trial_line(1, by_number, Goal(9), 1).startswith("trial   1 rests  3/9  ")
+    budget = Goal(40, budget=4, epochs=3)
+    assert trial_line(1, by_number, budget, 1).startswith("trial   1 rests  2.0/4  ")
+    assert standing(trials, budget, "accuracy") == (
+        "2.0 of 4 full trainings are spent on 4 trials, 1 run; best val_accuracy 0.7000 (trial 0)"
+    )
+    # 60 s for 2 full trainings, 2 more to come, one worker; then 6 epochs of 10 s.
+    assert time_left(trials, budget, 6) == pytest.approx(60 + 60)
+    # 60 s for 3 trials, 6 more to come.
+    assert time_left(trials, Goal(9), 6) == pytest.approx(6 * 60 / 3 + 60)
 
 
 def test_only_what_has_several_values_differs() -> None:
@@ -198,7 +225,7 @@ def test_several_workers_are_a_table(tmp_path: Path) -> None:
     store = open_study(open_storage(f"sqlite:///{tmp_path}/study.db"), "faces")
     console = Console(file=io.StringIO(), force_terminal=True, width=100)
     with Progress(console) as progress:
-        followed = StudyProgress(store.study, 5, 3, progress, RunDirectory(tmp_path))
+        followed = StudyProgress(store.study, Goal(5, epochs=3), progress, RunDirectory(tmp_path))
         for worker in ("here:11:ab", "there:22:cd"):
             claim = store.claim(store.get(store.create(State.QUEUED, {}, {}).number), worker)
             assert claim is not None
