@@ -183,11 +183,15 @@ class OptunaOracle(keras_tuner.Oracle):
             self._learn_space(running.claim, trial.hyperparameters)
         if known.status == TrialStatus.COMPLETED and running.values:
             self.score_trial(known)
-        stored = self.store.get(running.claim.number)
-        failures = stored.user_attrs.get("failures", 0)
-        state, value, attributes = outcome(known, running, failures, self.max_retries_per_trial)
+        number = running.claim.number
+        state, value, attributes = outcome(
+            known,
+            running,
+            lambda: self.store.get(number).user_attrs.get("failures", 0),
+            self.max_retries_per_trial,
+        )
         if not running.lost:
-            noted = self._sampling.learn(stored, state.stored, value)
+            noted = self._sampling.learn(number, self.store.get, state.stored, value)
             self.store.leave(
                 running.claim, state, value=value, attributes=attributes, system_attributes=noted
             )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -41,14 +41,14 @@ class Running:
 
 
 def outcome(
-    trial: Trial, running: Running, failures: int, most_failures: int
+    trial: Trial, running: Running, failures: Callable[[], int], most_failures: int
 ) -> tuple[State, float | None, dict[str, Any]]:
     """Return the state that a trial comes to, with its value and attributes.
 
     Args:
         trial: Scored, with the status and message that its tuner gave it.
         running: What is known of it.
-        failures: How often it has failed before.
+        failures: Returns how often it has failed before; called only where it fails.
         most_failures: How often it may fail and be tried again.
     """
     message = trial.message or "the trial ended without an epoch"
@@ -63,8 +63,10 @@ def outcome(
         if not math.isnan(trial.score):
             return State.COMPLETE, float(trial.score), {}
         invalid, message = True, "the objective is not a number"
-    if invalid and failures < most_failures:
-        return State.RELEASED, None, {"failures": failures + 1}
+    if invalid and most_failures > 0:
+        before = failures()
+        if before < most_failures:
+            return State.RELEASED, None, {"failures": before + 1}
     return State.FAILED, None, {"error": reason_of(message)}
 
 

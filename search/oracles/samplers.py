@@ -67,6 +67,9 @@ class BoundedTPESampler(optuna.samplers.TPESampler):
         self._inferred_for: int | None = None
         self._best_of = heapq.nlargest if settings.maximize else heapq.nsmallest
 
+    # Optuna's own looks for constraints, of which there are none.
+    after_trial = BaseSampler.after_trial
+
     def infer_relative_search_space(
         self, study: optuna.Study, trial: FrozenTrial
     ) -> dict[str, BaseDistribution]:

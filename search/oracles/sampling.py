@@ -169,11 +169,15 @@ class Sampling:
                 return None
             path[-1].pop()
 
-    def learn(self, trial: FrozenTrial, state: TrialState, value: float | None) -> dict[str, Any]:
-        """Tell the sampler how a running trial ends; return what it has noted of it, as system attributes."""
-        sampler = self._make(seed_of(self._seed, trial.number, 0))
+    def learn(
+        self, number: int, read: Callable[[int], FrozenTrial], state: TrialState, value: float | None
+    ) -> dict[str, Any]:
+        """Tell the sampler how the running trial `number` ends; return what it has noted of it, as system attributes. Read is the
+        trial only for a sampler that learns from it."""
+        sampler = self._make(seed_of(self._seed, number, 0))
         if not state.is_finished() or type(sampler).after_trial is BaseSampler.after_trial:
             return {}
+        trial = read(number)
         self._history.show([*self._history.others(trial.number), self._show(trial)], trial.number)
         before = set(trial.system_attrs)
         # At its last point a grid asks the study to stop, which only `Study.optimize` can; the oracle sees the end by itself.

@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime
 import functools
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import optuna
@@ -39,6 +39,7 @@ class TrialRows:
     def __init__(self, engine: sqlalchemy.Engine) -> None:
         self._engine = engine
         self._distributions: dict[tuple[int, str], BaseDistribution] = {}
+        self._reports: dict[tuple[str, ...], Any] = {}
 
     @staticmethod
     def known_to(engine: sqlalchemy.Engine) -> bool:
@@ -84,16 +85,28 @@ class TrialRows:
 
     def report(self, trial_id: int, step: int, value: float, owner: Mapping[str, Any]) -> bool:
         """Write an intermediate value if the trial runs and its user attributes have what is in `owner`; return whether."""
-        values = self._tables["trial_intermediate_values"]
-        new = {"intermediate_value": value, "intermediate_value_type": "FINITE"}
-        row = {"trial_id": trial_id, "step": step, **new}
-        selected = sqlalchemy.select(
-            *(sqlalchemy.literal(v, values.c[name].type) for name, v in row.items())
-        ).where(*self._runs(trial_id, owner))
-        insert = _INSERTS[self._engine.name](values).from_select([*row], selected)
-        upsert = insert.on_conflict_do_update(index_elements=["trial_id", "step"], set_=new)
+        keys = tuple(owner)
+        if keys not in self._reports:  # putting the statement together takes as long as running it
+            self._reports[keys] = self._report(keys)
+        row = {"reached": step, "reported": value, **_of(trial_id, owner)}
         with self._engine.begin() as connection:
-            return connection.execute(upsert, execution_options={"preserve_rowcount": True}).rowcount == 1
+            written = connection.execute(
+                self._reports[keys], row, execution_options={"preserve_rowcount": True}
+            )
+            return written.rowcount == 1
+
+    def _report(self, keys: Sequence[str]) -> Any:
+        values = self._tables["trial_intermediate_values"]
+        row = {
+            "trial_id": sqlalchemy.bindparam("of_trial", type_=values.c.trial_id.type),
+            "step": sqlalchemy.bindparam("reached", type_=values.c.step.type),
+            "intermediate_value": sqlalchemy.bindparam("reported", type_=values.c.intermediate_value.type),
+            "intermediate_value_type": sqlalchemy.literal("FINITE", values.c.intermediate_value_type.type),
+        }
+        selected = sqlalchemy.select(*row.values()).where(*self._runs(keys))
+        insert = _INSERTS[self._engine.name](values).from_select([*row], selected)
+        new = {name: insert.excluded[name] for name in ("intermediate_value", "intermediate_value_type")}
+        return insert.on_conflict_do_update(index_elements=["trial_id", "step"], set_=new)
 
     def leave(
         self,
@@ -112,9 +125,8 @@ class TrialRows:
             new["datetime_complete"] = _utc(datetime.datetime.now())
         with self._engine.begin() as connection:
             left = connection.execute(
-                trials.update()
-                .where(trials.c.trial_id == trial_id, *self._runs(trial_id, owner))
-                .values(**new)
+                trials.update().where(trials.c.trial_id == trial_id, *self._runs(tuple(owner))).values(**new),
+                _of(trial_id, owner),
             )
             if left.rowcount != 1:
                 return False
@@ -128,17 +140,19 @@ class TrialRows:
                 self._insert(connection, name, trial_id, _attributes(attributes), ["trial_id", "key"])
         return True
 
-    def _runs(self, trial_id: int, owner: Mapping[str, Any]) -> list[sqlalchemy.ColumnElement[bool]]:
+    def _runs(self, keys: Sequence[str]) -> list[sqlalchemy.ColumnElement[bool]]:
+        """That the trial runs and has the user attributes `keys`, with the parameters that `_of` gives."""
         trials, attributes = self._tables["trials"].alias(), self._tables["trial_user_attributes"]
+        of_trial = sqlalchemy.bindparam("of_trial", type_=trials.c.trial_id.type)
         return [
-            sqlalchemy.exists().where(trials.c.trial_id == trial_id, trials.c.state == "RUNNING"),
+            sqlalchemy.exists().where(trials.c.trial_id == of_trial, trials.c.state == "RUNNING"),
             *(
                 sqlalchemy.exists().where(
-                    attributes.c.trial_id == trial_id,
+                    attributes.c.trial_id == of_trial,
                     attributes.c.key == key,
-                    attributes.c.value_json == json.dumps(wanted),
+                    attributes.c.value_json == sqlalchemy.bindparam(f"of_{key}", type_=sqlalchemy.Text()),
                 )
-                for key, wanted in owner.items()
+                for key in keys
             ),
         ]
 
@@ -193,6 +207,10 @@ class TrialRows:
             name: sqlalchemy.Table(name, metadata, autoload_with=self._engine, resolve_fks=False)
             for name in _TABLES
         }
+
+
+def _of(trial_id: int, owner: Mapping[str, Any]) -> dict[str, Any]:
+    return {"of_trial": trial_id, **{f"of_{key}": json.dumps(wanted) for key, wanted in owner.items()}}
 
 
 def _attributes(attributes: Mapping[str, Any]) -> list[dict[str, Any]]:
