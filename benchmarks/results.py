@@ -44,6 +44,9 @@ sys.path.insert(0, str(ROOT))
 MEASUREMENTS = ROOT / "benchmarks" / "measurements.json"
 PLANNED = ROOT / "benchmarks" / "to_be_measured.md"
 PAGE = ROOT / "docs" / "results.md"
+_FIGURES = (("accuracy", "accuracy", "interval"), ("macro_f1", "macro-F1", "macro_f1_interval"))
+"""Of a group of rows in metrics.json: name, words, name of its interval."""
+_FEW = "with so few seeds the interval is little else than their range"
 RESAMPLES, _SEED = 10_000, 20130615
 _HEAD = """# Measured results
 
@@ -130,9 +133,11 @@ def _cell(text: str) -> str:
 
 
 def of_run(run: Path, command: str, machine: str) -> list[dict[str, Any]]:
-    """Return the measurements of the study in the run directory `run`: accuracies of its retrained model by best/metrics.json."""
+    """Return the measurements of the study in the run directory `run` by best/metrics.json: accuracy and macro-F1 of its
+    retrained model, and the accuracies of every seed where there are several."""
     metrics = json.loads((run / "best" / "metrics.json").read_text(encoding="utf-8"))
     config = json.loads((run / "config.json").read_text(encoding="utf-8"))
+    backbone = metrics["hyperparameters"].get("backbone")
     known = {
         "section": f"The study {config['study']}",
         "unit": "%",
@@ -140,26 +145,27 @@ def of_run(run: Path, command: str, machine: str) -> list[dict[str, Any]]:
         "machine": machine,
         "commit": str(config.get("git_commit"))[:9],
         "date": str(config.get("created"))[:10],
-        "of": "faces",
     }
-    found = []
+    found: list[dict[str, Any]] = []
     for split, name in {"val": "validation", "test": "test"}.items():
-        for rows, ending in {"": "", ", new photographs": "_new_photographs"}.items():
-            accuracy, interval = metrics.get(f"{split}_accuracy{ending}"), metrics.get(f"interval{ending}")
-            if accuracy is None or interval is None:
-                continue
-            claim = f"{metrics['hyperparameters'].get('backbone')}, {name} accuracy{rows}"
-            note = "chosen on these rows" if split == "val" else f"reading {metrics['test_reading']}"
-            found.append(
-                {
-                    **known,
-                    "claim": f"{claim} ({note})",
-                    "n": metrics[f"n_{split}{ending}"],
-                    "median": 100 * accuracy,
-                    "interval": [100 * bound for bound in interval[split]],
-                }
-            )
+        seen = "chosen on these rows" if split == "val" else f"reading {metrics['test_reading']}"
+        groups = metrics["photographs"].get(split) or {}
+        for group, rows in {"all_rows": "", "new_photographs": ", new photographs"}.items():
+            for figure, called, interval in _FIGURES:
+                if groups.get(group):
+                    claim = f"{backbone}, {name} {called}{rows} ({seen})"
+                    found.append({**known, "claim": claim, **_of(groups[group], figure, interval)})
+        values = [seed.get(f"{split}_accuracy") for seed in metrics.get("seeds", [])]
+        if len(values) > 1 and None not in values:
+            claim = f"{backbone}, {name} accuracy of retrainings, the median of the seeds"
+            of_seeds = {"n": len(values), "of": "seeds", "values": [100 * value for value in values]}
+            found.append({**known, "claim": claim, **of_seeds, "note": _FEW if len(values) < 6 else ""})
     return found
+
+
+def _of(figures: dict[str, Any], figure: str, interval: str) -> dict[str, Any]:
+    bounds = [100 * bound for bound in figures[interval]]
+    return {"n": figures["n"], "of": "faces", "median": 100 * figures[figure], "interval": bounds}
 
 
 def read(path: Path) -> list[dict[str, Any]]:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from benchmarks.results import MEASUREMENTS, PAGE, Measurement, page, read, summary
+from benchmarks.results import MEASUREMENTS, PAGE, Measurement, of_run, page, read, summary
 
 ONE: dict[str, Any] = {
     "section": "s", "claim": "c", "unit": "times", "command": "python x.py", "machine": "m", "commit": "abc",
@@ -39,3 +41,41 @@ def test_the_median_of_values_and_its_interval() -> None:
 def test_what_claims_too_much_is_refused(given: dict[str, Any], said: str) -> None:
     with pytest.raises(ValueError, match=said):
         Measurement(**{**ONE, **given})
+
+
+def test_a_study_has_the_accuracies_of_its_model_and_of_every_seed(tmp_path: Path) -> None:
+    seeds = [{"val_accuracy": 0.8, "test_accuracy": a} for a in (0.81, 0.79, 0.83)]
+    figures = {"accuracy": 0.81, "interval": [0.7, 0.9], "macro_f1": 0.6, "macro_f1_interval": [0.5, 0.7]}
+    metrics = {
+        "hyperparameters": {"backbone": "small"},
+        "photographs": {
+            "val": {"all_rows": {"n": 100, **figures, "accuracy": 0.8}, "new_photographs": None},
+            "test": {"all_rows": {"n": 50, **figures}, "new_photographs": {"n": 40, **figures}},
+        },
+        "test_reading": 2,
+        "seeds": seeds,
+    }
+    (tmp_path / "best").mkdir()
+    (tmp_path / "best" / "metrics.json").write_text(json.dumps(metrics))
+    config = {"study": "faces", "git_commit": "0123456789abcdef", "created": "2026-01-02T03:04:05"}
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    found = [Measurement(**one) for one in of_run(tmp_path, "search", "m")]
+    accuracy, f1 = (81.0, [70.0, 90.0]), (60.0, [50.0, 70.0])
+    assert [(one.claim, (one.median, one.interval), one.n, one.of) for one in found] == [
+        ("small, validation accuracy (chosen on these rows)", (80.0, [70.0, 90.0]), 100, "faces"),
+        ("small, validation macro-F1 (chosen on these rows)", f1, 100, "faces"),
+        (
+            "small, validation accuracy of retrainings, the median of the seeds",
+            (80.0, [80.0, 80.0]),
+            3,
+            "seeds",
+        ),
+        ("small, test accuracy (reading 2)", accuracy, 50, "faces"),
+        ("small, test macro-F1 (reading 2)", f1, 50, "faces"),
+        ("small, test accuracy, new photographs (reading 2)", accuracy, 40, "faces"),
+        ("small, test macro-F1, new photographs (reading 2)", f1, 40, "faces"),
+        ("small, test accuracy of retrainings, the median of the seeds", (81.0, [79.0, 83.0]), 3, "seeds"),
+    ]
+    assert {(one.section, one.commit, one.date) for one in found} == {
+        ("The study faces", "012345678", "2026-01-02")
+    }
