@@ -14,7 +14,7 @@ from .errors import InputError
 from .label_files import OTHER
 from .labels import EMOTIONS, PROTOCOLS, TARGETS
 from .photographs.cached import photographs_of
-from .photographs.identical import numbers_of_identical
+from .photographs.identical import identical
 from .readers import demo
 from .store import SPLITS, Faces, open_faces
 
@@ -220,7 +220,7 @@ def load_dataset(
 
 def _photographs(faces: Faces, cache_dir: Path | None) -> NDArray[np.int32]:
     if faces.source == demo.NAME:  # nobody has cropped or scaled a drawn face
-        return numbers_of_identical(faces.images)
+        return identical(faces.images)[1]
     return photographs_of(faces.images, cache_dir=cache_dir)
 
 

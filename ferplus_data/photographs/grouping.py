@@ -14,7 +14,7 @@ from scipy.sparse.csgraph import connected_components
 from .alignment import COPY, likeness
 from .candidates import Pairs, candidates, plausible
 from .descriptors import VIEWS_OF_A_COPY, Floats
-from .identical import identical, in_order_of_appearance
+from .identical import identical
 
 CHUNK = 256  # pairs that a thread aligns at a time
 
@@ -61,3 +61,11 @@ def aligned(faces: Floats, pairs: Pairs, progress: Callable[[float], None]) -> N
             measured += chunk
             progress(len(measured) / len(pairs))
     return np.array(measured)
+
+
+def in_order_of_appearance(groups: NDArray[np.integer]) -> NDArray[np.int32]:
+    """The same groups numbered from 0 by their first member."""
+    _, first, inverse = np.unique(groups, return_index=True, return_inverse=True)
+    number = np.empty(len(first), np.int32)
+    number[np.argsort(first)] = np.arange(len(first), dtype=np.int32)
+    return number[inverse.ravel()]

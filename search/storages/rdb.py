@@ -14,10 +14,10 @@ import filelock
 import optuna
 import sqlalchemy
 from optuna.storages import RDBStorage
-from optuna.trial import FrozenTrial, TrialState
+from optuna.trial import FrozenTrial
 
 from search.storages.retrying import RetryingStorage
-from search.storages.trial_rows import TrialRows
+from search.storages.trial_rows import Left, TrialRows
 
 LOCK_SECONDS = 60.0
 """How long the lock is waited for. Whoever has it for longer is suspended; then it is done without."""
@@ -102,28 +102,20 @@ class DatabaseStorage(RetryingStorage):
             return super().report(trial_id, step, value, owner)
         return self.call(lambda: rows.report(trial_id, step, value, owner))
 
-    def leave(
-        self,
-        trial_id: int,
-        owner: Mapping[str, Any],
-        state: TrialState,
-        value: float | None,
-        user_attributes: Mapping[str, Any],
-        system_attributes: Mapping[str, Any],
-    ) -> bool:
+    def leave(self, trial_id: int, owner: Mapping[str, Any], left: Left) -> bool:
         """As in `RetryingStorage`; whether the trial is still its worker's is looked at in the same moment."""
         rows = self._rows
-        if rows is None or not math.isfinite(value or 0.0):
-            return super().leave(trial_id, owner, state, value, user_attributes, system_attributes)
+        if rows is None or not math.isfinite(left.value or 0.0):
+            return super().leave(trial_id, owner, left)
 
         def leave() -> bool:
-            return rows.leave(trial_id, owner, state, value, user_attributes, system_attributes)
+            return rows.leave(trial_id, owner, left)
 
         def again() -> bool:
             if leave():
                 return True
             trial = self.storage.get_trial(trial_id)  # left by the call before?
-            return trial.state == state and user_attributes.items() <= trial.user_attrs.items()
+            return trial.state == left.state and left.user_attributes.items() <= trial.user_attrs.items()
 
         return self.call(leave, again)
 

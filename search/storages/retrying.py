@@ -16,6 +16,7 @@ from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
 from ferplus_data.errors import InputError
+from search.storages.trial_rows import Left
 
 RETRY_SECONDS = 150.0
 """How long a storage that has gone away is tried again: a restart of a database server, with some to spare."""
@@ -105,26 +106,17 @@ class RetryingStorage(BaseStorage):
             return False
         return True
 
-    def leave(
-        self,
-        trial_id: int,
-        owner: Mapping[str, Any],
-        state: TrialState,
-        value: float | None,
-        user_attributes: Mapping[str, Any],
-        system_attributes: Mapping[str, Any],
-    ) -> bool:
-        """Bring a trial to `state`, with its value and more attributes, if it runs and its user attributes still have what is in
-        `owner`; return whether."""
+    def leave(self, trial_id: int, owner: Mapping[str, Any], left: Left) -> bool:
+        """Write what a trial is `left` with, if it runs and its user attributes still have what is in `owner`; return whether."""
         trial = self.get_trial(trial_id)
         if trial.state != TrialState.RUNNING or not owner.items() <= trial.user_attrs.items():
             return False
         try:
-            for key, attribute in user_attributes.items():
+            for key, attribute in left.user_attributes.items():
                 self.set_trial_user_attr(trial_id, key, attribute)
-            for key, attribute in system_attributes.items():
+            for key, attribute in left.system_attributes.items():
                 self.set_trial_system_attr(trial_id, key, attribute)
-            self.set_trial_state_values(trial_id, state, None if value is None else [value])
+            self.set_trial_state_values(trial_id, left.state, None if left.value is None else [left.value])
         except optuna.exceptions.UpdateFinishedTrialError:
             return False
         return True

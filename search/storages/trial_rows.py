@@ -10,7 +10,7 @@ import datetime
 import functools
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import optuna
 import sqlalchemy
@@ -28,6 +28,15 @@ _TABLES = (
     "trial_values",
     "trial_intermediate_values",
 )
+
+
+class Left(NamedTuple):
+    """What a worker leaves a trial with: its state to Optuna, its value if it has one, and attributes beside those it has."""
+
+    state: TrialState
+    value: float | None
+    user_attributes: Mapping[str, Any]
+    system_attributes: Mapping[str, Any]
 
 
 class TrialRows:
@@ -108,34 +117,25 @@ class TrialRows:
         new = {name: insert.excluded[name] for name in ("intermediate_value", "intermediate_value_type")}
         return insert.on_conflict_do_update(index_elements=["trial_id", "step"], set_=new)
 
-    def leave(
-        self,
-        trial_id: int,
-        owner: Mapping[str, Any],
-        state: TrialState,
-        value: float | None,
-        user_attributes: Mapping[str, Any],
-        system_attributes: Mapping[str, Any],
-    ) -> bool:
-        """Bring a trial to `state`, with its value and more attributes, if it runs and its user attributes have what is in
-        `owner`; return whether."""
+    def leave(self, trial_id: int, owner: Mapping[str, Any], left: Left) -> bool:
+        """Write what a trial is `left` with, if it runs and its user attributes have what is in `owner`; return whether."""
         trials = self._tables["trials"]
-        new: dict[str, Any] = {"state": state.name}
-        if state.is_finished():
+        new: dict[str, Any] = {"state": left.state.name}
+        if left.state.is_finished():
             new["datetime_complete"] = _utc(datetime.datetime.now())
         with self._engine.begin() as connection:
-            left = connection.execute(
+            changed = connection.execute(
                 trials.update().where(trials.c.trial_id == trial_id, *self._runs(tuple(owner))).values(**new),
                 _of(trial_id, owner),
             )
-            if left.rowcount != 1:
+            if changed.rowcount != 1:
                 return False
-            if value is not None:
-                row = {"objective": 0, "value": value, "value_type": "FINITE"}
+            if left.value is not None:
+                row = {"objective": 0, "value": left.value, "value_type": "FINITE"}
                 self._insert(connection, "trial_values", trial_id, [row], ["trial_id", "objective"])
             for name, attributes in (
-                ("trial_user_attributes", user_attributes),
-                ("trial_system_attributes", system_attributes),
+                ("trial_user_attributes", left.user_attributes),
+                ("trial_system_attributes", left.system_attributes),
             ):
                 self._insert(connection, name, trial_id, _attributes(attributes), ["trial_id", "key"])
         return True

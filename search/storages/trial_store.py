@@ -17,6 +17,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from search.storages.retrying import RetryingStorage
 from search.storages.trial_life import STATE, TRANSITIONS, State, state_of
+from search.storages.trial_rows import Left
 
 ATTEMPT = "attempt "
 """Before its number, the user attribute that tells who had the trial from when to when."""
@@ -214,7 +215,9 @@ class TrialStore:
         unclaimed = {} if state.ended else {"worker": None}
         written = {**(attributes or {}), **unclaimed, STATE: state.value}
         trial_id = self._id(number)
-        return self.storage.leave(trial_id, owner, state.stored, value, written, system_attributes or {})
+        return self.storage.leave(
+            trial_id, owner, Left(state.stored, value, written, system_attributes or {})
+        )
 
     def _check(self, trial: FrozenTrial, state: State) -> None:
         before = state_of(trial)
