@@ -16,7 +16,7 @@ from search.study import options as o
 from search.study.options import Option, flag_of, names_in, options_of
 
 NUMERIC = ("N", "NUMBER", "DURATION")
-POSITIONAL = {"images": ["face.png"], "values": ["dropout=0.4"]}
+POSITIONAL = {"images": ["face.png"], "values": ["dropout=0.4"], "shell": ["bash"]}
 
 
 def every_option() -> Iterator[tuple[str, str, Option]]:
