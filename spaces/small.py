@@ -37,8 +37,9 @@ def small(hp: HyperParameters) -> None:
         >>> hp.get("backbone"), hp.get("lr_policy")
         ('small_se', 'cosine')
     """
-    hp.Choice("backbone", ["small", "small_se"], default="small_se")
+    hp.Choice("backbone", ["small", "small_se", "small_vgg"], default="small_se")
     _trainings(hp)
+    hp.Choice("augmentation", ["light", "seed", "strong"])
 
 
 def _trainings(hp: HyperParameters) -> None:
@@ -63,7 +64,6 @@ def _trainings(hp: HyperParameters) -> None:
     hp.Choice("class_weights", ["none", "sqrt_balanced", "effective_number"])
     hp.Choice("target", ["soft", "majority"])
     hp.Choice("label_smoothing", [0.0, 0.05, 0.1])
-    hp.Choice("augmentation", ["light", "seed"])
 
 
 def demo(hp: HyperParameters) -> None:
@@ -71,6 +71,7 @@ def demo(hp: HyperParameters) -> None:
     for name, value in _DEMO.items():
         hp.Fixed(name, value)
     _trainings(hp)
+    hp.Choice("augmentation", ["light", "seed"])
 
 
 _DEMO = {"image_size": 32, "backbone": "small"}

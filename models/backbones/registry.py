@@ -9,12 +9,12 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from ferplus_data.errors import InputError
-from models.backbones import dlib_face
+from models.backbones import dlib_face, small
 from models.backbones.published_weights import Package, PublishedWeights, Release
-from models.backbones.vggface import block_functions, resnet50, senet50
+from models.backbones.vggface import resnet50, senet50
 
 # The release that keras_vggface.utils names.
 _RELEASE = "https://github.com/rcmalli/keras-vggface/releases/download/v2.0/"
@@ -112,14 +112,15 @@ _RESNET50_INNER_POINTS = (-51, -41, -12)
 
 
 def block_boundaries(model: Any) -> tuple[int, ...]:
-    """Where residual blocks begin in a built model, ascending, as negative indices into `model.layers`.
+    """Where blocks begin in a built model, ascending, as negative indices into `model.layers`.
 
-    The boundary is the layer that feeds the block's first convolution (conv{stage}_{block}_1x1_reduce in
-    keras-vggface's networks, conv{stage}_{block}_reduce in dlib's): the last activation of the block before,
-    or the stem's last layer. It has no weights, so that freezing up to it or up to the convolution is the same;
-    it is the one the seed's listings name (-25, -39), and the one tensor at which the network can be cut.
+    The boundary is the layer that feeds the block's first convolution (conv{stage}_{block}_1x1_reduce in keras-vggface's
+    networks, conv{stage}_{block}_reduce in dlib's, conv{stage}_1 in those without residual blocks): the last activation
+    or pooling of the block before, or the stem's last layer. It has no weights, so that freezing up to it or up to the
+    convolution is the same; it is the one the seed's listings name (-25, -39), and the one tensor at which the network
+    can be cut.
     """
-    first_convolution = re.compile(r"conv\d+_\d+(_1x1)?_reduce")
+    first_convolution = re.compile(r"conv\d+_\d+(_1x1)?_reduce|conv(?!1_)\d+_1")
     count = len(model.layers)
     return tuple(
         i - count - 1 for i, layer in enumerate(model.layers) if first_convolution.fullmatch(layer.name)
@@ -147,50 +148,7 @@ def _residual_blocks(
     return lengths
 
 
-class Stage(NamedTuple):
-    """Residual blocks at one resolution, after a pooling that halves it: a conv block, then identity blocks."""
-
-    blocks: int
-    filters: tuple[int, int, int]  # 1x1 reduce, 3x3, 1x1 increase
-
-
-SMALL_STEM_FILTERS = 32
-SMALL_STAGES = (Stage(2, (48, 48, 128)), Stage(2, (96, 96, 256)))
-
-
-def small(x: Any) -> Any:
-    """A small ResNet for 48-pixel faces and CPUs, from keras-vggface's blocks: [B,s,s,3] -> [B,1,1,256]."""
-    blocks = block_functions()
-    return _small(x, blocks.resnet_conv_block, blocks.resnet_identity_block)
-
-
-def small_se(x: Any) -> Any:
-    """`small` with squeeze-and-excitation blocks."""
-    blocks = block_functions()
-    return _small(x, blocks.senet_conv_block, blocks.senet_identity_block)
-
-
-def _small(x: Any, conv_block: Callable[..., Any], identity_block: Callable[..., Any]) -> Any:
-    from keras import layers
-
-    stem = layers.Conv2D(
-        SMALL_STEM_FILTERS, 5, strides=2, padding="same", use_bias=False, name="conv1_5x5_s2"
-    )
-    x = stem(x)
-    x = layers.BatchNormalization(name="conv1_5x5_s2_bn")(x)
-    x = layers.Activation("relu")(x)
-    for stage, (count, filters) in enumerate(SMALL_STAGES, start=2):  # the stem is stage 1
-        # The blocks' own way to halve the resolution, a 1x1 convolution with stride 2, drops three of four
-        # activations; at these sizes that is too much to lose.
-        x = layers.MaxPooling2D(3, strides=2, padding="same", name=f"pool{stage}")(x)
-        x = conv_block(x, 3, list(filters), stage=stage, block=1, strides=(1, 1))
-        for block in range(2, count + 1):
-            x = identity_block(x, 3, list(filters), stage=stage, block=block)
-    return layers.GlobalAveragePooling2D(keepdims=True, name="avg_pool")(x)
-
-
 _FIFTY = (3, 4, 6, 3)
-_SMALL = tuple(stage.blocks for stage in SMALL_STAGES)
 
 BACKBONES: dict[str, Backbone] = {
     backbone.name: backbone
@@ -221,18 +179,26 @@ BACKBONES: dict[str, Backbone] = {
         ),
         Backbone(
             name="small",
-            body=small,
+            body=small.small,
             default_image_size=48,
             min_image_size=16,
-            freeze_choices=_freeze_choices(_residual_blocks(_SMALL, _RESNET_BLOCK_LAYERS, 1)),
+            freeze_choices=_freeze_choices(_residual_blocks(small.BLOCKS, _RESNET_BLOCK_LAYERS, 1)),
             batch_norm_momentum=0.9,
         ),
         Backbone(
             name="small_se",
-            body=small_se,
+            body=small.small_se,
             default_image_size=48,
             min_image_size=16,
-            freeze_choices=_freeze_choices(_residual_blocks(_SMALL, _SENET_BLOCK_LAYERS, 1)),
+            freeze_choices=_freeze_choices(_residual_blocks(small.BLOCKS, _SENET_BLOCK_LAYERS, 1)),
+            batch_norm_momentum=0.9,
+        ),
+        Backbone(
+            name="small_vgg",
+            body=small.small_vgg,
+            default_image_size=48,
+            min_image_size=16,
+            freeze_choices=_freeze_choices(small.VGG_STAGE_LAYERS),
             batch_norm_momentum=0.9,
         ),
         Backbone(

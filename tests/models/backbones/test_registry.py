@@ -43,7 +43,7 @@ def test_a_boundary_is_the_weightless_layer_feeding_a_block(built: tuple[str, ke
     assert boundaries
     for index in boundaries:
         first = model.layers[index + 1]
-        assert re.fullmatch(r"conv\d_\d(_1x1)?_reduce", first.name)
+        assert re.fullmatch(r"conv\d_\d(_1x1)?_reduce|conv[23]_1", first.name)
         assert first.input is model.layers[index].output
         assert not model.layers[index].weights
 
