@@ -211,8 +211,8 @@ class FERPlusTuner(BaseTuner):
         late = running.is_late(epoch, self._settings.timeout)
         if store is not None and epoch.epoch > running.known:
             store.save(self._run.trial(running.number), running.number, epoch.epoch)
-        self._progress.epoch_ends(epoch, running.epochs)
         if epoch.epoch > running.known:
+            self._progress.epoch_ends(epoch, running.epochs)
             told = self._progress.callbacks.on_epoch_end
             self._tell(lambda one: told(one, epoch.epoch, epoch.row()), running.trial, running.number)
         self._time_budget.epoch_took(epoch.epoch, epoch.seconds, running.rows)

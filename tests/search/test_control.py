@@ -89,6 +89,8 @@ def test_a_budget_ends_the_search_in_the_middle_of_a_trial_and_a_larger_one_goes
     ]
     assert replace(read_study(run), metrics={}).finished  # what waits is not waited for
     search(tmp_path, "--epochs", "4", "--budget", "3", "--oracle", "random")
+    said = capsys.readouterr().out
+    assert [n for n in range(1, 5) if f"trial 2 epoch {n}/4" in said] == [3, 4]  # none is told twice
     assert [(t.state, len(t.values)) for t in read_study(run).trials] == [("complete", 4)] * 3
     executed = (run.trial(2) / "executed.txt").read_text().split()[::2]
     assert executed == ["1", "2", "3", "4"]
@@ -191,7 +193,7 @@ def _trials(run: RunDirectory) -> list[tuple[str, dict[str, Any], dict[int, floa
 def test_networks_over_a_limit_are_no_trials(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
 ) -> None:
-    sizes = {"small": 3_000, "small_se": 4_000}
+    sizes = {"small": 3_000, "small_se": 4_000, "small_vgg": 5_000}
     measured: list[str] = []
 
     def parameters(recipe: Recipe) -> int:
@@ -217,7 +219,7 @@ def test_networks_over_a_limit_are_no_trials(
     )
     trials = read_study(RunDirectory.of(tmp_path / "runs", "s")).trials
     assert [(t.state, t.hyperparameters["backbone"]) for t in trials] == [("complete", "small")] * 8
-    assert sorted(measured) == ["small", "small_se"]
+    assert sorted(measured) == sorted(sizes)
     assert run_search.main([*words, "none", "--max-params", "2999"]) == 2
     assert "the nearest has 3,000 parameters, --max-params allows 2,999" in capsys.readouterr().err
     assert run_search.main([*words, "none", "--max-params", "9", "--oracle", "kt-random"]) == 2

@@ -16,7 +16,7 @@ from search.storages.registry import memory, open_study
 from search.storages.trial_life import State, state_of, trials_of
 from spaces import SPACES
 
-PARAMETERS = {"small": 3_000, "small_se": 4_000}
+PARAMETERS = {"small": 3_000, "small_se": 4_000, "small_vgg": 5_000}
 TRIALS, WORKERS = 10, 4
 
 
