@@ -21,7 +21,7 @@ def resolve_precision(asked: str) -> tuple[str, str]:
 
     Args:
         asked: A name in PRECISIONS, taken as it is, or "auto": the fastest that every GPU of this process has units for, and
-            float32 on CPUs, where a half precision is emulated.
+            float32 on CPUs, few of which have units for one and few networks use them.
 
     Raises:
         InputError: No such precision.
@@ -39,7 +39,7 @@ def resolve_precision(asked: str) -> tuple[str, str]:
     if asked == "auto":
         return good[-1], f"{device}"
     if asked not in good:
-        return asked, f"as asked, but {device} is here, which is not faster in it than in float32"
+        return asked, f"as asked; with {device} it is seldom faster than float32"
     return asked, "as asked"
 
 
