@@ -43,6 +43,8 @@ class Recipe:
         label_smoothing: 0 to below 1.
         batch_size: Images per step.
         augmentation: Name in `ferplus_data.augment.AUGMENTATIONS`.
+        ema_fraction: Part of the training over which the weights are averaged (exponential moving average, EMA); what an
+            epoch is measured by, and what is kept of it, are the averages. 0: the weights themselves.
         patience: Epochs without a better value of the objective after which training stops (the baseline: 8).
 
     Example:
@@ -69,6 +71,7 @@ class Recipe:
     label_smoothing: float = hyperparameter(0.0, Acts.STEP, range=_SHARE)
     batch_size: int = hyperparameter(64, Acts.STEP, range=Range(1, 65536))
     augmentation: str = hyperparameter("seed", Acts.DATA, table=AUGMENTATIONS)
+    ema_fraction: float = hyperparameter(0.0, Acts.TRACE, range=Range(0, 0.5))
     patience: int = hyperparameter(8, Acts.STEP, range=Range(1, 100_000))
 
     @classmethod

@@ -74,5 +74,5 @@ def demo(hp: HyperParameters) -> None:
     hp.Choice("augmentation", ["light", "seed"])
 
 
-_DEMO = {"image_size": 32, "backbone": "small"}
+_DEMO = {"image_size": 32, "backbone": "small_vgg"}
 DEMO_RECIPES = {name: {**recipe, **_DEMO} for name, recipe in RECIPES.items()}

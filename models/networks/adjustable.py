@@ -35,6 +35,16 @@ def make_adjustable(optimizer: keras.optimizers.Optimizer, recipe: Recipe) -> di
     return variables
 
 
+def set_ema_momentum(optimizer: keras.optimizers.Optimizer, momentum: float) -> None:
+    """Have the averages of the weights keep `momentum` of themselves in every step."""
+    if not is_adjustable():
+        optimizer.ema_momentum = momentum
+        return
+    if isinstance(optimizer.ema_momentum, float):
+        optimizer.ema_momentum = _variable(momentum)
+    optimizer.ema_momentum.assign(momentum)
+
+
 def adjustable_names(recipe: Recipe) -> Iterable[str]:
     """Return the fields of the recipe that its optimizer is given anew, or never asks for."""
     return ADJUSTABLE.get(recipe.optimizer, ())

@@ -15,7 +15,13 @@ import numpy as np
 
 from models.device.setup import has_gpu
 from models.hyperparameters import Acts
-from models.networks.adjustable import adjustable_names, dropout_layer, is_adjustable, make_adjustable
+from models.networks.adjustable import (
+    adjustable_names,
+    dropout_layer,
+    is_adjustable,
+    make_adjustable,
+    set_ema_momentum,
+)
 from models.networks.build import build_model, compile_model
 from models.networks.split import cut_position, fingerprints, split_model
 from models.optimization.optimizers import make_optimizer
@@ -50,6 +56,8 @@ class Network:
         self.model = build_model(recipe, weights=weights, precision=precision, dropout=dropout_layer())
         self._optimizer = make_optimizer(recipe)
         self._adjustable = make_adjustable(self._optimizer, recipe) if is_adjustable() else {}
+        if recipe.ema_fraction:
+            set_ema_momentum(self._optimizer, 0.0)
         self._cut = cut_position(self.model, recipe.freeze_before)
         self._parts: dict[int, keras.Model] = {}
         self.prefix: keras.Model | None = None
@@ -69,12 +77,13 @@ class Network:
         self._state = [*self.suffix.variables, *self.optimizer.variables]
         self._initial = [np.array(keras.ops.convert_to_numpy(variable)) for variable in self._state]
 
-    def begin(self, recipe: Recipe, *, fuse: int = 1) -> None:
+    def begin(self, recipe: Recipe, *, fuse: int = 1, steps: int = 1) -> None:
         """Set weights and optimizer back to their beginning and take over the recipe's dropout and optimizer settings.
 
         Args:
             recipe: One that this network serves.
             fuse: Steps that may be run as one call, where they are short.
+            steps: Of the whole training.
         """
         for variable, value in zip(self._state, self._initial, strict=True):
             variable.assign(value)
@@ -82,11 +91,13 @@ class Network:
             variable.assign(getattr(recipe, name))
         if is_adjustable():
             self.dropout.adjustable_rate.assign(recipe.dropout)
+        if recipe.ema_fraction:
+            set_ema_momentum(self._optimizer, 1 - 1 / max(recipe.ema_fraction * steps, 1))
         for model in (self.model, self.suffix):
             affordable = _FUSED_SECONDS * _FLOPS[has_gpu()] / (6 * multiply_adds(model) * recipe.batch_size)
-            steps = max(n for n in range(1, fuse + 1) if fuse % n == 0 and n <= max(1, affordable))
-            if model.steps_per_execution != steps:
-                model.steps_per_execution = steps
+            fused = max(n for n in range(1, fuse + 1) if fuse % n == 0 and n <= max(1, affordable))
+            if model.steps_per_execution != fused:
+                model.steps_per_execution = fused
                 model.train_function = None
 
     @property

@@ -68,11 +68,14 @@ def _without_all_reduce(optimizer: Any) -> Any:
 
 
 def make_optimizer(recipe: Recipe) -> keras.optimizers.Optimizer:
-    """Return the recipe's optimizer. Weight decay is decoupled (Loshchilov & Hutter 2019) and spares the biases and
-    the batch normalisation's gamma and beta."""
+    """Return the recipe's optimizer, which keeps averages of the weights if the recipe asks for them.
+
+    Weight decay is decoupled (Loshchilov & Hutter 2019) and spares the biases and the batch normalisation's gamma and beta.
+    """
     optimizer = OPTIMIZERS[recipe.optimizer](recipe, **recipe.optimizer_parameters)
+    kind: Any = type(optimizer)
     if keras.backend.backend() == "tensorflow":
-        kind: Any = type(optimizer)
-        optimizer = _without_all_reduce(kind).from_config(optimizer.get_config())
+        kind = _without_all_reduce(kind)
+    optimizer = kind.from_config({**optimizer.get_config(), "use_ema": recipe.ema_fraction > 0})
     optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
     return optimizer

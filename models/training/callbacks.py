@@ -5,9 +5,11 @@ Adding a callback is a class here and a line in CALLBACKS.
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -125,6 +127,23 @@ def stair(recipe: Recipe, rows: int) -> int:
     return max(1, -(-rows // recipe.batch_size) // LEARNING_RATES_PER_EPOCH)
 
 
+@contextlib.contextmanager
+def averaged(model: keras.Model) -> Iterator[None]:
+    """Give `model` the averages of its weights that its optimizer keeps while the block runs."""
+    weights = model.trainable_variables
+    before = [np.array(keras.ops.convert_to_numpy(variable)) for variable in weights]
+    model.optimizer.finalize_variable_values(weights)
+    for variable in (
+        weights
+    ):  # under JAX weight and average are one array now, which a step with the one would take from both
+        variable.assign(keras.ops.copy(variable))
+    try:
+        yield
+    finally:
+        for variable, value in zip(weights, before, strict=True):
+            variable.assign(value)
+
+
 class Recorder(keras.callbacks.Callback):
     """Measures each epoch on the validation split, checkpoints it, then tells `on_epoch`; stops on its word, on patience, and on
     a loss that is not finite.
@@ -166,7 +185,8 @@ class Recorder(keras.callbacks.Callback):
         figures = {name: float((logs or {})[name]) for name in ("loss", "accuracy")}
         self._check(figures["loss"], f"in epoch {epoch + 1}")
         split = self._fed.validation.split
-        with self._clock.measured("validation"):
+        averages = functools.partial(averaged, self._suffix) if self._recipe.ema_fraction else None
+        with self._clock.measured("validation"), averages() if averages else contextlib.nullcontext():
             probabilities = np.asarray(self._fed.scorer.predict(self._fed.validation, verbose=0), np.float32)
             metrics = measure(probabilities, split)
         # The loss is cross-entropy with the majority label, whatever the training's targets are.
@@ -183,7 +203,7 @@ class Recorder(keras.callbacks.Callback):
             logs |= {f"val_{name}": value for name, value in metrics.items()} | {
                 "val_loss": finished.val_loss
             }
-        self._checkpoints.save(self._suffix, finished, split, probabilities)
+        self._checkpoints.save(self._suffix, finished, split, probabilities, measured=averages)
         if self._on_epoch(finished):
             self.stopped = self.model.stop_training = True
         if patience_over(self._checkpoints, self._recipe):

@@ -9,7 +9,7 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -124,7 +124,13 @@ class Checkpoints:
         write_history(self.history_path, history)
 
     def save(
-        self, model: keras.Model, epoch: Epoch, split: Split, probabilities: NDArray[np.float32]
+        self,
+        model: keras.Model,
+        epoch: Epoch,
+        split: Split,
+        probabilities: NDArray[np.float32],
+        *,
+        measured: Callable[[], contextlib.AbstractContextManager[None]] | None = None,
     ) -> None:
         """Record a finished epoch.
 
@@ -133,10 +139,15 @@ class Checkpoints:
             epoch: Its figures.
             split: The validation split.
             probabilities: float32 [N, 8], of its N rows.
+            measured: Gives the model the weights that it was measured with, where those are not the ones it goes on with.
         """
         write_file(self._epoch_path(epoch.epoch), model.save_weights)
         if self.best is None or self._improves(epoch, self.best):
-            write_file(self.best_path, lambda temporary: _link(self._epoch_path(epoch.epoch), temporary))
+            if measured is None:
+                write_file(self.best_path, lambda temporary: _link(self._epoch_path(epoch.epoch), temporary))
+            else:
+                with measured():
+                    write_file(self.best_path, model.save_weights)
             write_file(
                 self.validation_path,
                 lambda temporary: np.savez(

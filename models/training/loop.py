@@ -98,7 +98,8 @@ def train(
     with clock.measured("build"), replicated(settings.replicas):
         pool, weights = networks or Networks(keep=1), settings.weights
         network = pool.get(recipe, weights=weights, seed=settings.seed, precision=settings.precision)
-        network.begin(recipe, fuse=stair(recipe, len(split)))
+        steps = epochs * -(-len(split) // recipe.batch_size)
+        network.begin(recipe, fuse=stair(recipe, len(split)), steps=steps)
     listener.record["network"] = {"parameters": network.parameters, "bytes": 4 * network.parameters}
     checkpoints = Checkpoints(directory, _identity(recipe, dataset, settings, epochs), settings.objective)
     if settings.after is not None:

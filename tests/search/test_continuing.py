@@ -16,7 +16,7 @@ from search.study.view import read_study
 from search.workers import trial_runner
 from tests.search import simulated
 
-OPTIONS = ["--epochs", "2", "--pruner", "none", "--set", "backbone=small", "--cache-gb", "0"]
+OPTIONS = ["--epochs", "2", "--pruner", "none", "--set", "backbone=small_vgg", "--cache-gb", "0"]
 
 
 @pytest.fixture(autouse=True)

@@ -134,7 +134,7 @@ def test_the_table_report_and_predictions(
 ) -> None:
     study, _ = told
     frame = study.trials_dataframe()
-    assert list(frame["number"]) == [0, 1] and list(frame["backbone"]) == ["small", "small"]
+    assert list(frame["number"]) == [0, 1] and list(frame["backbone"]) == ["small_vgg", "small_vgg"]
     study.results_summary(num_trials=1)
     said = capsys.readouterr().out
     assert "2 of 2 trials" in said and said.count("complete") == 2  # in the counts, and the row of the best

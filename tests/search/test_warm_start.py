@@ -41,7 +41,7 @@ def without_training() -> Iterator[None]:
 
 def search(runs: Path, study: str, *options: str, code: int = 0) -> RunDirectory:
     words = ["search", "--study", study, "--runs-dir", str(runs), "--pruner", "none", "--cache-gb", "0"]
-    assert run_search.main([*words, "--set", "backbone=small", *options]) == code
+    assert run_search.main([*words, "--set", "backbone=small_vgg", *options]) == code
     return RunDirectory.of(runs, study)
 
 

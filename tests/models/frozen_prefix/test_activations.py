@@ -16,13 +16,13 @@ from models.recipe import Recipe
 from models.training.loop import Training, train
 from models.training.settings import Listener
 
-# A middle cut, inside of the last stage of the small backbone, and the head alone.
-FREEZE = [-15, -3]
+# A middle cut, inside of the last stage of the backbone, and the head alone.
+FREEZE = [-8, -3]
 
 
 def recipe(freeze_before: int, augmentation: str = "none") -> Recipe:
     return Recipe(
-        backbone="small",
+        backbone="small_vgg",
         freeze_before=freeze_before,
         optimizer="sgd",
         learning_rate=1e-3,
@@ -102,7 +102,7 @@ def test_a_longer_prefix_goes_on_from_a_shorter_one(
     alone, after = (PrefixCache(tmp_path / name, 10**8) for name in ("alone", "after"))
     one = recipe(-3, "light")
     expected, _, _ = run(one, tiny, tmp_path / "expected", networks, Caching(alone, views=1))
-    run(recipe(-15, "light"), tiny, tmp_path / "shorter", networks, Caching(after, views=1))
+    run(recipe(-8, "light"), tiny, tmp_path / "shorter", networks, Caching(after, views=1))
     network = networks.get(one, weights="none", seed=0, precision="float32")
     assert not network._parts
     found, _, _ = run(one, tiny, tmp_path / "found", networks, Caching(after, views=1))

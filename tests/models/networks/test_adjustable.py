@@ -28,7 +28,7 @@ from models.recipe import Recipe
 from models.training.loop import train
 
 same = dict(
-    backbone="small", image_size=16, freeze_before=-3, optimizer="adamw", batch_size=32, lr_policy="cosine",
+    backbone="small_vgg", image_size=16, freeze_before=-3, optimizer="adamw", batch_size=32, lr_policy="cosine",
     policy_parameters={"warmup_fraction": 0.0},
 )
 first = Recipe(**same, dropout=0.5, weight_decay=0.1, beta_1=0.9, learning_rate=1e-2)

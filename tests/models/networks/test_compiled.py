@@ -15,12 +15,12 @@ from models.recipe import Recipe
 from models.training.loop import train
 
 FIRST = Recipe(
-    backbone="small", optimizer="adamw", beta_1=0.9, weight_decay=0.1, dropout=0.5, batch_size=50,
+    backbone="small_vgg", optimizer="adamw", beta_1=0.9, weight_decay=0.1, dropout=0.5, batch_size=50,
     learning_rate=1e-3, augmentation="none", lr_policy="constant",
 )  # fmt: skip
 # Other numbers, the same graph.
 SECOND = Recipe(
-    backbone="small", optimizer="adamw", beta_1=0.5, weight_decay=0.0, dropout=0.1, batch_size=20, label_smoothing=0.1,
+    backbone="small_vgg", optimizer="adamw", beta_1=0.5, weight_decay=0.0, dropout=0.1, batch_size=20, label_smoothing=0.1,
     learning_rate=3e-4, augmentation="light", lr_policy="cosine", class_weights="balanced", target="soft",
 )  # fmt: skip
 
@@ -57,7 +57,7 @@ def test_another_optimizer_or_freeze_index_is_another_network(networks: Networks
 def test_the_least_recently_used_network_goes_first() -> None:
     networks = Networks(keep=2)
     options = {"weights": "none", "seed": 0, "precision": "float32"}
-    recipes = [Recipe(backbone="small", image_size=size) for size in (16, 20, 24)]
+    recipes = [Recipe(backbone="small_vgg", image_size=size) for size in (16, 20, 24)]
     first, second = (networks.get(recipe, **options) for recipe in recipes[:2])  # type: ignore[arg-type]
     assert networks.get(recipes[0], **options) is first  # type: ignore[arg-type]
     networks.get(recipes[2], **options)  # type: ignore[arg-type]
@@ -80,7 +80,7 @@ def test_nothing_of_a_network_that_has_gone_is_kept(tiny: Dataset, tmp_path: Pat
     networks = Networks(keep=1)
     graphs = []
     for i, size in enumerate((16, 20, 16)):
-        recipe = Recipe(backbone="small", image_size=size, freeze_before=-3, optimizer="adamw")
+        recipe = Recipe(backbone="small_vgg", image_size=size, freeze_before=-3, optimizer="adamw")
         train(recipe, tiny, directory=tmp_path / str(i), epochs=1, networks=networks)
         graphs.append(sum(type(one).__name__ == "FuncGraph" for one in gc.get_objects()))
     # The first time, what other tests have left goes, too.

@@ -36,7 +36,7 @@ SMALLER = [(name, p) for name, e in export.EXPORTERS.items() for p in e.precisio
 def model(tiny: Dataset) -> keras.Model:
     """With a resize, and trained for a few steps, so that batch statistics and moving statistics differ."""
     keras.utils.set_random_seed(0)
-    model = build_model(Recipe(image_size=32))
+    model = build_model(Recipe(backbone="small_vgg", image_size=32))
     model.compile("adam", "categorical_crossentropy")
     model.fit(tiny.train.pixels(), tiny.train.targets("majority"), batch_size=20, epochs=4, verbose=0)
     return model
@@ -249,7 +249,7 @@ def test_the_composite_that_was_off_is_not(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("size", [48, 32])
 def test_our_models_need_no_word_about_training(size: int, tiny: Dataset) -> None:
-    model = build_model(Recipe(image_size=size))
+    model = build_model(Recipe(backbone="small_vgg", image_size=size))
     faces = tiny.val.pixels()
     said, unsaid = model(faces, training=False), model(faces)
     np.testing.assert_allclose(

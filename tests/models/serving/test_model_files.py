@@ -14,7 +14,7 @@ from models.serving.model_files import load_model, save_model
 
 @pytest.fixture(scope="module")
 def saved(tmp_path_factory: pytest.TempPathFactory) -> tuple[keras.Model, Path]:
-    model = build_model(Recipe(image_size=32))
+    model = build_model(Recipe(backbone="small_vgg", image_size=32))
     return model, save_model(model, tmp_path_factory.mktemp("saved") / "model.keras")
 
 

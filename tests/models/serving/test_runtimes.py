@@ -32,7 +32,7 @@ TRUNCATED = ["model.keras", "model.onnx", "model.tflite", "saved_model/saved_mod
 @pytest.fixture(scope="module")
 def built(tmp_path_factory: pytest.TempPathFactory) -> tuple[keras.Model, Path]:
     folder = tmp_path_factory.mktemp("written")
-    model = build_model(Recipe(image_size=32))
+    model = build_model(Recipe(backbone="small_vgg", image_size=32))
     conversion = Conversion("float32", np.zeros((3, 48, 48, 1), np.uint8), {"version": "1"})
     for name in FORMATS:
         EXPORTERS[name].write(model, folder, conversion)
@@ -191,7 +191,7 @@ def test_a_checkpoint_of_the_seeds_kind_gives_what_keras_2_gives(seed_checkpoint
 
 
 def test_weights_alone_are_no_whole_model(tmp_path: Path) -> None:
-    build_model(Recipe(image_size=32)).save_weights(tmp_path / "model.weights.h5")
+    build_model(Recipe(backbone="small_vgg", image_size=32)).save_weights(tmp_path / "model.weights.h5")
     with pytest.raises(InputError, match="weights without a model"):
         open_classifier(tmp_path / "model.weights.h5")
 

@@ -52,7 +52,7 @@ def npm_package(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def model(tiny: Dataset) -> keras.Model:
     """One that is sure of some pictures, so that a wrong face is seen in its probabilities."""
     keras.utils.set_random_seed(0)
-    model = build_model(Recipe(image_size=32))
+    model = build_model(Recipe(backbone="small_vgg", image_size=32))
     model.compile("adam", "categorical_crossentropy")
     model.fit(tiny.train.pixels(), tiny.train.targets("majority"), batch_size=20, epochs=4, verbose=0)
     dense = model.layers[-1]

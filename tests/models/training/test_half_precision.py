@@ -22,7 +22,7 @@ def test_every_precision_trains_and_leaves_a_float32_model(
     name: str, freeze_before: int, tiny: Dataset, tmp_path: Path
 ) -> None:
     recipe = Recipe(
-        backbone="small", image_size=16, freeze_before=freeze_before, augmentation="none", batch_size=50
+        backbone="small_vgg", image_size=16, freeze_before=freeze_before, augmentation="none", batch_size=50
     )
     training = train(recipe, tiny, directory=tmp_path, epochs=1, settings=Settings(precision=name))
     assert np.isfinite(training.history[0].loss)

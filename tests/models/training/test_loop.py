@@ -17,6 +17,7 @@ from models.training.loop import train
 from models.training.settings import Listener, Settings
 
 RECIPE = Recipe(
+    backbone="small_vgg",
     optimizer="adamw",
     beta_1=0.9,
     learning_rate=2e-3,
@@ -34,10 +35,12 @@ def figures(history: list[Epoch]) -> np.ndarray:
     return np.array([[e.loss, e.accuracy, e.val_loss, e.val_accuracy, e.learning_rate] for e in history])
 
 
+@pytest.mark.parametrize("ema_fraction", [0.0, 0.3])
 def test_an_interrupted_training_ends_as_one_that_was_not(
-    tiny: Dataset, tmp_path: Path, networks: Networks
+    ema_fraction: float, tiny: Dataset, tmp_path: Path, networks: Networks
 ) -> None:
-    whole = train(RECIPE, tiny, networks=networks, directory=tmp_path / "whole", epochs=4, settings=SEED_3)
+    recipe = dataclasses.replace(RECIPE, ema_fraction=ema_fraction)
+    whole = train(recipe, tiny, networks=networks, directory=tmp_path / "whole", epochs=4, settings=SEED_3)
 
     def interrupt(epoch: Epoch) -> bool:
         if epoch.epoch == 2:
@@ -46,7 +49,7 @@ def test_an_interrupted_training_ends_as_one_that_was_not(
 
     with pytest.raises(KeyboardInterrupt):
         train(
-            RECIPE,
+            recipe,
             tiny,
             networks=networks,
             directory=tmp_path / "cut",
@@ -57,7 +60,7 @@ def test_an_interrupted_training_ends_as_one_that_was_not(
     assert [e.epoch for e in read_history(tmp_path / "cut" / "history.csv")] == [1, 2]
     seen: list[int] = []
     rest = train(
-        RECIPE,
+        recipe,
         tiny,
         networks=networks,
         directory=tmp_path / "cut",
@@ -117,7 +120,12 @@ def test_a_policy_is_told_the_losses_of_the_epochs_so_far(
 
     monkeypatch.setitem(LR_POLICIES, "noting", noting)
     recipe = Recipe(
-        lr_policy="noting", optimizer="sgd", learning_rate=1e-3, batch_size=100, augmentation="none"
+        backbone="small_vgg",
+        lr_policy="noting",
+        optimizer="sgd",
+        learning_rate=1e-3,
+        batch_size=100,
+        augmentation="none",
     )
     history = train(recipe, tiny, networks=networks, directory=tmp_path, epochs=3).history
     losses = [epoch.val_loss for epoch in history]

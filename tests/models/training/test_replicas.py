@@ -19,7 +19,7 @@ from models.training.loop import train
 from models.training.settings import Listener, Settings
 
 dataset = load_dataset("demo", subset=0.05)
-recipe = Recipe(backbone="small", batch_size=32, optimizer="adamw", dropout=0.2)
+recipe = Recipe(backbone="small_vgg", batch_size=32, optimizer="adamw", dropout=0.2)
 directory = Path(sys.argv[1])
 class Stop(Exception): pass
 def stop(epoch):

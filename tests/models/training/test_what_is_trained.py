@@ -22,9 +22,10 @@ from models.training.checkpoints import Checkpoints
 from models.training.feed import Feed, feed
 from models.training.history import Epoch, read_history
 from models.training.loop import train
-from models.training.settings import Settings
+from models.training.settings import Listener, Settings
 
 QUIET = Recipe(
+    backbone="small_vgg",
     optimizer="sgd",
     learning_rate=1e-9,
     batch_size=100,
@@ -177,6 +178,53 @@ def test_the_best_epochs_weights_are_the_result(
     # The epochs differ by more than that.
     accuracies = [epoch.metrics["nll_majority"] for epoch in training.history]
     assert max(accuracies) - min(accuracies) > 0.01
+
+
+class Weights(keras.callbacks.Callback):
+    """Keeps the trainable weights after every step."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen: list[list[np.ndarray]] = []
+
+    def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
+        if hasattr(self.model, "jax_state_sync"):
+            self.model.jax_state_sync()
+        self.seen.append([keras.ops.convert_to_numpy(one).copy() for one in self.model.trainable_variables])
+
+
+def test_the_averages_of_the_weights_are_measured_and_kept(
+    tiny: Dataset, tmp_path: Path, networks: Networks
+) -> None:
+    """Three epochs of four steps, averaged over a quarter of the twelve: momentum 2/3."""
+    recipe = dataclasses.replace(
+        QUIET, learning_rate=0.01, batch_size=25, ema_fraction=0.25, freeze_before=-3, patience=9
+    )
+    weights = Weights()
+    training = train(
+        recipe,
+        tiny,
+        directory=tmp_path,
+        epochs=3,
+        networks=networks,
+        listener=Listener(callbacks=[weights]),
+    )
+    assert len(weights.seen) == 12
+    average = weights.seen[0]
+    kept = [average]
+    for step in weights.seen[1:]:
+        average = [2 / 3 * old + 1 / 3 * new for old, new in zip(average, step, strict=True)]
+        kept.append(average)
+    best = training.best.epoch
+    for found, expected, last in zip(
+        training.model.trainable_variables, kept[4 * best - 1], weights.seen[4 * best - 1], strict=True
+    ):
+        np.testing.assert_allclose(found, expected, atol=1e-6)
+        assert not np.allclose(found, last, atol=1e-6)
+    said = training.model.predict(tiny.val.pixels(), verbose=0)
+    assert (said.argmax(axis=1) == tiny.val.labels).mean() == pytest.approx(training.best.val_accuracy)
+    right = said[np.arange(len(said)), tiny.val.labels]
+    assert -np.log(right).mean() == pytest.approx(training.best.val_loss, rel=1e-4)
 
 
 @pytest.fixture
