@@ -183,7 +183,7 @@ class Study:
         """Return the hyperparameters of the best trials, with the space they are from.
 
         >>> study.get_best_hyperparameters()[0].get("backbone")
-        'small'
+        'small_vgg'
         """
         from search.oracles.space.search_space import declared
         from search.setup import space_model

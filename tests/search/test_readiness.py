@@ -41,7 +41,7 @@ def test_a_search_that_could_begin(tmp_path: Path) -> None:
     for name in ("train", "val", "test"):
         assert f"{round(0.5 * len(getattr(dataset, name))):,} {name}" in lines["data"].found
     assert lines["labels"] == Finding("labels", OK, "generated")
-    assert lines["weights of small"].found == "random" and "to be made" in lines["storage"].found
+    assert lines["weights of small_vgg"].found == "random" and "to be made" in lines["storage"].found
     assert not (tmp_path / "runs").exists()
 
 
