@@ -55,8 +55,8 @@ DAMAGES: list[Callable[[Path], None]] = [
     missing, empty, truncated, garbage, other_shape, a_list, a_directory,
 ]  # fmt: skip
 SMALL = [
-    "--subset", "0.1", "--trials", "2", "--epochs", "1", "--pruner", "none", "--set", "backbone=small_vgg", "--set", "image_size=16",
-    "--finalists", "1",
+    "--subset", "0.1", "--trials", "2", "--epochs", "1", "--pruner", "none", "--set", "backbone=small_vgg",
+    "--set", "image_size=16", "--finalists", "1",
 ]  # fmt: skip
 COMMANDS = {
     "status": [],

@@ -15,7 +15,8 @@ from search.results.evaluation import evaluate_checkpoint, lines_of, with_mirror
 
 @pytest.fixture(scope="module")
 def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return save_model(build_model(Recipe(backbone="small_vgg", image_size=16)), tmp_path_factory.mktemp("checking") / "model.keras")
+    model = build_model(Recipe(backbone="small_vgg", image_size=16))
+    return save_model(model, tmp_path_factory.mktemp("checking") / "model.keras")
 
 
 def test_figures_are_those_of_metrics_json_and_mirrored_ones_stand_apart(checkpoint: Path) -> None:
