@@ -36,7 +36,17 @@ def without_training(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def search(runs: Path, *options: str, code: int = 0) -> RunDirectory:
-    words = ["search", "--study", "s", "--runs-dir", str(runs), "--pruner", "none", "--set", "backbone=small_vgg"]
+    words = [
+        "search",
+        "--study",
+        "s",
+        "--runs-dir",
+        str(runs),
+        "--pruner",
+        "none",
+        "--set",
+        "backbone=small_vgg",
+    ]
     if "--epochs" not in options:
         words += ["--epochs", "2"]
     assert run_search.main([*words, "--cache-gb", "0", *options]) == code

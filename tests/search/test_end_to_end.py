@@ -22,7 +22,18 @@ import run_search
 from search.study.predictions import read_predictions
 
 ROOT = Path(__file__).parents[2]
-SMALL = ["--subset", "0.15", "--epochs", "2", "--trials", "3", "--set", "backbone=small_vgg", "--pruner", "none"]
+SMALL = [
+    "--subset",
+    "0.15",
+    "--epochs",
+    "2",
+    "--trials",
+    "3",
+    "--set",
+    "backbone=small_vgg",
+    "--pruner",
+    "none",
+]
 
 
 def start(*arguments: str) -> subprocess.Popen[str]:
