@@ -67,9 +67,8 @@ def train(
 ) -> Training:
     """Train `recipe` on the training split and keep the epoch that is best on the validation split.
 
-    A training found unfinished in `directory` is continued after its last finished epoch, and then ends as it would
-    have without the interruption: order, augmentation, dropout and learning rate are functions of the seed and the step, and
-    weights and optimizer state come from the checkpoint.
+    A training found unfinished in `directory` is continued after its last finished epoch, and ends as it would have without the
+    interruption: all that is random is a function of seed and step; weights and optimizer state come from the checkpoint.
 
     Args:
         recipe: What to train.
