@@ -13,6 +13,7 @@ from urllib.parse import unquote, urlsplit
 import filelock
 import optuna
 import sqlalchemy
+from optuna.distributions import BaseDistribution
 from optuna.storages import RDBStorage
 from optuna.trial import FrozenTrial
 
@@ -43,6 +44,9 @@ class DatabaseStorage(RetryingStorage):
             grace=grace,
             retries=retries,
         )
+        self._begun: dict[
+            int, tuple[int, int]
+        ] = {}  # id -> (study, number) of trials that Optuna may not have read
 
     @contextlib.contextmanager
     def lock(self, name: str) -> Iterator[bool]:
@@ -87,13 +91,28 @@ class DatabaseStorage(RetryingStorage):
             return super().create_new_trial(study_id, template_trial)
         rows = self._rows
 
-        def again() -> int:
+        def again() -> tuple[int, int]:
             known = self.find_made_of(study_id, template_trial)
-            return rows.begin(study_id, template_trial) if known is None else known
+            if known is None:
+                return rows.begin(study_id, template_trial)
+            return known, self.storage.get_trial_number_from_id(known)
 
-        trial_id: int = self.call(lambda: rows.begin(study_id, template_trial), again)
-        self.get_all_trials(study_id, deepcopy=False)  # Optuna's cache is to know the trial
+        trial_id, number = self.call(lambda: rows.begin(study_id, template_trial), again)
+        # Optuna's cache learns of the trial when all are read again: that takes as long as many run, and others wait.
+        self._begun[trial_id] = (study_id, number)
         return trial_id
+
+    def get_trial_number_from_id(self, trial_id: int) -> int:
+        if trial_id in self._begun:
+            return self._begun[trial_id][1]
+        return super().get_trial_number_from_id(trial_id)
+
+    def set_trial_param(
+        self, trial_id: int, param_name: str, param_value_internal: float, distribution: BaseDistribution
+    ) -> None:
+        if trial_id in self._begun:  # Optuna's cache is asked for the study's distributions
+            self.get_all_trials(self._begun.pop(trial_id)[0], deepcopy=False)
+        super().set_trial_param(trial_id, param_name, param_value_internal, distribution)
 
     def report(self, trial_id: int, step: int, value: float, owner: Mapping[str, Any]) -> bool:
         """As in `RetryingStorage`; whether the trial is still its worker's is looked at in the same moment."""

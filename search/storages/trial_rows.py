@@ -55,8 +55,8 @@ class TrialRows:
         """Whether the database is of a kind that these statements are for."""
         return engine.name in _INSERTS
 
-    def begin(self, study_id: int, trial: FrozenTrial) -> int:
-        """Write a trial without values, its number the next of the study; return its id.
+    def begin(self, study_id: int, trial: FrozenTrial) -> tuple[int, int]:
+        """Write a trial without values, its number the next of the study; return its id and its number.
 
         Raises:
             ValueError: A parameter has a distribution that goes with none of an earlier trial's.
@@ -77,7 +77,7 @@ class TrialRows:
             earlier = sqlalchemy.select(sqlalchemy.func.count()).where(
                 trials.c.study_id == study_id, trials.c.trial_id < trial_id
             )
-            number = connection.execute(earlier).scalar_one()
+            number: int = connection.execute(earlier).scalar_one()
             connection.execute(trials.update().where(trials.c.trial_id == trial_id).values(number=number))
             params = [
                 {
@@ -90,7 +90,7 @@ class TrialRows:
             self._insert(connection, "trial_params", trial_id, params)
             self._insert(connection, "trial_user_attributes", trial_id, _attributes(trial.user_attrs))
             self._insert(connection, "trial_system_attributes", trial_id, _attributes(trial.system_attrs))
-        return trial_id
+        return trial_id, number
 
     def report(self, trial_id: int, step: int, value: float, owner: Mapping[str, Any]) -> bool:
         """Write an intermediate value if the trial runs and its user attributes have what is in `owner`; return whether."""
