@@ -24,6 +24,7 @@ RECIPES = {
         "target": "soft",
         "label_smoothing": 0.0,
         "augmentation": "light",
+        "ema_fraction": 0.03,
     },
 }
 
@@ -40,6 +41,9 @@ def small(hp: HyperParameters) -> None:
     hp.Choice("backbone", ["small", "small_se", "small_vgg"], default="small_se")
     _trainings(hp)
     hp.Choice("augmentation", ["light", "seed", "strong"])
+    # Averages of the weights end where the weights do, and tell earlier: of small_vgg with the known recipe, nine epochs on a
+    # quarter of the training faces, the third has 70 and 71 % against 62 and 53 %, and the last 76 % in all four (two seeds).
+    hp.Choice("ema_fraction", [0.03])
 
 
 def _trainings(hp: HyperParameters) -> None:
@@ -74,5 +78,5 @@ def demo(hp: HyperParameters) -> None:
     hp.Choice("augmentation", ["light", "seed"])
 
 
-_DEMO = {"image_size": 32, "backbone": "small_vgg"}
+_DEMO = {"image_size": 32, "backbone": "small_vgg", "ema_fraction": 0.0}
 DEMO_RECIPES = {name: {**recipe, **_DEMO} for name, recipe in RECIPES.items()}
