@@ -44,9 +44,8 @@ class DatabaseStorage(RetryingStorage):
             grace=grace,
             retries=retries,
         )
-        self._begun: dict[
-            int, tuple[int, int]
-        ] = {}  # id -> (study, number) of trials that Optuna may not have read
+        # id -> (study, number) of trials begun here, which Optuna's cache may not know yet.
+        self._begun: dict[int, tuple[int, int]] = {}
 
     @contextlib.contextmanager
     def lock(self, name: str) -> Iterator[bool]:
