@@ -8,7 +8,9 @@ waves     `--workers` workers, each a thread with an oracle and a database conne
           processes, run `--trials` trials of 10 sleeping epochs of 1 s. Utilisation is the time slept over workers x wall time,
           between the end of the first wave (the last worker's first trial) and the last trial that was handed out.
 oracle    the time of a trial in the oracle (asking, 5 reports, ending) when 1,000 and 10,000 trials are stored: TPE over 10
-          hyperparameters; and over the space `ferplus` (10 groups of conditional ones) with 10 reports.
+          hyperparameters; and over the space `ferplus` (10 groups of conditional ones) with 10 reports. Named `default`: what
+          a user gets, over the 10 hyperparameters, where two thirds of the trials rest after one epoch and two ninths after
+          three, and each trial that is asked for goes on until it rests or ends.
 limit     the workers at which the database is busy all the time, from its measured time for a trial.
 """
 
@@ -48,8 +50,11 @@ def ten(hp: Any) -> None:
     hp.Choice("augmentation", ["none", "light", "seed", "strong"])
 
 
-def make(url: str, study: str, space: str, trials: int, seed: int) -> tuple[Any, Any]:
-    """Return (the study's trials, OptunaOracle) on connections of their own."""
+def make(
+    url: str, study: str, space: str, trials: int, seed: int, *, default: bool = False
+) -> tuple[Any, Any]:
+    """Return (the study's trials, OptunaOracle) on connections of their own; the oracle is TPE without a pruner, or the
+    default."""
     from search.oracles.registry import Search, make_oracle
     from search.oracles.space.search_space import SpaceModel, declared
     from search.storages.registry import open_storage, open_study
@@ -58,8 +63,9 @@ def make(url: str, study: str, space: str, trials: int, seed: int) -> tuple[Any,
 
     model = SpaceModel(load_space(space if space != "ten" else f"{__file__}:ten"), {})
     store = open_study(open_storage(url), study)
-    search = Search(model, declared(model), [], trials, EPOCHS, seed, "none")
-    return store, make_oracle("tpe", search, store, ThisProcess())
+    oracle, pruner = ("portfolio", "promotion") if default else ("tpe", "none")
+    search = Search(model, declared(model), [], trials, EPOCHS, seed, pruner)
+    return store, make_oracle(oracle, search, store, ThisProcess())
 
 
 def score(values: dict[str, Any], epoch: int) -> float:
@@ -169,8 +175,13 @@ def waves(url: str, workers: int, processes: int, trials: int) -> dict[str, Any]
 # Oracle ---------------------------------------------------------------------------------------------------------------
 
 
-def fill(store: Any, space: str, stored: int) -> None:
-    """Add complete trials, drawn at random, until there are `stored`, in one transaction."""
+def reached(number: int, resting: bool) -> int:
+    """The epochs that a stored trial has had."""
+    return (1 if number % 9 < 6 else 3 if number % 9 < 8 else EPOCHS) if resting else EPOCHS
+
+
+def fill(store: Any, space: str, stored: int, *, resting: bool = False) -> None:
+    """Add trials, drawn at random, until there are `stored`, in one transaction: complete, or most of them resting."""
     import datetime
 
     import optuna
@@ -190,33 +201,43 @@ def fill(store: Any, space: str, stored: int) -> None:
     tables = metadata.tables
     now = datetime.datetime.now() - datetime.timedelta(days=1)
     study_id = store.storage.get_study_id_from_name(store.name)
-    ended = {"study_id": study_id, "state": "COMPLETE", "datetime_start": now, "datetime_complete": now}
+    ended = {"study_id": study_id, "datetime_start": now}
+    complete = {"state": "COMPLETE", "datetime_complete": now}
+    waiting = {"state": "WAITING", "datetime_complete": None}
     rows: dict[str, list[dict[str, Any]]] = {
         name: []
         for name in ("trial_values", "trial_user_attributes", "trial_params", "trial_intermediate_values")
     }
     with engine.begin() as connection:
         connection.execute(
-            sqlalchemy.insert(tables["trials"]), [{**ended, "number": n} for n in range(have, stored)]
+            sqlalchemy.insert(tables["trials"]),
+            [
+                {**ended, **(complete if reached(n, resting) == EPOCHS else waiting), "number": n}
+                for n in range(have, stored)
+            ],
         )
         ids = connection.execute(
             sqlalchemy.select(tables["trials"].c.trial_id)
             .where(tables["trials"].c.study_id == study_id, tables["trials"].c.number >= have)
             .order_by(tables["trials"].c.number)
         ).scalars()
-        for trial_id, trial in zip(ids, drawn, strict=True):
-            _describe(rows, trial_id, trial)
+        for number, trial_id, trial in zip(range(have, stored), ids, drawn, strict=True):
+            _describe(rows, trial_id, trial, reached(number, resting))
         for name, new in rows.items():
             connection.execute(sqlalchemy.insert(tables[name]), new)
 
 
-def _describe(rows: dict[str, list[dict[str, Any]]], trial_id: int, trial: Any) -> None:
-    """Add what makes the row `trial_id` the complete trial that was drawn."""
+def _describe(rows: dict[str, list[dict[str, Any]]], trial_id: int, trial: Any, epochs: int) -> None:
+    """Add what makes the row `trial_id` the trial that was drawn, complete or resting after `epochs`."""
     import optuna
 
-    finite = {"objective": 0, "value": score(trial.values, EPOCHS), "value_type": "FINITE"}
-    rows["trial_values"].append({"trial_id": trial_id, **finite})
-    for key, value in {"worker": "filled", "attempt": 1, "state": "complete"}.items():
+    if epochs == EPOCHS:
+        finite = {"objective": 0, "value": score(trial.values, EPOCHS), "value_type": "FINITE"}
+        rows["trial_values"].append({"trial_id": trial_id, **finite})
+        attributes = {"worker": "filled", "attempt": 1, "state": "complete"}
+    else:
+        attributes = {"worker": None, "attempt": 1, "state": "resting"}
+    for key, value in attributes.items():
         rows["trial_user_attributes"].append(
             {"trial_id": trial_id, "key": key, "value_json": json.dumps(value)}
         )
@@ -230,7 +251,7 @@ def _describe(rows: dict[str, list[dict[str, Any]]], trial_id: int, trial: Any) 
                 "distribution_json": optuna.distributions.distribution_to_json(drawn_from),
             }
         )
-    for epoch in range(1, EPOCHS + 1):
+    for epoch in range(1, epochs + 1):
         rows["trial_intermediate_values"].append(
             {
                 "trial_id": trial_id,
@@ -241,14 +262,16 @@ def _describe(rows: dict[str, list[dict[str, Any]]], trial_id: int, trial: Any) 
         )
 
 
-def oracle_time(url: str, space: str, stored: int, reports: int, rounds: int) -> dict[str, float]:
+def oracle_time(
+    url: str, space: str, stored: int, reports: int, rounds: int, *, default: bool = False
+) -> dict[str, float]:
     """Return the median ms of a trial in the oracle, and of it the ms in which the database was waited for."""
     import gc
 
     from keras_tuner.engine.trial import TrialStatus
 
-    store, oracle = make(url, f"oracle-{space}", space, 10**6, 1)
-    fill(store, space, stored)
+    store, oracle = make(url, f"oracle-{space}-{default}", space, 10**6, 1, default=default)
+    fill(store, space, stored, resting=default)
     waited = [0.0]
     engine = store.storage.database.engine
 
@@ -268,9 +291,11 @@ def oracle_time(url: str, space: str, stored: int, reports: int, rounds: int) ->
     def trial() -> float:
         began = time.perf_counter()
         one = oracle.create_trial("worker")
-        for epoch in range(1, reports + 1):
+        for epoch in range(oracle.epochs(one.trial_id) + 1, reports + 1):
             value = score(one.hyperparameters.values, epoch)
-            oracle.update_trial(one.trial_id, {"val_accuracy": value}, step=epoch)
+            one = oracle.update_trial(one.trial_id, {"val_accuracy": value}, step=epoch)
+            if one.status == TrialStatus.STOPPED:
+                break
         one.status = TrialStatus.COMPLETED
         oracle.end_trial(one)
         return time.perf_counter() - began
@@ -300,7 +325,7 @@ def main() -> None:
     parser.add_argument("--processes", type=int, default=8)
     parser.add_argument("--trials", type=int, default=640)
     parser.add_argument("--stored", type=int, nargs="*", default=[1000, 10_000])
-    parser.add_argument("--spaces", nargs="+", default=["ten", "ferplus"])
+    parser.add_argument("--spaces", nargs="+", default=["ten", "ferplus", "default"])
     parser.add_argument("--rounds", type=int, default=30)
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
@@ -320,11 +345,15 @@ def main() -> None:
         if arguments.trials:
             result["waves"] = waves(url, arguments.workers, arguments.processes, arguments.trials)
         result["oracle"] = {
-            f"{space}, {stored} stored, {reports} reports": oracle_time(
-                url, space, stored, reports, arguments.rounds
+            f"{name}, {stored} stored, {reports} reports": oracle_time(
+                url, space, stored, reports, arguments.rounds, default=name == "default"
             )
-            for space, reports in (("ten", 5), ("ferplus", 10))
-            if space in arguments.spaces
+            for name, space, reports in (
+                ("ten", "ten", 5),
+                ("ferplus", "ferplus", 10),
+                ("default", "ten", EPOCHS),
+            )
+            if name in arguments.spaces
             for stored in arguments.stored
         }
         if arguments.stored and "ten" in arguments.spaces:

@@ -33,11 +33,18 @@ class RestingPruner(BasePruner, abc.ABC):
         """Return what becomes of the running `trial`, whose last intermediate value is new. Not asked after the last epoch."""
 
     @abc.abstractmethod
-    def promote(self, study: optuna.Study, resting: Sequence[FrozenTrial], room: bool) -> int | None:
+    def promote(
+        self,
+        study: optuna.Study,
+        trials: Sequence[FrozenTrial],
+        resting: Sequence[FrozenTrial],
+        room: bool,
+    ) -> int | None:
         """Return the number of the resting trial that goes on, before a new one is begun; None: none does.
 
         Args:
-            study: All that is known.
+            study: Theirs, for its direction.
+            trials: All of it, as just read.
             resting: The trials at a rung, by their numbers: each rests at its last intermediate value.
             room: Whether a new trial could be begun instead; not so once the budget of trials is used up.
         """
@@ -64,10 +71,16 @@ class PromotionPruner(RestingPruner):
         # One that is among the best is asked for at once, before a new one is begun.
         return Decision.REST if trial.last_step in self._rungs else Decision.CONTINUE
 
-    def promote(self, study: optuna.Study, resting: Sequence[FrozenTrial], room: bool) -> int | None:
+    def promote(
+        self,
+        study: optuna.Study,
+        trials: Sequence[FrozenTrial],
+        resting: Sequence[FrozenTrial],
+        room: bool,
+    ) -> int | None:
         if not resting:
             return None
-        trials, sign = study.get_trials(deepcopy=False), _sign(study)
+        sign = _sign(study)
         at = {trial.number: trial.last_step for trial in resting}
         for rung in reversed(self._rungs):
             if rung in at.values():

@@ -162,7 +162,7 @@ class TrialQueue:
             return None
         resting = [trial for trial in trials if state_of(trial) == State.RESTING]
         while resting:
-            number = self._pruner.promote(self._store.study, resting, room)
+            number = self._pruner.promote(self._store.study, trials, resting, room)
             promoted = next((trial for trial in resting if trial.number == number), None)
             if promoted is None:
                 return None

@@ -13,12 +13,12 @@ from urllib.parse import unquote, urlsplit
 import filelock
 import optuna
 import sqlalchemy
-from optuna.distributions import BaseDistribution
 from optuna.storages import RDBStorage
 from optuna.trial import FrozenTrial
 
 from search.storages.retrying import RetryingStorage
-from search.storages.trial_rows import Left, TrialRows
+from search.storages.trial_cache import TrialCache
+from search.storages.trial_rows import Left, TrialRows, read_tables
 
 LOCK_SECONDS = 60.0
 """How long the lock is waited for. Whoever has it for longer is suspended; then it is done without."""
@@ -27,7 +27,7 @@ _BUSY_SECONDS = 60
 
 
 class DatabaseStorage(RetryingStorage):
-    """Optuna's `RDBStorage`, with its cache of ended trials.
+    """Optuna's `RDBStorage`, with a cache of what does not change.
 
     Args:
         url: As SQLAlchemy takes it.
@@ -38,14 +38,13 @@ class DatabaseStorage(RetryingStorage):
         options = {"connect_args": {"timeout": _BUSY_SECONDS}} if url.startswith("sqlite") else {}
         self.database = RDBStorage(url, options)
         super().__init__(
-            optuna.storages.get_storage(self.database),
+            self.database,
             shown_url=shown_url,
             is_outage=is_outage,
             grace=grace,
             retries=retries,
         )
-        # id -> (study, number) of trials begun here, which Optuna's cache may not know yet.
-        self._begun: dict[int, tuple[int, int]] = {}
+        self._numbers: dict[int, int] = {}  # of trials begun here, by their ids
 
     @contextlib.contextmanager
     def lock(self, name: str) -> Iterator[bool]:
@@ -83,51 +82,48 @@ class DatabaseStorage(RetryingStorage):
             raise
         return connection
 
-    # What every trial does, in few statements where the database is of a kind that they are for ------------------------
+    # What every trial does, in few statements ------------------------------------------------------------------------
 
     def create_new_trial(self, study_id: int, template_trial: FrozenTrial | None = None) -> int:
-        if template_trial is None or self._rows is None or _has_values(template_trial):
+        if template_trial is None or _has_values(template_trial):
             return super().create_new_trial(study_id, template_trial)
-        rows = self._rows
 
         def again() -> tuple[int, int]:
             known = self.find_made_of(study_id, template_trial)
             if known is None:
-                return rows.begin(study_id, template_trial)
+                return self._rows.begin(study_id, template_trial)
             return known, self.storage.get_trial_number_from_id(known)
 
-        trial_id, number = self.call(lambda: rows.begin(study_id, template_trial), again)
-        # Optuna's cache learns of the trial when all are read again: that takes as long as many run, and others wait.
-        self._begun[trial_id] = (study_id, number)
+        trial_id, number = self.call(lambda: self._rows.begin(study_id, template_trial), again)
+        self._numbers[trial_id] = number
         return trial_id
 
     def get_trial_number_from_id(self, trial_id: int) -> int:
-        if trial_id in self._begun:
-            return self._begun[trial_id][1]
+        if trial_id in self._numbers:
+            return self._numbers[trial_id]
         return super().get_trial_number_from_id(trial_id)
 
-    def set_trial_param(
-        self, trial_id: int, param_name: str, param_value_internal: float, distribution: BaseDistribution
-    ) -> None:
-        if trial_id in self._begun:  # Optuna's cache is asked for the study's distributions
-            self.get_all_trials(self._begun.pop(trial_id)[0], deepcopy=False)
-        super().set_trial_param(trial_id, param_name, param_value_internal, distribution)
+    def read_trials(self, study_id: int) -> list[FrozenTrial]:
+        """As in `RetryingStorage`; what has ended or rests is known from before."""
+        return self._trials.read(study_id)
+
+    def delete_study(self, study_id: int) -> None:
+        super().delete_study(study_id)
+        self._trials.forget(study_id)
 
     def report(self, trial_id: int, step: int, value: float, owner: Mapping[str, Any]) -> bool:
         """As in `RetryingStorage`; whether the trial is still its worker's is looked at in the same moment."""
-        rows = self._rows
-        if rows is None or not math.isfinite(value):
+        if not math.isfinite(value):
             return super().report(trial_id, step, value, owner)
-        return self.call(lambda: rows.report(trial_id, step, value, owner))
+        return self.call(lambda: self._rows.report(trial_id, step, value, owner))
 
     def leave(self, trial_id: int, owner: Mapping[str, Any], left: Left) -> bool:
         """As in `RetryingStorage`; whether the trial is still its worker's is looked at in the same moment."""
-        rows = self._rows
-        if rows is None or not math.isfinite(left.value or 0.0):
+        if not math.isfinite(left.value or 0.0):
             return super().leave(trial_id, owner, left)
 
         def leave() -> bool:
-            return rows.leave(trial_id, owner, left)
+            return self._rows.leave(trial_id, owner, left)
 
         def again() -> bool:
             if leave():
@@ -138,12 +134,20 @@ class DatabaseStorage(RetryingStorage):
         return self.call(leave, again)
 
     def __getstate__(self) -> dict[str, Any]:
-        return {name: value for name, value in self.__dict__.items() if name != "_rows"}  # it has the engine
+        own = ("_tables", "_rows", "_trials")  # of this process's connections
+        return {name: value for name, value in self.__dict__.items() if name not in own}
 
     @functools.cached_property
-    def _rows(self) -> TrialRows | None:
-        engine = self.database.engine
-        return TrialRows(engine) if TrialRows.known_to(engine) else None
+    def _tables(self) -> dict[str, sqlalchemy.Table]:
+        return read_tables(self.database.engine)
+
+    @functools.cached_property
+    def _rows(self) -> TrialRows:
+        return TrialRows(self.database.engine, self._tables)
+
+    @functools.cached_property
+    def _trials(self) -> TrialCache:
+        return TrialCache(self.database.engine, self._tables)
 
 
 class _LockNotGiven(Exception):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import logging
 import time
 from collections.abc import Callable, Container, Iterator, Mapping, Sequence
@@ -94,6 +95,10 @@ class RetryingStorage(BaseStorage):
         did."""
         yield False
 
+    def read_trials(self, study_id: int) -> list[FrozenTrial]:
+        """Return the trials of a study, in the order of their numbers; they are not to be changed. Asks the storage once."""
+        return self.storage.get_all_trials(study_id, deepcopy=False)
+
     def report(self, trial_id: int, step: int, value: float, owner: Mapping[str, Any]) -> bool:
         """Write an intermediate value, if the trial runs and its user attributes still have what is in `owner`; return
         whether."""
@@ -149,7 +154,7 @@ class RetryingStorage(BaseStorage):
     def find_made_of(self, study_id: int, template: FrozenTrial) -> int | None:
         """Return the id of the trial that was made of `template`, None if none was. Asks the storage once."""
         # The storage numbers trials in the order of their creation, so one that was made is among the last.
-        for trial in reversed(self.storage.get_all_trials(study_id, deepcopy=False)):
+        for trial in reversed(self.read_trials(study_id)):
             if _is_made_of(trial, template):
                 return self.storage.get_trial_id_from_study_id_trial_number(study_id, trial.number)
         return None
@@ -227,7 +232,10 @@ class RetryingStorage(BaseStorage):
     def get_all_trials(
         self, study_id: int, deepcopy: bool = True, states: Container[TrialState] | None = None
     ) -> list[FrozenTrial]:
-        return self.call(lambda: self.storage.get_all_trials(study_id, deepcopy, states))
+        trials: list[FrozenTrial] = self.call(lambda: self.read_trials(study_id))
+        if states is not None:
+            trials = [trial for trial in trials if trial.state in states]
+        return copy.deepcopy(trials) if deepcopy else trials
 
     def get_best_trial(self, study_id: int) -> FrozenTrial:
         return self.call(lambda: self.storage.get_best_trial(study_id))

@@ -7,7 +7,6 @@ with some fifty. Here each of the three calls that every trial makes (begin, rep
 from __future__ import annotations
 
 import datetime
-import functools
 import json
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
@@ -30,6 +29,14 @@ _TABLES = (
 )
 
 
+def read_tables(engine: sqlalchemy.Engine) -> dict[str, sqlalchemy.Table]:
+    """Return Optuna's tables as they are in the database."""
+    metadata = sqlalchemy.MetaData()
+    return {
+        name: sqlalchemy.Table(name, metadata, autoload_with=engine, resolve_fks=False) for name in _TABLES
+    }
+
+
 class Left(NamedTuple):
     """What a worker leaves a trial with: its state to Optuna, its value if it has one, and attributes beside those it has."""
 
@@ -40,20 +47,15 @@ class Left(NamedTuple):
 
 
 class TrialRows:
-    """The rows of trials in the database of `engine`, which is one of `known_to` it.
+    """The rows of trials in the database of `engine`, SQLite or PostgreSQL, whose `tables` are Optuna's.
 
     Numbers are finite: Optuna stores the others by a type beside them, which is left to its own storage.
     """
 
-    def __init__(self, engine: sqlalchemy.Engine) -> None:
-        self._engine = engine
+    def __init__(self, engine: sqlalchemy.Engine, tables: Mapping[str, sqlalchemy.Table]) -> None:
+        self._engine, self._tables = engine, tables
         self._distributions: dict[tuple[int, str], BaseDistribution] = {}
         self._reports: dict[tuple[str, ...], Any] = {}
-
-    @staticmethod
-    def known_to(engine: sqlalchemy.Engine) -> bool:
-        """Whether the database is of a kind that these statements are for."""
-        return engine.name in _INSERTS
 
     def begin(self, study_id: int, trial: FrozenTrial) -> tuple[int, int]:
         """Write a trial without values, its number the next of the study; return its id and its number.
@@ -199,14 +201,6 @@ class TrialRows:
             replaced = {name: insert.excluded[name] for name in rows[0] if name not in unique}
             insert = insert.on_conflict_do_update(index_elements=unique, set_=replaced)
         connection.execute(insert, [{"trial_id": trial_id, **row} for row in rows])
-
-    @functools.cached_property
-    def _tables(self) -> dict[str, sqlalchemy.Table]:
-        metadata = sqlalchemy.MetaData()
-        return {
-            name: sqlalchemy.Table(name, metadata, autoload_with=self._engine, resolve_fks=False)
-            for name in _TABLES
-        }
 
 
 def _of(trial_id: int, owner: Mapping[str, Any]) -> dict[str, Any]:

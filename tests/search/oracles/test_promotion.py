@@ -50,7 +50,7 @@ def test_the_best_third_of_those_that_reached_a_rung_goes_on_the_best_first(dire
 
     def promoted(*values: float) -> int | None:
         study, resting = study_of(*[trial(sign * value) for value in values], direction=direction)
-        return PromotionPruner(9).promote(study, resting, room=True)
+        return PromotionPruner(9).promote(study, study.get_trials(), resting, room=True)
 
     assert promoted(0.5, 0.9) is None
     assert promoted(0.5, 0.9, 0.1) == 1
@@ -60,15 +60,15 @@ def test_the_best_third_of_those_that_reached_a_rung_goes_on_the_best_first(dire
 def test_what_has_gone_on_counts_among_those_that_reached_the_rung() -> None:
     # Of six at epoch 1 the best two may go on: one has, and one that is better than it rests there.
     study, resting = study_of(trial(0.5, 0.55, 0.6), trial(0.8), *[trial(0.1 * n) for n in range(4)])
-    assert PromotionPruner(9).promote(study, resting, room=True) == 1
+    assert PromotionPruner(9).promote(study, study.get_trials(), resting, room=True) == 1
     # The higher rung comes first, once it has three.
     more = [trial(0.3, 0.3, 0.5 + n / 10, state=TrialState.PRUNED) for n in range(-2, 0)]
     study, resting = study_of(trial(0.5, 0.55, 0.6), trial(0.8), *more)
-    assert PromotionPruner(9).promote(study, resting, room=True) == 0
+    assert PromotionPruner(9).promote(study, study.get_trials(), resting, room=True) == 0
     # A failed trial is none of them.
     gone = trial(0.2, state=TrialState.FAIL)
     study, resting = study_of(trial(0.5), trial(0.4), gone)
-    assert PromotionPruner(9).promote(study, resting, room=True) is None
+    assert PromotionPruner(9).promote(study, study.get_trials(), resting, room=True) is None
 
 
 @pytest.mark.parametrize("workers", [1, 3])
@@ -104,8 +104,8 @@ def test_a_promoted_trial_may_tell_of_its_earlier_epochs_again(driver: Any) -> N
 
 def test_one_trial_is_trained_in_full_when_there_is_no_room_for_another() -> None:
     study, resting = study_of(trial(0.5), trial(0.6))
-    assert PromotionPruner(9).promote(study, resting, room=False) == 1
+    assert PromotionPruner(9).promote(study, study.get_trials(), resting, room=False) == 1
     study, resting = study_of(trial(0.5, 0.5, 0.7), trial(0.6))
-    assert PromotionPruner(9).promote(study, resting, room=False) == 0
+    assert PromotionPruner(9).promote(study, study.get_trials(), resting, room=False) == 0
     study, resting = study_of(trial(0.6), trial(*[0.5] * 9, state=TrialState.COMPLETE))
-    assert PromotionPruner(9).promote(study, resting, room=False) is None
+    assert PromotionPruner(9).promote(study, study.get_trials(), resting, room=False) is None

@@ -130,7 +130,13 @@ class Rungs(RestingPruner):
     def decide(self, study: optuna.Study, trial: FrozenTrial) -> Decision:
         return Decision.REST if trial.last_step == 1 else Decision.CONTINUE
 
-    def promote(self, study: optuna.Study, resting: Sequence[FrozenTrial], room: bool) -> int | None:
+    def promote(
+        self,
+        study: optuna.Study,
+        trials: Sequence[FrozenTrial],
+        resting: Sequence[FrozenTrial],
+        room: bool,
+    ) -> int | None:
         if len(resting) < 3 and room:
             return None
         return max(resting, key=lambda trial: trial.intermediate_values[1]).number
