@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from ferplus_data.console import program
 from ferplus_data.errors import InputError
 from search.oracles.registry import KERAS_TUNER_ORACLES
 from search.oracles.space.admission import NotAdmitted
@@ -57,7 +58,7 @@ def enqueue(run: RunDirectory, values: Mapping[str, Any], *, storage: str | None
     stored = open_storage(url, grace=arguments.grace, retries=arguments.retries)
     if ownership.stored_study(run, stored, url) is None:
         raise InputError(
-            f"study {run.study}: expected it in {redact(url)}, found none; start it with: run_search.py search"
+            f"study {run.study}: expected it in {redact(url)}, found none; start it with: {program()} search"
         )
     store = open_trials(stored, run, arguments)
     params = {

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 import run_search
+from ferplus_data.console import program
 from search import __version__
 from search.commands.command_line import parse
 from search.study.options import flag_of, options_of
@@ -31,7 +32,7 @@ def test_help_answers_without_loading_anything_heavy(arguments: list[str]) -> No
     )
     result = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True)
     assert result.returncode == 0, result.stderr
-    assert "usage: run_search.py" in result.stdout and "--help" in result.stdout
+    assert "usage: python run_search.py" in result.stdout and "--help" in result.stdout
 
 
 def test_the_version_is_said(capsys: pytest.CaptureFixture) -> None:
@@ -188,3 +189,27 @@ def test_prepare_writes_which_face_shows_which_photograph(
     path.write_text("mine")
     refused(["prepare", "--photographs", str(path)], capsys, str(path))
     assert path.read_text() == "mine"
+
+
+@pytest.mark.parametrize(
+    ("called", "shown", "with_path"),
+    [
+        ("/opt/venv/bin/ferplus-tuner", "ferplus-tuner", "ferplus-tuner"),
+        ("../my clone/run_search.py", "python run_search.py", "python '../my clone/run_search.py'"),
+    ],
+)
+def test_command_lines_that_are_shown_begin_as_the_program_was_called(
+    called: str,
+    shown: str,
+    with_path: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(sys, "argv", [called])
+    assert run_search.main(["search", "--help"]) == 0
+    said = capsys.readouterr().out
+    assert said.startswith(f"usage: {shown} search [OPTIONS]") and f"\n  {shown} search --data" in said
+    assert run_search.main(["report", "--runs-dir", str(tmp_path)]) == 2
+    assert f"start one with: {shown} search" in capsys.readouterr().err
+    assert program(path=True) == with_path

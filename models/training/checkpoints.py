@@ -99,7 +99,7 @@ class Checkpoints:
         variables = [*model.variables, *model.optimizer.variables]
         before = [np.array(keras.ops.convert_to_numpy(variable)) for variable in variables]
         try:
-            model.load_weights(self.best_path)  # which the end of the training will need
+            self.load_best(model)  # which the end of the training will need
             model.load_weights(self._epoch_path(last))
         except Exception:
             # Whatever a damaged file makes Keras or h5py raise, perhaps after some layers have been loaded.
@@ -147,7 +147,7 @@ class Checkpoints:
                 write_file(self.best_path, lambda temporary: _link(self._epoch_path(epoch.epoch), temporary))
             else:
                 with measured():
-                    write_file(self.best_path, model.save_weights)
+                    write_file(self.best_path, _weights_alone(model).save_weights)
             write_file(
                 self.validation_path,
                 lambda temporary: np.savez(
@@ -163,8 +163,8 @@ class Checkpoints:
         self._remove_epochs(keep=epoch.epoch)
 
     def load_best(self, model: keras.Model) -> None:
-        """Load the weights of the best finished epoch into `model`."""
-        model.load_weights(self.best_path)
+        """Load the weights of the best finished epoch into `model`; its optimizer stays as it is."""
+        _weights_alone(model).load_weights(self.best_path)
 
     def finish(self) -> None:
         """Remove what only a continuation needs. The best weights and the history stay."""
@@ -198,6 +198,11 @@ def remove_training(directory: Path, also: Iterable[str] = ()) -> None:
 def _is_of_a_training(name: str) -> bool:
     name = re.sub(r"^\.writing-[0-9a-f]{8}-", "", name)
     return name in (_HISTORY, _BEST, _VALIDATION, _MODEL) or _EPOCH_FILE.fullmatch(name) is not None
+
+
+def _weights_alone(model: keras.Model) -> keras.Model:
+    """The same model without its optimizer."""
+    return keras.Model(model.inputs, model.outputs)
 
 
 def _link(source: Path, path: Path) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from ferplus_data.console import program
 from search.storages.redaction import redact
 from search.study.arguments import SearchArguments
 from search.study.options import options_of
@@ -45,7 +46,7 @@ def trial_command(view: StudyView, trial: TrialRecord) -> str:
 
 
 def _line(command: str, words: list[str]) -> str:
-    return shlex.join(["python", "run_search.py", command, *words])
+    return f"{program()} {shlex.join([command, *words])}"
 
 
 def _runs_directory(study_directory: Path) -> list[str]:

@@ -13,6 +13,7 @@ from typing import Any, NoReturn
 
 import attrs
 
+from ferplus_data.console import program
 from ferplus_data.errors import InputError
 from models.device.keras_settings import check_keras_settings
 from search.console.streams import abandon_output, repair_streams
@@ -118,14 +119,15 @@ def parse(name: str, command: Command, words: Sequence[str]) -> Any:
 
 def overview(commands: Mapping[str, Command], about: str) -> str:
     """Return the help that names the commands."""
-    parser = _Parser(prog=PROGRAM, usage=f"{PROGRAM} [COMMAND] [OPTIONS]", description=about, add_help=False)
+    called = program()
+    parser = _Parser(usage=f"{called} [COMMAND] [OPTIONS]", description=about, add_help=False)
     group = parser.add_argument_group("Commands")
     for name, command in commands.items():
         group.add_argument(name, help=_escaped(command.help))
     parser.add_argument_group("Options").add_argument(
         "--version", action="store_true", help="Show the version."
     )
-    parser.epilog = f"{PROGRAM} COMMAND --help shows the options of one."
+    parser.epilog = f"{called} COMMAND --help shows the options of one."
     return parser.format_help().rstrip()
 
 
@@ -138,8 +140,8 @@ def parser_of(name: str, command: Command) -> argparse.ArgumentParser:
         if about.positional
     )
     parser = _Parser(
-        prog=f"{PROGRAM} {name}",
-        usage=f"{PROGRAM} {name}{arguments} [OPTIONS]",
+        prog=name,
+        usage=f"{program()} {name}{arguments} [OPTIONS]",
         description=_escaped(command.help),
         epilog=_examples(command.examples),
         argument_default=argparse.SUPPRESS,
@@ -223,7 +225,7 @@ class _Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Raise InputError."""
-        raise InputError(f"{self.prog.removeprefix(PROGRAM).strip()}: {message}")
+        raise InputError(f"{self.prog}: {message}")
 
 
 def _is_count(variable: str) -> bool:
@@ -235,7 +237,7 @@ def _escaped(text: str) -> str:
 
 
 def _examples(lines: Iterable[str]) -> str | None:
-    shown = [f"  python {PROGRAM} {line}" for line in lines]
+    shown = [f"  {program()} {line}" for line in lines]
     return "\n".join(["Examples:", *shown]) if shown else None
 
 

@@ -8,6 +8,7 @@ import signal
 import sys
 from typing import Any
 
+from ferplus_data.console import program
 from search.commands.command_line import DONE, INTERRUPTED
 from search.storages.redaction import redact
 
@@ -45,5 +46,5 @@ class Interruptible:
 
 
 def _continuation() -> str:
-    command = shlex.join(redact(word) for word in sys.argv if word != "--fresh")
-    return f"nothing finished is lost. To continue: python {command}"
+    words = shlex.join(redact(word) for word in sys.argv[1:] if word != "--fresh")
+    return f"nothing finished is lost. To continue: {program(path=True)} {words}"

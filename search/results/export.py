@@ -9,6 +9,7 @@ from typing import Any
 
 import keras
 
+from ferplus_data.console import program
 from ferplus_data.dataset import Dataset, load_dataset
 from ferplus_data.errors import InputError
 from ferplus_data.files.owned import sha256_of
@@ -59,7 +60,7 @@ def export_study(
     if not run.best_model.exists():
         raise InputError(
             f"study {run.study}: expected {run.best_model}, found no such file; the search has not ended, or start one with: "
-            "run_search.py search"
+            f"{program()} search"
         )
     metrics = _metrics_of(run)
     source = Source(load_model(run.best_model), about_study(run, run.best_model, metrics), metrics)
@@ -165,7 +166,7 @@ def _metrics_of(run: RunDirectory) -> dict[str, Any]:
     if metrics is None or metrics.get("model_sha256") not in (None, sha256_of(run.best_model)):
         raise InputError(
             f"{run.metrics}: expected the figures of {run.best_model.name} beside it, found "
-            f"{'no such file' if metrics is None else 'those of another model'}; retrain with: run_search.py retrain"
+            f"{'no such file' if metrics is None else 'those of another model'}; retrain with: {program()} retrain"
         )
     return metrics
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ferplus_data.console import program
 from ferplus_data.errors import InputError
 from ferplus_data.files import write_json
 from ferplus_data.files.owned import OwnFolder, sha256_of
@@ -114,7 +115,7 @@ def read_metrics(folder: Path, *, of_one_trial: bool = True) -> dict[str, Any] |
     if not (folder / METRICS).exists():
         return None
     shape = {**_SHAPE, **_OF_ONE_TRIAL} if of_one_trial else _SHAPE
-    what, otherwise = "the figures of a retraining", "remove it, and retrain with: run_search.py retrain"
+    what, otherwise = "the figures of a retraining", f"remove it, and retrain with: {program()} retrain"
     metrics: dict[str, Any] = read_json(folder / METRICS, shape, what=what, otherwise=otherwise)
     for name, least, most in _BOUNDS:
         value = metrics.get(name)

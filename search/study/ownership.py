@@ -11,6 +11,7 @@ from typing import Any
 import optuna
 from optuna.study import StudyDirection
 
+from ferplus_data.console import program
 from ferplus_data.errors import InputError
 from ferplus_data.files import write_json
 from ferplus_data.files.locks import locked
@@ -110,7 +111,7 @@ def fetch_config(run: RunDirectory, url: str) -> None:
         names = sorted(optuna.get_all_study_names(storage))
         raise InputError(
             f"study {run.study}: expected it in {redact(url)}, found "
-            f"{'one that has not begun' if study else ', '.join(names) or 'none'}; start it with: run_search.py search"
+            f"{'one that has not begun' if study else ', '.join(names) or 'none'}; start it with: {program()} search"
         )
     run.create()
     write_json(run.config, study.user_attrs["config"])

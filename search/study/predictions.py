@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from ferplus_data.console import program
 from ferplus_data.dataset import Split
 from ferplus_data.errors import InputError
 from ferplus_data.files import write_file
@@ -90,7 +91,7 @@ def read_predictions(path: Path) -> dict[str, Predictions]:
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
         raise InputError(
             f"{path}: expected predictions that a retraining wrote, found: {error}; remove it, or retrain with: "
-            "run_search.py retrain"
+            f"{program()} retrain"
         ) from error
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ferplus_data.console import program
 from ferplus_data.errors import InputError
 from ferplus_data.files.shapes import read_json
 
@@ -52,7 +53,7 @@ class RunDirectory:
         configs = sorted(runs_dir.glob("*/config.json"), key=lambda path: path.stat().st_mtime)
         if not configs:
             raise InputError(
-                f"runs directory {runs_dir}: expected a study, found none; start one with: run_search.py search"
+                f"runs directory {runs_dir}: expected a study, found none; start one with: {program()} search"
             )
         return cls(configs[-1].parent)
 
@@ -77,7 +78,7 @@ class RunDirectory:
         """
         if not self.config.exists():
             raise InputError(
-                f"study {self.study}: expected {self.config}, found no such file; start it with: run_search.py search"
+                f"study {self.study}: expected {self.config}, found no such file; start it with: {program()} search"
             )
         return read_json(
             self.config,

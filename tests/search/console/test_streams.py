@@ -79,4 +79,4 @@ def test_a_reader_that_has_gone_is_no_error() -> None:
         capture_output=True,
         encoding="utf-8",
     )
-    assert done.stdout.startswith("usage: run_search.py search") and not done.stderr
+    assert done.stdout.startswith("usage: python run_search.py search") and not done.stderr
