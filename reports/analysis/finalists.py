@@ -41,12 +41,14 @@ class Finals:
 
     Attributes:
         statement: What the search has found beyond the known recipe; None where there is none.
+        on_test: The same on the test split; None where its labels were not looked at.
         objective: The name for people of what they were compared by.
         finalists: All of them.
         order: Whether trial scores and retrained ones order them alike, in a sentence.
     """
 
     statement: str | None
+    on_test: str | None
     objective: str
     finalists: list[Finalist]
     order: str
@@ -73,6 +75,7 @@ def finals(view: StudyView) -> Finals | None:
     ]
     return Finals(
         (metrics.get("improvement") or {}).get("statement"),
+        (metrics.get("improvement_test") or {}).get("statement"),
         OBJECTIVES[metrics.get("objective", DEFAULT_OBJECTIVE)].label,
         found,
         _order(metrics.get("rank_correlation") or {}),

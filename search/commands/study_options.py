@@ -174,6 +174,7 @@ def report_result(run: RunDirectory, report: Path, metrics: dict[str, Any]) -> N
             if mean is not None
         )
         print(f"mean of {seeds} seeds: {', '.join(spread)}")
-    if "improvement" in metrics:
-        print(metrics["improvement"]["statement"])
+    for name in ("improvement", "improvement_test"):
+        if name in metrics:
+            print(metrics[name]["statement"])
     print(f"report      {report}\ncheckpoint  {run.best_model}\nmetrics     {run.metrics}")

@@ -19,6 +19,7 @@ from search.storages.trial_life import KNOWN_RECIPE
 from search.study.view import TrialRecord, best_trial
 from search.workers.time_budget import epochs_in_all
 
+_SPLITS = {"val": "validation", "test": "test"}
 _NATS = ("nll_majority", "nll_votes")
 
 
@@ -96,12 +97,14 @@ def improvement_on(
     said: Mapping[int, Sequence[NDArray[np.float32]]],
     split: Split,
     objective: str,
+    name: str = "val",
 ) -> dict[str, Any]:
-    """Return what `found` is better by than the `known` recipe on the validation `split`, plain values: metrics.json's
-    "improvement", with a sentence for people as "statement".
+    """Return what `found` is better by than the `known` recipe on `split`, plain values: metrics.json's "improvement", with a
+    sentence for people as "statement".
 
     Args:
         said: Number of a trial -> probabilities of each of its retrainings, the seeds in one order.
+        name: Of the split, "val", on which `found` has been chosen, or "test".
     """
     names = list(dict.fromkeys([objective, "accuracy", "macro_f1"]))
     by_objective = improvements(said[found.number], said[known.number], split, names)
@@ -123,14 +126,14 @@ def improvement_on(
         "trial": found.number,
         "known_recipe": known.number,
         "objective": objective,
-        "split": "val",
+        "split": name,
         "n": len(split),
         "photographs": photographs,
         "seeds": seeds,
         "shown": one.low > 0,
         "by": {name: asdict(of_one) for name, of_one in by_objective.items()},
         "statement": f"the search improved on the known recipe by {scale * one.difference:.{digits}f} {unit} "
-        f"[{scale * one.low:.{digits}f}, {scale * one.high:.{digits}f}] of validation {label}: {verdict} (trial {found.number} "
-        f"against trial {known.number}, both retrained alike; 95 % interval of a paired bootstrap over {photographs:,} "
-        f"photographs {drawn})",
+        f"[{scale * one.low:.{digits}f}, {scale * one.high:.{digits}f}] of {_SPLITS[name]} {label}: {verdict} (trial "
+        f"{found.number} against trial {known.number}, both retrained alike; 95 % interval of a paired bootstrap over "
+        f"{photographs:,} photographs {drawn})",
     }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import fmean
@@ -44,6 +44,19 @@ class Look:
 
 
 @dataclass(frozen=True)
+class Rivals:
+    """Models that are shown the test rows in the same look, to be compared with the others.
+
+    Attributes:
+        subjects: The models.
+        compare: Called with what the others and what these said of the test rows, float32 [N, 8] of each, and those rows.
+    """
+
+    subjects: Sequence[Subject]
+    compare: Callable[[Sequence[NDArray[np.float32]], Sequence[NDArray[np.float32]], Split], None]
+
+
+@dataclass(frozen=True)
 class Measured:
     """What came out for one model.
 
@@ -58,16 +71,18 @@ class Measured:
     reading: int | None
 
 
-def measure(subjects: Sequence[Subject], dataset: Dataset, look: Look | None) -> list[Measured]:
+def measure(
+    subjects: Sequence[Subject], dataset: Dataset, look: Look | None, rivals: Rivals | None = None
+) -> list[Measured]:
     """Measure each of `subjects` on the validation split, and on the test split if there is a `look`, which is one line in its
-    ledger for all of them."""
+    ledger for all of them and their `rivals`."""
     faces = dataset.val_of_any_protocol.pixels()
     found = [_of("val", subject.classify(faces), dataset.val_of_any_protocol) for subject in subjects]
     if look is None:
         return [Measured(*one, None) for one in found]
     faces = dataset.test_of_any_protocol.pixels()
     said = [subject.classify(faces) for subject in subjects]
-    tests, reading = _look_at_test(said, [subject.about for subject in subjects], dataset, look)
+    tests, reading = _look_at_test(said, [subject.about for subject in subjects], dataset, look, rivals)
     return [
         Measured(val[0] | test[0], val[1] | test[1], reading) for val, test in zip(found, tests, strict=True)
     ]
@@ -90,19 +105,29 @@ def _look_at_test(
     about: Sequence[Mapping[str, Any]],
     dataset: Dataset,
     look: Look,
+    rivals: Rivals | None,
 ) -> tuple[list[_Found], int]:
     """The one place where a model meets the test labels; what is seen is in the ledger before anyone is told."""
+    others = rivals.subjects if rivals else ()
+    said_by_others = [one.classify(dataset.test_of_any_protocol.pixels()) for one in others]
     labelled = dataset.test_of_any_protocol.reveal_labels()
     found = [_of("test", probabilities, labelled) for probabilities in said]
     accuracies = [figures["test"]["accuracy"] for figures, _ in found]
+    of_others = [score(probabilities, labelled)["accuracy"] for probabilities in said_by_others]
     reading = append_reading(
         look.ledger,
         command=look.command,
         why=look.why,
         models=[{**one, "accuracy": accuracy} for one, accuracy in zip(about, accuracies, strict=True)],
+        compared_with=[{**one.about, "accuracy": a} for one, a in zip(others, of_others, strict=True)],
         n=len(dataset.test),
         accuracy=fmean(accuracies),
     )
+    if rivals is not None:
+        kept = labelled.labels >= 0
+        rivals.compare(
+            [one[kept] for one in said], [one[kept] for one in said_by_others], labelled.take(kept)
+        )
     return found, reading
 
 

@@ -16,20 +16,19 @@ import keras
 from ferplus_data.dataset import Dataset
 from ferplus_data.errors import InputError
 from ferplus_data.files import write_json
-from ferplus_data.files.owned import sha256_of
 from ferplus_data.files.shapes import read_json
 from models.backbones.registry import BACKBONES
-from models.metrics.scores import predict_probabilities
 from models.recipe import Recipe
-from models.serving.model_files import load_model, save_model
+from models.serving.model_files import save_model
 from models.training.checkpoints import Checkpoints, remove_training
 from models.training.history import Epoch
 from models.training.loop import train
 from models.training.settings import Listener
 from search.console.progress import Progress
 from search.results.finalists import Contenders
-from search.results.measuring import Look, Measured, Subject, as_metrics, measure
-from search.results.successive_halving import Retrained, SuccessiveHalving
+from search.results.measuring import Look, Measured, as_metrics, measure
+from search.results.rivals import rivals_of, subjects_of
+from search.results.successive_halving import MODEL, Retrained, SuccessiveHalving
 from search.setup import training_settings
 from search.study.arguments import SearchArguments
 from search.study.best import CHOSEN, check_place, read_metrics, write_best
@@ -133,17 +132,16 @@ def _write(
     run: RunDirectory,
     look: Look | None,
 ) -> dict[str, Any]:
-    """Measure the networks of `trial` of every seed, and write the one of the best seed and the figures of all with what else is
-    `told`; return the content of metrics.json."""
+    """Measure the networks of `trial` of every seed, and on the test split those that it is compared with; write the one of the
+    best seed and the figures of all with what else is `told`; return the content of metrics.json."""
     began = time.monotonic()
     trainings, best_seed = halving.trainings(trial), halving.best_seed(trial)
-    candidates = {seed: training.directory / "model.keras" for seed, training in trainings.items()}
-    subjects = [_subject(path, trial.number, seed) for seed, path in candidates.items()]
-    measured = dict(zip(candidates, measure(subjects, dataset, look), strict=True))
+    rivals = rivals_of(halving, trial, told)
+    measured = dict(zip(trainings, measure(subjects_of(halving, trial), dataset, look, rivals), strict=True))
     told["times"]["evaluation"] = time.monotonic() - began
     return write_best(
         run.best_model.parent,
-        candidates[best_seed],  # as it is, so that the ledger names the file by its sum
+        trainings[best_seed].model,  # as it is, so that the ledger names the file by its sum
         lambda _: {
             **as_metrics(measured[best_seed], dataset),
             **_of_trial(trial, trainings, measured, best_seed),
@@ -177,7 +175,7 @@ class Retraining:
         training by its `name`."""
         arguments, progress, name = self.arguments, self.progress, name or f"seed {seed}"
         before = Checkpoints(directory, objective=arguments.objective)
-        ended = (directory / "model.keras").is_file() if until is None else len(before.history) >= until
+        ended = (directory / MODEL).is_file() if until is None else len(before.history) >= until
         if ended and before.best is not None:
             return Retrained(directory, before.history, before.best)
         progress.retraining_begins(name)
@@ -202,7 +200,7 @@ class Retraining:
             listener=Listener(on_epoch, on_batch),
         )
         if until is None:
-            save_model(training.model, directory / "model.keras")
+            save_model(training.model, directory / MODEL)
         best = training.best
         progress.training_ends(
             f"retraining, {name}: val_{arguments.objective} {best.metrics[arguments.objective]:.4f}, {CHOSEN}, at epoch "
@@ -220,7 +218,10 @@ def _done(run: RunDirectory, asked_for: dict[str, Any], order: Order) -> dict[st
 
 
 def _lacks_test(metrics: dict[str, Any], look: Look | None) -> bool:
-    return look is not None and metrics["test_accuracy"] is None
+    lacking = metrics["test_accuracy"] is None or (
+        "improvement" in metrics and "improvement_test" not in metrics  # by a version before
+    )
+    return look is not None and lacking
 
 
 def _plan(run: RunDirectory, asked_for: dict[str, Any], epochs: int) -> int:
@@ -236,14 +237,6 @@ def _plan(run: RunDirectory, asked_for: dict[str, Any], epochs: int) -> int:
         remove_training(directory)
     write_json(run.retraining_plan, {"asked_for": asked_for, "epochs": epochs})
     return epochs
-
-
-def _subject(path: Path, trial: int, seed: int) -> Subject:
-    # From the file, not from memory: what is reported is what is shipped.
-    return Subject(
-        lambda faces: predict_probabilities(load_model(path), faces),
-        {"trial": trial, "seed": seed, "sha256": sha256_of(path)},
-    )
 
 
 def _of_trial(

@@ -19,6 +19,8 @@ from search.results.finalists import Contenders, improvement_on, rank_correlatio
 from search.study.view import TrialRecord
 from search.workers.time_budget import rungs
 
+MODEL = "model.keras"
+
 
 @dataclass(frozen=True)
 class Retrained:
@@ -33,6 +35,11 @@ class Retrained:
     directory: Path
     history: list[Epoch]
     best: Epoch
+
+    @property
+    def model(self) -> Path:
+        """Where its model is, if it was trained to the end."""
+        return self.directory / MODEL
 
 
 class SuccessiveHalving:
@@ -91,13 +98,19 @@ class SuccessiveHalving:
         """Return the seed of the best training of `trial`, the first of equals."""
         return max(self._seeds, key=lambda seed: self._merit(trial, seed, None))
 
+    @property
+    def compared(self) -> tuple[TrialRecord, TrialRecord] | None:
+        """What the search has found and the known recipe, if both were retrained."""
+        known = self._contenders.known_recipe
+        return None if known is None else (self._last, known)
+
     def told(self, split: Split) -> dict[str, Any]:
         """Return metrics.json's "finalists", "rank_correlation" and, where there is a known recipe, "improvement", measured on
         the validation `split`; nothing where a single configuration was retrained."""
         if len(self._contenders.all) == 1:
             return {}
         first = min([*self._rungs, self._epochs])
-        seed, known = self._seeds[0], self._contenders.known_recipe
+        seed = self._seeds[0]
         retrained = [self._merit(trial, seed, first) for trial in self._contenders.all]
         found: dict[str, Any] = {
             "finalists": [self._row(trial, first) for trial in self._contenders.all],
@@ -107,12 +120,12 @@ class SuccessiveHalving:
                 "epochs": first,
             },
         }
-        if known is not None:
+        if self.compared is not None:
             said = {
                 trial.number: [_said(training) for training in self.trainings(trial).values()]
-                for trial in (self._last, known)
+                for trial in self.compared
             }
-            found["improvement"] = improvement_on(self._last, known, said, split, self._objective)
+            found["improvement"] = improvement_on(*self.compared, said, split, self._objective)
         return found
 
     def _row(self, trial: TrialRecord, first: int) -> dict[str, Any]:

@@ -57,6 +57,7 @@ _OF_ONE_TRIAL = {
     ],
     "rank_correlation?": {"kendall_tau": _OR_NONE, "n": int, "epochs": int},
     "improvement?": {"statement": str},
+    "improvement_test?": {"statement": str},
     "mean?": {"val_accuracy": NUMBER, "test_accuracy": _OR_NONE},
     "deviation?": {
         "val_accuracy": _OR_NONE,

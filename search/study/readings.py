@@ -44,7 +44,14 @@ def study_around(checkpoint: Path) -> RunDirectory | None:
 
 
 def append_reading(
-    ledger: Path, *, command: str, why: str, models: Sequence[Mapping[str, Any]], n: int, accuracy: float
+    ledger: Path,
+    *,
+    command: str,
+    why: str,
+    models: Sequence[Mapping[str, Any]],
+    n: int,
+    accuracy: float,
+    compared_with: Sequence[Mapping[str, Any]] = (),
 ) -> int:
     """Add a line to `ledger`, whole or not at all, beside what other processes add, and return its number from 1.
 
@@ -55,8 +62,9 @@ def append_reading(
         models: Of each what tells it, such as sha256, trial and seed, and its accuracy.
         n: Test rows.
         accuracy: The mean over the models.
+        compared_with: The same of other models, which were looked at for the difference.
     """
-    line = {
+    line: dict[str, Any] = {
         "when": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "command": command,
         "why": why,
@@ -65,6 +73,8 @@ def append_reading(
         "accuracy": accuracy,
         "deviation": _deviation(models),
     }
+    if compared_with:
+        line["compared_with"] = [dict(model) for model in compared_with]
     with locked(ledger.with_name(_LOCK), every=0.02):
         lines = _lines(ledger)
         write_text(ledger, "".join(f"{one}\n" for one in (*lines, json.dumps(line))))

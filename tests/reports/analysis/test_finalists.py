@@ -13,6 +13,7 @@ from reports.html.page import render
 from search.study.view import StudyView
 
 STATEMENT = "the search improved on the known recipe by 1.2 points [-0.3, 2.7]: not shown"
+ON_TEST = "the search improved on the known recipe by 0.4 points [-0.9, 1.7] of test accuracy: not shown"
 
 
 def of_several(view: StudyView, tau: float | None) -> StudyView:
@@ -33,6 +34,7 @@ def of_several(view: StudyView, tau: float | None) -> StudyView:
     told = {
         "finalists": rows,
         "improvement": {"statement": STATEMENT},
+        "improvement_test": {"statement": ON_TEST},
         "rank_correlation": {"kendall_tau": tau, "n": 3, "epochs": 15},
     }
     return replace(view, metrics={**(view.metrics or {}), **told})
@@ -57,7 +59,8 @@ def test_who_was_retrained_and_who_is_kept(several: StudyView) -> None:
 def test_it_stands_on_the_page(several: StudyView) -> None:
     page = render(several)
     kept = (several.metrics or {})["trial"]
-    assert f"{STATEMENT}." in page and "7 (the known recipe)" in page and f"{kept} (kept)" in page
+    assert f"{STATEMENT}." in page and f"by which nothing was chosen: {ON_TEST}." in page
+    assert "7 (the known recipe)" in page and f"{kept} (kept)" in page
     assert f"Trial {kept} was the best of 3 retrained of " in page and "mean of 3 seeds" in page
     assert "asked for by the user" not in page
 

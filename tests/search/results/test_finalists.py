@@ -21,6 +21,7 @@ from search.results.measuring import Look
 from search.results.successive_halving import Retrained, SuccessiveHalving
 from search.storages.trial_life import KNOWN_RECIPE
 from search.study.arguments import SearchArguments
+from search.study.readings import read_readings
 from search.study.run_directory import RunDirectory
 from search.study.view import TrialRecord
 from search.workers.time_budget import epochs_in_all, rungs
@@ -196,6 +197,54 @@ def test_it_is_interrupted_anywhere_and_trains_no_epoch_twice(
     assert f"{found['photographs']:,} photographs and 2 seeds" in found["statement"]
     # As trials 3 > 0 > 2 > 1; after a quarter of the epochs 2 > 3 > 1 > 0: three pairs alike, three not.
     assert metrics["rank_correlation"] == {"kendall_tau": pytest.approx(0.0), "n": 4, "epochs": 2}
+
+
+def test_the_test_split_compares_them_in_one_look(
+    tmp_path: Path, dataset: Dataset, trainings: Trainings
+) -> None:
+    """By the files that were kept, whose networks say anything: another way than what validation was judged by."""
+    run = RunDirectory.of(tmp_path, "s")
+    metrics = retrain(found_by(2), run, dataset)
+    faces, labels = dataset.test.pixels(), dataset.test.reveal_labels().labels
+    seeds = [one["seed"] for one in metrics["seeds"]]
+    right = {
+        number: [
+            np.mean(
+                keras.models.load_model(run.retraining(number, seed) / "model.keras")
+                .predict(faces, verbose=0)
+                .argmax(axis=1)
+                == labels
+            )
+            for seed in seeds
+        ]
+        for number in (2, 0)
+    }
+    found = metrics["improvement_test"]
+    by = found["by"]["accuracy"]
+    assert metrics["trial"] == 2 and (found["trial"], found["known_recipe"]) == (2, 0)
+    assert (by["value"], by["other"]) == pytest.approx((np.mean(right[2]), np.mean(right[0])))
+    assert (found["split"], found["n"]) == ("test", len(dataset.test)) and "of test accuracy" in found[
+        "statement"
+    ]
+    (reading,) = read_readings(run.test_readings)
+    for listed, number in (("models", 2), ("compared_with", 0)):
+        assert [(one["trial"], one["seed"]) for one in reading[listed]] == [(number, seed) for seed in seeds]
+        assert [one["accuracy"] for one in reading[listed]] == pytest.approx(right[number])
+    assert reading["accuracy"] == pytest.approx(np.mean(right[2]))
+
+
+def test_what_a_version_before_has_not_compared_on_the_test_split_is(
+    tmp_path: Path, dataset: Dataset, trainings: Trainings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = RunDirectory.of(tmp_path, "s")
+    with monkeypatch.context() as before:
+        before.setattr(retraining, "rivals_of", lambda *_: None)
+        assert "improvement_test" not in retrain(found_by(2), run, dataset)
+    epochs = len(trainings.epochs)
+    assert retrain(found_by(2), run, dataset)["improvement_test"]["split"] == "test"
+    assert len(trainings.epochs) == epochs and len(read_readings(run.test_readings)) == 2
+    retrain(found_by(2), run, dataset)
+    assert len(read_readings(run.test_readings)) == 2
 
 
 def test_a_known_recipe_that_is_the_best_is_kept(
