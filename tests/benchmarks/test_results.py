@@ -79,3 +79,23 @@ def test_a_study_has_the_accuracies_of_its_model_and_of_every_seed(tmp_path: Pat
     assert {(one.section, one.commit, one.date) for one in found} == {
         ("The study faces", "012345678", "2026-01-02")
     }
+
+
+def test_a_study_has_what_the_search_improved_on_the_known_recipe(tmp_path: Path) -> None:
+    one = {"value": 0.83, "other": 0.81, "difference": 0.02, "low": -0.001, "high": 0.05}
+    said = {"photographs": 90, "seeds": 3, "by": {"accuracy": one, "nll_votes": one}}
+    metrics = {
+        "hyperparameters": {},
+        "photographs": {},
+        "improvement": {"split": "val", **said},
+        "improvement_test": {"split": "test", **said},
+    }
+    config = {"study": "faces", "git_commit": "0" * 40, "created": "2026-01-02T00:00:00"}
+    (tmp_path / "best").mkdir()
+    (tmp_path / "best" / "metrics.json").write_text(json.dumps(metrics))
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    val, test = (Measurement(**one) for one in of_run(tmp_path, "search", "m"))
+    assert val.claim == "what the search found minus the known recipe, validation accuracy"
+    assert "83.00 against 81.00 %, means of 3 seeds" in val.note and "chosen on these rows" in val.note
+    assert test.claim.endswith("test accuracy") and "chosen" not in test.note
+    assert (test.median, test.interval, test.n, test.unit) == (2.0, [-0.1, 5.0], 90, "points")
