@@ -87,6 +87,7 @@ def test_a_study_has_what_the_search_improved_on_the_known_recipe(tmp_path: Path
     metrics = {
         "hyperparameters": {},
         "photographs": {},
+        "test_reading": 1,
         "improvement": {"split": "val", **said},
         "improvement_test": {"split": "test", **said},
     }
