@@ -9,7 +9,7 @@ SPACES: dict[str, Space] = {
     "ferplus": Space(ferplus.ferplus, ferplus.RECIPES, epochs=30, retrain_epochs=60),
     "seed": Space(seed.seed, seed.RECIPES, epochs=30, retrain_epochs=60),
     # A quarter of the faces tells good from bad on real FER+; the retraining then has them all.
-    "small": Space(small.small, small.RECIPES, epochs=3, retrain_epochs=10, search_fraction=0.25),
+    "small": Space(small.small, small.RECIPES, epochs=9, retrain_epochs=12, search_fraction=0.25),
     "transfer": Space(transfer.transfer, transfer.RECIPES, epochs=4, retrain_epochs=8, search_fraction=0.25),
     "demo": Space(small.demo, small.DEMO_RECIPES, epochs=4, retrain_epochs=6),
 }

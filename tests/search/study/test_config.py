@@ -65,7 +65,7 @@ def write(run: RunDirectory, config: Any) -> None:
 def test_what_is_not_given_is_resolved() -> None:
     demo, real = SearchArguments(), SearchArguments(data="faces", space="small")
     assert (demo.space, demo.trials, demo.epochs, demo.retrain_epochs) == ("demo", 6, 4, 6)
-    assert (real.trials, real.epochs, real.retrain_epochs, real.search_fraction) == (100, 3, 10, 0.25)
+    assert (real.trials, real.epochs, real.retrain_epochs, real.search_fraction) == (100, 9, 12, 0.25)
     assert SearchArguments(data="faces", space="small", epochs="7").retrain_epochs == 7
     assert SearchArguments(timeout="25m", grace="1h", pins=["dropout=0.5"]).pins == {"dropout": 0.5}
     assert SearchArguments(workers="auto").workers >= 1
