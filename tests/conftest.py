@@ -28,6 +28,7 @@ SLOW = (
     "search/storages/test_grpc_proxy.py",
     "search/storages/test_postgres.py",
     "search/storages/test_rdb.py",
+    "search/storages/test_trial_cache.py",
     "search/study/test_ownership.py",
     "search/test_continuing.py",
     "search/test_control.py",
