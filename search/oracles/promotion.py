@@ -16,6 +16,8 @@ from optuna.pruners import BasePruner
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
+Trials = Sequence[FrozenTrial]
+
 
 class Decision(enum.Enum):
     """What becomes of a trial after an epoch."""
@@ -33,13 +35,7 @@ class RestingPruner(BasePruner, abc.ABC):
         """Return what becomes of the running `trial`, whose last intermediate value is new. Not asked after the last epoch."""
 
     @abc.abstractmethod
-    def promote(
-        self,
-        study: optuna.Study,
-        trials: Sequence[FrozenTrial],
-        resting: Sequence[FrozenTrial],
-        room: bool,
-    ) -> int | None:
+    def promote(self, study: optuna.Study, trials: Trials, resting: Trials, room: bool) -> int | None:
         """Return the number of the resting trial that goes on, before a new one is begun; None: none does.
 
         Args:
@@ -71,13 +67,7 @@ class PromotionPruner(RestingPruner):
         # One that is among the best is asked for at once, before a new one is begun.
         return Decision.REST if trial.last_step in self._rungs else Decision.CONTINUE
 
-    def promote(
-        self,
-        study: optuna.Study,
-        trials: Sequence[FrozenTrial],
-        resting: Sequence[FrozenTrial],
-        room: bool,
-    ) -> int | None:
+    def promote(self, study: optuna.Study, trials: Trials, resting: Trials, room: bool) -> int | None:
         if not resting:
             return None
         sign = _sign(study)

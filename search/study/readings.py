@@ -99,9 +99,8 @@ def _deviation(models: Sequence[Mapping[str, Any]]) -> float | None:
 
 
 def _described(reading: Mapping[str, Any]) -> str:
-    listed = reading.get("models")
-    models = [model for model in listed if isinstance(model, Mapping)] if isinstance(listed, list) else []
-    trials = list(dict.fromkeys(str(model["trial"]) for model in models if model.get("trial") is not None))
+    models, others = _models(reading.get("models")), _models(reading.get("compared_with"))
+    trials = _trials(models)
     names = list(dict.fromkeys(str(model["file"]) for model in models if model.get("file") is not None))
     whose = " and ".join(
         filter(None, (f"trial {', '.join(trials)}" if trials else "", ", ".join(names))) or ("a model",)
@@ -113,7 +112,17 @@ def _described(reading: Mapping[str, Any]) -> str:
     mean = f" on average over {seeds} seeds" if seeds > 1 else ""
     if mean and isinstance(spread, float):
         mean += f", standard deviation {spread:.4f}"
+    if others:
+        mean += f", compared with trial {', '.join(_trials(others))}"
     return f"{whose}, by {reading.get('command')}, {str(reading.get('when'))[:10]}: {seen}{mean}"
+
+
+def _models(listed: Any) -> list[Mapping[str, Any]]:
+    return [model for model in listed if isinstance(model, Mapping)] if isinstance(listed, list) else []
+
+
+def _trials(models: Sequence[Mapping[str, Any]]) -> list[str]:
+    return list(dict.fromkeys(str(model["trial"]) for model in models if model.get("trial") is not None))
 
 
 def _lines(ledger: Path) -> list[str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Sequence
 from typing import Any
 
 import keras_tuner
@@ -12,7 +11,7 @@ import pytest
 from keras_tuner.engine.trial import TrialStatus
 from optuna.trial import FrozenTrial
 
-from search.oracles.promotion import Decision, RestingPruner
+from search.oracles.promotion import Decision, RestingPruner, Trials
 from search.oracles.pruners import PRUNERS
 from search.oracles.registry import Search, make_oracle, remarks
 from search.oracles.space.search_space import SpaceModel, declared
@@ -130,13 +129,7 @@ class Rungs(RestingPruner):
     def decide(self, study: optuna.Study, trial: FrozenTrial) -> Decision:
         return Decision.REST if trial.last_step == 1 else Decision.CONTINUE
 
-    def promote(
-        self,
-        study: optuna.Study,
-        trials: Sequence[FrozenTrial],
-        resting: Sequence[FrozenTrial],
-        room: bool,
-    ) -> int | None:
+    def promote(self, study: optuna.Study, trials: Trials, resting: Trials, room: bool) -> int | None:
         if len(resting) < 3 and room:
             return None
         return max(resting, key=lambda trial: trial.intermediate_values[1]).number

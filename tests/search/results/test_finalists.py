@@ -21,7 +21,7 @@ from search.results.measuring import Look
 from search.results.successive_halving import Retrained, SuccessiveHalving
 from search.storages.trial_life import KNOWN_RECIPE
 from search.study.arguments import SearchArguments
-from search.study.readings import read_readings
+from search.study.readings import described, read_readings
 from search.study.run_directory import RunDirectory
 from search.study.view import TrialRecord
 from search.workers.time_budget import epochs_in_all, rungs
@@ -231,6 +231,7 @@ def test_the_test_split_compares_them_in_one_look(
         assert [(one["trial"], one["seed"]) for one in reading[listed]] == [(number, seed) for seed in seeds]
         assert [one["accuracy"] for one in reading[listed]] == pytest.approx(right[number])
     assert reading["accuracy"] == pytest.approx(np.mean(right[2]))
+    assert described([reading])[0].endswith(", compared with trial 0")
 
 
 def test_what_a_version_before_has_not_compared_on_the_test_split_is(
