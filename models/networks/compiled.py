@@ -8,6 +8,7 @@ import gc
 import json
 import math
 from collections import OrderedDict
+from collections.abc import Iterable
 from typing import Any
 
 import keras
@@ -52,8 +53,9 @@ class Network:
     """
 
     def __init__(self, recipe: Recipe, *, weights: str, seed: int, precision: str) -> None:
-        keras.utils.set_random_seed(seed)
-        self.model = build_model(recipe, weights=weights, precision=precision, dropout=dropout_layer())
+        self._seed = seed
+        self._new_model = functools.partial(_seeded_model, recipe, weights, precision)
+        self.model = self._new_model(seed)
         self._optimizer = make_optimizer(recipe)
         self._adjustable = make_adjustable(self._optimizer, recipe) if is_adjustable() else {}
         if recipe.ema_fraction:
@@ -75,7 +77,21 @@ class Network:
         self.optimizer.build(self.suffix.trainable_variables)
         # What a training leaves behind: everything but the frozen prefix.
         self._state = [*self.suffix.variables, *self.optimizer.variables]
-        self._initial = [np.array(keras.ops.convert_to_numpy(variable)) for variable in self._state]
+        self._initial = _values(self._state)
+
+    def initialise(self, seed: int) -> None:
+        """Have the initial weights be those of `seed`."""
+        if seed == self._seed:
+            return
+        self._reset()
+        self.model.set_weights(self._new_model(seed).get_weights())
+        self._initial = _values(self._state)
+        self.__dict__.pop("fingerprints", None)
+        self._seed = seed
+
+    def _reset(self) -> None:
+        for variable, value in zip(self._state, self._initial, strict=True):
+            variable.assign(value)
 
     def begin(self, recipe: Recipe, *, fuse: int = 1, steps: int = 1) -> None:
         """Set weights and optimizer back to their beginning and take over the recipe's dropout and optimizer settings.
@@ -85,8 +101,7 @@ class Network:
             fuse: Steps that may be run as one call, where they are short.
             steps: Of the whole training.
         """
-        for variable, value in zip(self._state, self._initial, strict=True):
-            variable.assign(value)
+        self._reset()
         for name, variable in self._adjustable.items():
             variable.assign(getattr(recipe, name))
         if is_adjustable():
@@ -139,7 +154,7 @@ class Networks:
 
     def get(self, recipe: Recipe, *, weights: str, seed: int, precision: str) -> Network:
         """Return the network that serves `recipe`, to be given a `begin`; arguments as for `Network`."""
-        key = json.dumps([_compiled_key(recipe), weights, seed, precision], sort_keys=True)
+        key = json.dumps([_compiled_key(recipe), weights, precision], sort_keys=True)
         if key not in self._networks:
             while len(self._networks) >= self._keep:
                 self._networks.popitem(last=False)
@@ -151,7 +166,18 @@ class Networks:
                 precision=precision,
             )
         self._networks.move_to_end(key)
-        return self._networks[key]
+        network = self._networks[key]
+        network.initialise(seed)
+        return network
+
+
+def _seeded_model(recipe: Recipe, weights: str, precision: str, seed: int) -> keras.Model:
+    keras.utils.set_random_seed(seed)
+    return build_model(recipe, weights=weights, precision=precision, dropout=dropout_layer())
+
+
+def _values(variables: Iterable[Any]) -> list[np.ndarray]:
+    return [np.array(keras.ops.convert_to_numpy(variable)) for variable in variables]
 
 
 def _compiled_key(recipe: Recipe) -> dict[str, Any]:

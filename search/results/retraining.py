@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import contextlib
-import gc
 import time
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from statistics import fmean, stdev
 from typing import Any
-
-import keras
 
 from ferplus_data.dataset import Dataset
 from ferplus_data.errors import InputError
 from ferplus_data.files import write_json
 from ferplus_data.files.shapes import read_json
 from models.backbones.registry import BACKBONES
+from models.networks.compiled import Networks
 from models.recipe import Recipe
 from models.serving.model_files import save_model
 from models.training.checkpoints import Checkpoints, remove_training
@@ -160,12 +158,13 @@ def retraining_seeds(arguments: SearchArguments) -> list[int]:
 @dataclass(frozen=True)
 class Retraining:
     """How configurations are trained again, alone or as members of an ensemble: on the whole training split of `dataset` up to
-    `epochs`, as a study of `arguments` trains."""
+    `epochs`, as a study of `arguments` trains. `networks` stay compiled from one to the next."""
 
     dataset: Dataset
     arguments: SearchArguments
     epochs: int
     progress: Progress
+    networks: Networks = field(default_factory=Networks)
 
     def train(
         self, recipe: Recipe, directory: Path, seed: int, *, until: int | None = None, name: str = ""
@@ -179,8 +178,6 @@ class Retraining:
         if ended and before.best is not None:
             return Retrained(directory, before.history, before.best)
         progress.retraining_begins(name)
-        keras.backend.clear_session()
-        gc.collect()
 
         def on_epoch(epoch: Epoch) -> bool:
             if epoch.epoch > len(before.history):
@@ -197,6 +194,7 @@ class Retraining:
             directory=directory,
             epochs=self.epochs,
             settings=training_settings(arguments, recipe.backbone, seed=seed),
+            networks=self.networks,
             listener=Listener(on_epoch, on_batch),
         )
         if until is None:

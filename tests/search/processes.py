@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import signal
 import subprocess
@@ -54,10 +55,13 @@ def until(condition: Callable[[], Any], seconds: float = 240, every: float = 0.3
     return value
 
 
+_storage = functools.cache(open_storage)  # to connect anew for every look takes twenty times the look
+
+
 def trials_of(url: str, study: str) -> dict[int, FrozenTrial]:
     """The study's trials by number; none while there is no such study. It is the search that makes it."""
     try:
-        found = optuna.load_study(study_name=study, storage=open_storage(url))
+        found = optuna.load_study(study_name=study, storage=_storage(url))
     except KeyError:
         return {}
     return {trial.number: trial for trial in trials_of_study(found)}

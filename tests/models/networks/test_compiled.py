@@ -13,6 +13,7 @@ from ferplus_data.dataset import Dataset
 from models.networks.compiled import Networks
 from models.recipe import Recipe
 from models.training.loop import train
+from models.training.settings import Settings
 
 FIRST = Recipe(
     backbone="small_vgg", optimizer="adamw", beta_1=0.9, weight_decay=0.1, dropout=0.5, batch_size=50,
@@ -23,6 +24,8 @@ SECOND = Recipe(
     backbone="small_vgg", optimizer="adamw", beta_1=0.5, weight_decay=0.0, dropout=0.1, batch_size=20, label_smoothing=0.1,
     learning_rate=3e-4, augmentation="light", lr_policy="cosine", class_weights="balanced", target="soft",
 )  # fmt: skip
+
+FROZEN = Recipe(**{**vars(FIRST), "freeze_before": -3, "ema_fraction": 0.05})
 
 
 def losses(recipe: Recipe, tiny: Dataset, directory: Path, networks: Networks) -> list[float]:
@@ -44,6 +47,31 @@ def test_a_kept_network_learns_as_a_new_one_and_is_not_traced_again(
     used = losses(SECOND, tiny, tmp_path / "second", networks)
     assert not traced
     np.testing.assert_allclose(used, new, rtol=1e-4)
+
+
+def test_another_seed_is_the_same_network_with_other_weights(
+    tiny: Dataset, tmp_path: Path, networks: Networks
+) -> None:
+    def history(seed: int, directory: str, networks: Networks) -> list[float]:
+        training = train(
+            FROZEN,
+            tiny,
+            directory=tmp_path / directory,
+            epochs=2,
+            settings=Settings(seed=seed),
+            networks=networks,
+        )
+        return [e.loss for e in training.history]
+
+    options = {"weights": "none", "precision": "float32"}
+    new = {seed: history(seed, f"new{seed}", Networks()) for seed in (3, 4)}
+    kept = networks.get(FROZEN, seed=3, **options)  # type: ignore[arg-type]
+    prints = kept.fingerprints
+    for i, seed in enumerate((3, 4, 3)):
+        np.testing.assert_allclose(history(seed, f"kept{i}", networks), new[seed], rtol=1e-4)
+        assert networks.get(FROZEN, seed=seed, **options) is kept  # type: ignore[arg-type]
+        assert (kept.fingerprints == prints) == (seed == 3)
+    assert abs(new[3][0] - new[4][0]) > 1e-3
 
 
 def test_another_optimizer_or_freeze_index_is_another_network(networks: Networks) -> None:
