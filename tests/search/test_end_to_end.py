@@ -31,6 +31,8 @@ SMALL = [
     "3",
     "--set",
     "backbone=small_vgg",
+    "--set",
+    "optimizer=adamw",
     "--pruner",
     "none",
 ]

@@ -28,7 +28,7 @@ from search.study.view import best_trial, read_study
 from tests.search.test_names import NASTY
 
 SCRIPT = Path(run_search.__file__).parent / "docs" / "classify_onnx.py"
-SMALL = ["--set", "backbone=small_vgg", "--set", "image_size=16"]
+SMALL = ["--set", "backbone=small_vgg", "--set", "image_size=16", "--set", "optimizer=adamw"]
 
 
 @pytest.fixture(scope="module", autouse=True)
