@@ -94,7 +94,7 @@ def _data(arguments: SearchArguments, rows: dict[str, int]) -> Iterator[Finding]
     """Also put the rows that stay into `rows`."""
     reader, source = find_source(arguments.data)
     names, votes, split = source.labels()
-    labels = PROTOCOLS["baseline"](votes)
+    labels = PROTOCOLS[arguments.protocol](votes)
     for index, name in enumerate(SPLITS):
         rows[name] = round(int(((split == index) & (labels >= 0)).sum()) * arguments.subset)
     kept = ", ".join(f"{count:,} {name}" for name, count in rows.items())

@@ -9,7 +9,7 @@ from models.backbones.registry import BACKBONES
 if TYPE_CHECKING:
     from keras_tuner import HyperParameters
 
-# The seed's README: Adam with beta_1 0.5, learning rate 0.001, plateau, batch 64, dropout 0.3; the weights of its
+# The baseline's README: Adam with beta_1 0.5, learning rate 0.001, plateau, batch 64, dropout 0.3; the weights of its
 # classes; ResNet50 frozen before layer -51 (88.0 % validation, 86.5 % test), SENet50 before -39 (87.3 / 85.8).
 _COMMON = {
     "dropout": 0.3,
@@ -37,7 +37,7 @@ FREEZE_BEFORE = {
 
 
 def seed(hp: HyperParameters) -> None:
-    """Declare the neighbourhood of the seed's two recipes."""
+    """Declare the neighbourhood of the baseline's two recipes."""
     hp.Choice("backbone", ["resnet50", "senet50"])
     for backbone, choices in FREEZE_BEFORE.items():
         with hp.conditional_scope("backbone", [backbone]):

@@ -99,13 +99,13 @@ class Backbone:
 HEAD_ONLY = -3
 _LAYERS_AFTER_BLOCKS = 4
 
-# Layers of one conv block and of one identity block, as the seed's listings count them.
+# Layers of one conv block and of one identity block, as the baseline's listings count them.
 _RESNET_BLOCK_LAYERS = (12, 10)
 _SENET_BLOCK_LAYERS = (19, 17)
 
-# Points inside a block of ResNet50 that the seed's listing names and our benchmarks measure: -51
+# Points inside a block of ResNet50 that the baseline's listing names and our benchmarks measure: -51
 # (activation_36) and -41 (activation_39) leave the 1x1 increase of conv4_5 and conv4_6 the first trainable
-# layer, -12 (activation_47) the 3x3 of conv5_3. -51 is the seed's best; the benchmarks' -25 (activation_43)
+# layer, -12 (activation_47) the 3x3 of conv5_3. -51 is the baseline's best; the benchmarks' -25 (activation_43)
 # is a boundary: all of conv5_1 is frozen. SENet50's best, -39 (activation_71), is a boundary too: again all
 # of conv5_1 is frozen.
 _RESNET50_INNER_POINTS = (-51, -41, -12)
@@ -117,7 +117,7 @@ def block_boundaries(model: Any) -> tuple[int, ...]:
     The boundary is the layer that feeds the block's first convolution (conv{stage}_{block}_1x1_reduce in keras-vggface's
     networks, conv{stage}_{block}_reduce in dlib's, conv{stage}_1 in those without residual blocks): the last activation
     or pooling of the block before, or the stem's last layer. It has no weights, so that freezing up to it or up to the
-    convolution is the same; it is the one the seed's listings name (-25, -39), and the one tensor at which the network
+    convolution is the same; it is the one the baseline's listings name (-25, -39), and the one tensor at which the network
     can be cut.
     """
     first_convolution = re.compile(r"conv\d+_\d+(_1x1)?_reduce|conv(?!1_)\d+_1")

@@ -22,7 +22,7 @@ def build_model(
 ) -> keras.Model:
     """Return the uncompiled model of `recipe`: uint8 grey faces [B, 48, 48, 1] in, float32 probabilities [B, 8] out.
 
-    The graph is flat, so that `model.layers[-k]` counts as it does in the seed's layer listings. Only layers that
+    The graph is flat, so that `model.layers[-k]` counts as it does in the baseline's layer listings. Only layers that
     Keras ships are used, so that a saved model loads anywhere in safe mode.
 
     Args:

@@ -16,7 +16,7 @@ BASELINE_SAMPLE = 3264
 """Test rows of the baseline's figures, of 3,275: its test.py shuffles them and drops the last batch."""
 _NAMES = {"val": "validation", "test": "test"}
 RECIPE_IMAGE_SIZE = 224
-"""Input side of VGGFace2's ResNet50 and SENet50 (Cao et al., 2018), which the seed's recipes use."""
+"""Input side of VGGFace2's ResNet50 and SENet50 (Cao et al., 2018), which the baseline's recipes use."""
 _VGGFACE2_BACKBONES = ("resnet50", "senet50")
 """Backbones that see RECIPE_IMAGE_SIZE unless told otherwise."""
 

@@ -15,6 +15,8 @@ VARIABLES = {
     "FERPLUS_CACHE": "Where decoded data and activations are kept. Default: `~/.cache/ferplus-tuner`.",
     "FERPLUS_ONNXRUNTIME_WEB": "For `export --format web`: the folder `dist` of a copy of the npm package onnxruntime-web. "
     "Default: where `npm install` put it, here or in a folder above.",
+    "FERPLUS_NOTIFY": "Where a message goes when a search ends, as `--notify`, so that no secret stands in a command.",
+    "JAX_COMPILATION_CACHE_DIR": "With JAX: a folder that keeps what was compiled, for other workers and later searches.",
     "KERAS_BACKEND": "tensorflow (the default), jax or torch. `~/.keras/keras.json` is not taken into account.",
     "KERAS_HOME": "Where the VGGFace2 weights are kept, in `models/vggface`. Default: `~/.keras`.",
     "KERASTUNER_TUNER_ID, KERASTUNER_ORACLE_IP, KERASTUNER_ORACLE_PORT": "As Keras Tuner has them, all three or none.",

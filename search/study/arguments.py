@@ -52,7 +52,7 @@ class SearchArguments:
     )
     space: str = option(
         o.text("SPACE"),
-        "ferplus, seed, small, transfer, demo, or a function of your own, FILE.py:FUNCTION.",
+        "ferplus, seed, small, transfer, demo, or FILE.py:NAME of your own, a function or a spaces.space.Space.",
         o.SEARCH,
         resolve=lambda given: "demo" if given.data == "demo" else "ferplus",
         unless_given="demo for the demo data, else ferplus",
@@ -174,13 +174,13 @@ class SearchArguments:
         "Most epochs of the retraining.",
         o.RETRAINING,
         resolve=_retrain_epochs,
-        unless_given="--epochs if that is given, else the space's",
+        unless_given="--epochs where that is not the space's own number, else the space's",
         may_change=True,
     )
     finalists: int = option(
         o.whole(0, MOST_FINALISTS),
-        "Best configurations that are retrained, by successive halving, beside the space's known recipe, with which the last of "
-        "them is compared. 0 or 1: the best trial alone, and no comparison.",
+        "Best configurations that are retrained, by successive halving; the one that is left is compared with the space's known "
+        "recipe, if it has one. 0 or 1: the best trial alone, no comparison.",
         o.RETRAINING,
         default=3,
         may_change=True,
@@ -210,7 +210,7 @@ class SearchArguments:
     )
     image_size: int = option(
         o.whole(0, 1024),
-        "Side in pixels that the network sees; 0: the backbone's own.",
+        "Side in pixels that the network sees; 0: the space's, else the backbone's own.",
         o.TRAINING,
         default=0,
     )
@@ -219,7 +219,7 @@ class SearchArguments:
     )
     protocol: str = option(
         o.choice("ferplus_data.labels.PROTOCOLS"),
-        "Which rows stay, and what their labels are: the rule that published figures on FER+ were made by.",
+        "Rule of which rows stay and what their labels are: the baseline's, microsoft's ferplus.py or CNTK's (README, Data).",
         o.TRAINING,
         default="baseline",
     )

@@ -12,7 +12,7 @@ import pytest
 from models.backbones import vggface
 
 NETWORKS = {"resnet50": vggface.resnet50, "senet50": vggface.senet50}
-# Sums over the seed's listings: all parameters, and the moving statistics among them.
+# Sums over the baseline's listings: all parameters, and the moving statistics among them.
 PARAMETERS = {"resnet50": (23_577_544, 53_120), "senet50": (26_108_536, 53_120)}
 
 

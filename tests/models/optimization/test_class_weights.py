@@ -7,7 +7,7 @@ from sklearn.utils.class_weight import compute_class_weight
 from ferplus_data.errors import InputError
 from models.optimization.class_weights import CLASS_WEIGHTS, EFFECTIVE_NUMBER_BETA, SEED_WEIGHTS
 
-# FER+ under the seed's protocol, by split: DESIGN's counts
+# FER+ under the baseline's protocol, by split: DESIGN's counts
 TRAIN = np.array([9509, 7399, 3291, 3121, 2097, 111, 510, 115])
 ALL = TRAIN + [1250, 882, 427, 356, 290, 26, 60, 14] + np.array([1170, 906, 415, 398, 280, 15, 78, 13])
 

@@ -1,4 +1,4 @@
-"""Run with Keras 2 alone (tf_keras): writes seed.hdf5, a checkpoint of the seed's kind, and the labels it gives to faces.npy.
+"""Run with Keras 2 alone (tf_keras): writes seed.hdf5, a checkpoint of the baseline's kind, and the labels it gives to faces.npy.
 
 python keras_2_checkpoint.py FOLDER NETWORK
 """
@@ -33,7 +33,7 @@ x = tf_keras.layers.Flatten(name="flatten")(body.output)
 x = tf_keras.layers.Dropout(0.3, name="dropout_layer")(x)
 model = tf_keras.Model(body.input, tf_keras.layers.Dense(8, activation="softmax", name="classifier")(x))
 
-# As the seed's loader does it: resized as bytes, grey repeated to RGB, BGR, minus keras_vggface's mean.
+# As the baseline's loader does it: resized as bytes, grey repeated to RGB, BGR, minus keras_vggface's mean.
 faces = np.load(f"{folder}/faces.npy")
 images = np.stack([cv2.resize(face, (224, 224), interpolation=cv2.INTER_LINEAR) for face in faces])
 images = np.repeat(images[..., None], 3, axis=-1)[..., ::-1].astype("float32") - (91.4953, 103.8827, 131.0912)
