@@ -57,8 +57,8 @@ field of that file means is in the docstring of [benchmarks/results.py](../bench
 Every figure was seen in the version that stands beside it, with a 95 % interval. Those of accuracies are by a bootstrap over
 photographs; those of times and ratios by one over interleaved rounds. A figure of an older version stands for that version.
 
-Test figures are of half of the test images: every second row of the test part of fer2013new.csv, from the first. The rule `baseline`
-keeps 1,620 of them. With all of FER2013Test the same commands measure 3,275.
+Test figures are of half of the test images: every second row of the test part of fer2013new.csv, from the first. Of these the
+rule `baseline` keeps 1,620. With all of FER2013Test the same commands measure 3,275.
 """
 
 

@@ -1,6 +1,12 @@
 """A finished or running study -> figures -> one HTML file, plus its JSON, CSV and pictures.
 
-WRITERS is the way in: format -> function (StudyView, path) -> the path it wrote.
+WRITERS is the way in: format -> function (StudyView, path) -> the path it wrote; reporting.py calls it as the commands ask.
+    analysis/         numbers and sentences
+    hyperparameters/  what the space declares, and how much each mattered
+    figures/          one figure a file
+    writers/          JSON, CSV, pictures
+    html/             the page
+    notebook.py       a study as a notebook shows it
 """
 
 from __future__ import annotations

@@ -2,14 +2,18 @@
 
     from search import tune, Study          # docs/library.md
 
-library.py is the front door for Python, launch.py a search from its configuration to its result, setup.py what it needs before
-the first trial, callbacks.py what programs are told.
+library.py is the front door for Python, launch.py a search from its configuration to its result, callbacks.py what programs
+are told. Before the first trial: preflight.py checks, setup.py makes what a search needs, readiness.py and time_estimate.py say
+what it would find and take, warm_start.py brings results known before, user_functions.py loads FILE.py:FUNCTION. queueing.py
+takes configurations of the user's own.
+    commands/   the command line, a file each
     study/      what a study is asked, keeps and leaves on disk
     storages/   one Optuna study in a database that may go away
     oracles/    which trial comes next
     workers/    who runs it
     results/    from the best trial to a measured, shipped model
     console/    what a person sees
+    tracking/   what TensorBoard, MLflow, Weights & Biases or a URL is told
 """
 
 import importlib

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import importlib.util
+import re
 from pathlib import Path
 from types import ModuleType
 
@@ -30,6 +31,13 @@ def test_every_folder_and_file_has_its_room(architecture: ModuleType) -> None:
             if path.name not in ("__init__.py", "__pycache__"):
                 rooms.add(f"{top}/{path.stem}")
     assert rooms == {room for room in architecture.ROOMS if "/" in room}
+
+
+@pytest.mark.parametrize("top", ["models", "search", "reports"])
+def test_each_folder_introduces_what_is_in_it(top: str, architecture: ModuleType) -> None:
+    said = ast.get_docstring(ast.parse((ROOT / top / "__init__.py").read_text(encoding="utf-8"))) or ""
+    names = [room.split("/")[1] for room in architecture.ROOMS if room.startswith(f"{top}/")]
+    assert [name for name in names if not re.search(rf"\b{name}(/|\.py)", said)] == []
 
 
 def test_imports_go_one_way(architecture: ModuleType) -> None:

@@ -14,7 +14,7 @@ import pytest
 import run_search
 from ferplus_data.errors import InputError
 from ferplus_data.readers import READERS, Decoded, Progress, Reader, find_source, read
-from ferplus_data.readers.decoded import in_order
+from ferplus_data.readers.decoded import Labels, in_order
 from search.storages.rdb import DatabaseStorage
 from search.storages.registry import open_storage, open_study
 from search.storages.urls import SCHEMES, Scheme, check_url
@@ -72,6 +72,10 @@ class Arrays:
         with np.load(self.place) as arrays:
             return in_order(arrays["images"], arrays["votes"], arrays["split"], arrays["names"].tolist())
 
+    def labels(self) -> Labels:
+        with np.load(self.place) as arrays:
+            return Labels(arrays["names"].tolist(), arrays["votes"], arrays["split"])
+
 
 def find_arrays(data: Path, cache_dir: Path) -> Arrays | None:
     return Arrays(data) if data.suffix == ".npz" else None
@@ -82,7 +86,8 @@ def test_a_reader_is_asked_and_told_of(tmp_path: Path, monkeypatch: pytest.Monke
     path, images = tmp_path / "faces.npz", np.arange(3 * 48 * 48, dtype=np.uint8).reshape(3, 48, 48)
     votes = np.eye(3, 10, dtype=np.uint8) * 10
     np.savez(path, images=images, votes=votes, split=np.array([2, 0, 1], np.uint8), names=["c", "a", "b"])
-    assert find_source(path, cache_dir=tmp_path)[0] == "npz"
+    name, source = find_source(path, cache_dir=tmp_path)
+    assert name == "npz" and source.labels().names == ["c", "a", "b"]
     decoded = read(path, cache_dir=tmp_path)
     assert decoded.names == ["a", "b", "c"]
     np.testing.assert_array_equal(decoded.images, images[[1, 2, 0]])
@@ -92,4 +97,4 @@ def test_a_reader_is_asked_and_told_of(tmp_path: Path, monkeypatch: pytest.Monke
 
 def test_the_guide_has_a_section_for_each() -> None:
     sections = re.findall(r"^## (.+)$", GUIDE.read_text(encoding="utf-8"), flags=re.MULTILINE)
-    assert {"A command line option", "Storage scheme", "Reader"} <= set(sections)
+    assert {"A command line option", "Storage scheme", "Oracle", "Pruner", "Reader"} <= set(sections)

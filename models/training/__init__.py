@@ -1,1 +1,1 @@
-"""The training loop: optimizers, learning-rate policies, class weights, callbacks, checkpoints."""
+"""The training loop: what feeds it, callbacks, checkpoints, history."""

@@ -61,7 +61,7 @@ class PromotionPruner(RestingPruner):
 
     def __init__(self, epochs: int, *, first: int = 1, factor: int = 3) -> None:
         self._factor = factor
-        self._rungs = _rungs(epochs, first, factor)
+        self._rungs = rungs(epochs, first=first, factor=factor)
 
     def decide(self, study: optuna.Study, trial: FrozenTrial) -> Decision:
         # One that is among the best is asked for at once, before a new one is begun.
@@ -98,12 +98,18 @@ def epochs_per_trial(epochs: int, *, first: int = 1, factor: int = 3) -> float:
         >>> round(epochs_per_trial(9), 2)  # one, two more of every third trial, six more of every ninth
         2.33
     """
-    ends = [*_rungs(epochs, first, factor), epochs]
+    ends = [*rungs(epochs, first=first, factor=factor), epochs]
     steps = zip([0, *ends], ends, strict=False)
     return sum((end - begin) / factor**rung for rung, (begin, end) in enumerate(steps))
 
 
-def _rungs(epochs: int, first: int, factor: int) -> list[int]:
+def rungs(epochs: int, *, first: int = 1, factor: int = 3) -> list[int]:
+    """Return the epochs below `epochs` after which trials are compared: `first`, `first` x `factor`, ...
+
+    Example:
+        >>> rungs(26)
+        [1, 3, 9]
+    """
     return [first * factor**k for k in range(epochs.bit_length()) if first * factor**k < epochs]
 
 

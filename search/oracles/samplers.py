@@ -1,4 +1,4 @@
-"""Optuna samplers by name. Adding one is a function here and a line in SAMPLERS.
+"""Optuna samplers by name. Adding one is a function here, a line in SAMPLERS, and one in the oracles' table (registry.ORACLES).
 
 A sampler is made anew for every trial, so it keeps nothing itself: what is known is in the study it is given. One that has a
 method `visible` (trials -> trials) is shown no more of the study than that returns.

@@ -17,7 +17,7 @@ from models.metrics.objectives import OBJECTIVES
 from models.training.history import Epoch
 from search.results.finalists import Contenders, improvement_on, rank_correlation
 from search.study.view import TrialRecord
-from search.workers.time_budget import rungs
+from search.workers.time_budget import halving_epochs
 
 MODEL = "model.keras"
 
@@ -68,7 +68,7 @@ class SuccessiveHalving:
         self._contenders, self._train = contenders, train
         self._seeds, self._epochs, self._objective = list(seeds), epochs, objective
         self._sign = 1 if OBJECTIVES[objective].direction == "max" else -1
-        self._rungs = rungs(epochs, len(contenders.finalists))
+        self._rungs = halving_epochs(epochs, len(contenders.finalists))
         self._found: dict[tuple[int, int], Retrained] = {}
         self._last = contenders.finalists[0]
 

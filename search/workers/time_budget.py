@@ -62,12 +62,12 @@ class TimeBudget:
         return max(rows + self._VALIDATION_COST * self._val_rows, 1)
 
 
-def rungs(epochs: int, count: int) -> list[int]:
+def halving_epochs(epochs: int, count: int) -> list[int]:
     """Return the epochs, of `epochs`, at which half of `count` configurations end: each half of the next, for as many as it takes
     to leave one.
 
     Example:
-        >>> rungs(60, 3)
+        >>> halving_epochs(60, 3)
         [15, 30]
     """
     halvings = math.ceil(math.log2(count))
@@ -84,7 +84,7 @@ def epochs_in_all(epochs: int, seeds: int, finalists: int, *, compared: bool) ->
         compared: Whether the known recipe is trained too, whole and with every seed.
     """
     spent, before, left = 0, 0, max(finalists, 1)
-    for rung in rungs(epochs, left):
+    for rung in halving_epochs(epochs, left):
         spent += left * (rung - before)
         before, left = rung, math.ceil(left / 2)
     spent += left * (epochs - before) + (seeds - 1) * epochs

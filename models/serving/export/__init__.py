@@ -24,7 +24,7 @@ from models.serving.export.onnx import ONNX
 from models.serving.export.proof import Evidence, prove, said
 from models.serving.export.saved_model import SAVED_MODEL
 from models.serving.export.signature import signature
-from models.serving.export.speed import machine, measure, recommended
+from models.serving.export.speed import measure, recommended, serving_machine
 from models.serving.export.web import WEB
 from models.serving.runtimes.keras_archive import classifier_of
 
@@ -151,7 +151,12 @@ def _export(
     for name, speed in speeds.items():
         proofs[name]["images_per_second"] = speed
     best = recommended(speeds) if speeds else None
-    record = {**about, "machine": machine(), "recommended_for_cpu": best, "example": _example(expected)}
+    record = {
+        **about,
+        "machine": serving_machine(),
+        "recommended_for_cpu": best,
+        "example": _example(expected),
+    }
     _json(work / _PROOF, proofs)
     _json(work / _SIGNATURE, signature(proven, record))
     write_card(work / _CARD, proven, proofs, record, metrics)

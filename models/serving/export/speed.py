@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import platform
 import time
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from models.device.machine import cores, processor
 from models.serving.classifier import Classifier
 
 BATCH_SIZES = (1, 64)
@@ -51,13 +50,10 @@ def recommended(speeds: Mapping[str, Mapping[str, float]]) -> str:
     return max(speeds, key=lambda name: float(np.prod(list(speeds[name].values()))))
 
 
-def machine() -> dict[str, Any]:
+def serving_machine() -> dict[str, Any]:
     """Return the processor, its cores that this process may use, and the system."""
-    cpuinfo = Path("/proc/cpuinfo")
-    lines = cpuinfo.read_text(encoding="utf-8", errors="replace").splitlines() if cpuinfo.exists() else []
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
     return {
-        "processor": names[0] if names else platform.processor(),
-        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        "processor": processor(),
+        "cores": cores(),
         "system": f"{platform.system()} {platform.machine()}",
     }

@@ -21,9 +21,10 @@ _KIND = "Keras 2 whole model on keras-vggface's resnet50 or senet50 with a dropo
 
 
 def open_classifier(path: Path) -> Classifier:
-    """Return the classifier in the Keras 2 file `path`, with the baseline's preprocessing to the byte; raises as `load_legacy_model`.
+    """Return the classifier in the Keras 2 file `path`, with the baseline's preprocessing to the byte; raises as
+    `load_legacy_model`.
 
-    The seed resized with albumentations, that is with OpenCV, which rounds to bytes. A resize in the network does not, and that
+    The baseline resizes with albumentations, that is with OpenCV, which rounds to bytes. A resize in the network does not: that
     alone moved probabilities by up to 0.03 in networks of random weights.
     """
     import cv2

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from models.device.machine import cores
 from models.device.quiet import quietly
 from models.serving.classifier import Classifier, check_ends, check_shapes, in_batches, unreadable
 
@@ -22,7 +22,7 @@ def open_classifier(path: Path) -> Classifier:
 
     try:
         with quietly():
-            interpreter = Interpreter(model_content=path.read_bytes(), num_threads=_cpus())
+            interpreter = Interpreter(model_content=path.read_bytes(), num_threads=cores())
         inputs, outputs = interpreter.get_input_details(), interpreter.get_output_details()
     except Exception as error:  # ValueError and RuntimeError, by the kind of damage
         raise unreadable(path, ".tflite model", error) from error
@@ -45,7 +45,3 @@ def open_classifier(path: Path) -> Classifier:
         return interpreter.get_tensor(taken["index"])
 
     return in_batches(run, path)
-
-
-def _cpus() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

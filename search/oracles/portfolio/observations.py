@@ -111,11 +111,3 @@ def _curve(trial: FrozenTrial) -> tuple[np.ndarray, np.ndarray]:
     if trial.state == TrialState.COMPLETE and trial.values:
         return np.array([1]), np.array(trial.values[:1], float)
     return np.array([], int), np.array([])
-
-
-def rungs(epochs: int) -> list[int]:
-    """Return the epochs at which trials are compared: the last, and each a third of the next, down to the first."""
-    found = [max(epochs, 1)]
-    while found[-1] > 1:
-        found.append(max(round(found[-1] / 3), 1))
-    return found[::-1]

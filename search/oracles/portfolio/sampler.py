@@ -17,8 +17,9 @@ from optuna.trial import FrozenTrial, TrialState
 from search.oracles.portfolio import density, sources
 from search.oracles.portfolio.gaussian_process import start
 from search.oracles.portfolio.improvement import Improvement, used
-from search.oracles.portfolio.observations import Observation, observe, rungs
+from search.oracles.portfolio.observations import Observation, observe
 from search.oracles.portfolio.unit_cube import UnitCube
+from search.oracles.promotion import rungs
 from search.oracles.space.hyperparameters import Hyperparameter
 
 STARTUP_TRIALS = 12
@@ -119,7 +120,7 @@ class PortfolioSampler(BaseSampler):
         known = sum(one.evidence for one in observations)
         if trial.number + known < self._startup or cube.dimensions == 0:
             return RANDOM, drawn
-        ladder = rungs(epochs)
+        ladder = [*rungs(epochs), epochs]
         rung = density.highest_rung(observations, ladder)
         open_to = [RANDOM]
         if rung is not None:

@@ -8,7 +8,8 @@ import subprocess
 from types import TracebackType
 
 from models.device.gpus import visible_gpus
-from search.workers.engines.team import GONE_EARLY, RESTARTS, Team, cores
+from models.device.machine import cores
+from search.workers.engines.team import GONE_EARLY, RESTARTS, Team
 from search.workers.preemption import SHUTDOWN_SECONDS
 
 

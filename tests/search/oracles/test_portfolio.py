@@ -25,10 +25,12 @@ from benchmarks.simulator.tasks import Range, Task
 from benchmarks.simulator.tellings import tell
 from search.oracles.portfolio import density, gaussian_process, sources
 from search.oracles.portfolio.improvement import Improvement
-from search.oracles.portfolio.observations import Observation, observe, rungs
+from search.oracles.portfolio.observations import Observation, observe
 from search.oracles.portfolio.sampler import PortfolioSampler
 from search.oracles.portfolio.unit_cube import UnitCube
 from search.oracles.space.hyperparameters import Hyperparameter
+
+RUNGS = [1, 3, 9, 26]
 
 
 class TestConformance(BasicSamplerTestCase, RelativeSamplerTestCase, SingleOnlySamplerTestCase):
@@ -182,7 +184,7 @@ def test_both_models_suggest_where_the_optimum_is() -> None:
     known = seen(40, score, cube)
     random = np.mean([score(row) for row in cube.draw(500, np.random.default_rng(4))])
     for source in (
-        Improvement(known, cube, rungs(26), theta=None, near=None),
+        Improvement(known, cube, RUNGS, theta=None, near=None),
         density.Density(known, cube, 26),
     ):
         found = [source.suggest(np.random.default_rng(seed))[0] for seed in range(10)]
@@ -194,19 +196,18 @@ def test_a_trial_that_has_just_begun_keeps_the_next_one_away() -> None:
     cube = UnitCube.of_space([number("x", 0, 1)])
     known = seen(12, lambda row: -((row[0] - 0.5) ** 2), cube)
     rows = np.linspace(0, 1, 101)[:, None]
-    alone = Improvement(known, cube, rungs(26), theta=None, near=None)
+    alone = Improvement(known, cube, RUNGS, theta=None, near=None)
     peak = rows[alone.gain(rows).argmax()]
     begun = Observation(99, peak, np.array([], int), np.array([]), True, "process")
-    beside = Improvement([*known, begun], cube, rungs(26), theta=alone.theta, near=None)
+    beside = Improvement([*known, begun], cube, RUNGS, theta=alone.theta, near=None)
     assert beside.gain(peak[None])[0] < 0.9 * alone.gain(peak[None])[0]
 
 
 def test_the_highest_rung_that_eight_trials_have_reached_is_looked_at() -> None:
     cube = UnitCube.of_space([number("x", 0, 1)])
     known = seen(7, lambda row: row[0], cube) + seen(5, lambda row: row[0], cube, last=9)
-    assert rungs(26) == [1, 3, 9, 26] and rungs(3) == [1, 3] and rungs(1) == [1]
-    assert density.highest_rung(known, rungs(26)) == 9
-    assert density.highest_rung(known[:7], rungs(26)) is None
+    assert density.highest_rung(known, RUNGS) == 9
+    assert density.highest_rung(known[:7], RUNGS) is None
 
 
 def test_a_source_that_finds_better_ones_gets_the_trials() -> None:

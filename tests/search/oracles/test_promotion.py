@@ -15,7 +15,7 @@ from benchmarks.simulator.methods import method
 from benchmarks.simulator.study import run_study
 from benchmarks.simulator.tasks import Range, Task
 from benchmarks.simulator.tellings import tell
-from search.oracles.promotion import Decision, PromotionPruner
+from search.oracles.promotion import Decision, PromotionPruner, rungs
 
 
 def trial(*values: float, state: TrialState = TrialState.WAITING) -> FrozenTrial:
@@ -29,6 +29,11 @@ def study_of(*trials: FrozenTrial, direction: str = "maximize") -> tuple[optuna.
     study = optuna.create_study(direction=direction)
     study.add_trials(trials)
     return study, study.get_trials(states=[TrialState.WAITING])
+
+
+def test_rungs_are_below_the_last_epoch() -> None:
+    found = {epochs: rungs(epochs) for epochs in (1, 2, 9, 10, 26, 30)}
+    assert found == {1: [], 2: [1], 9: [1, 3], 10: [1, 3, 9], 26: [1, 3, 9], 30: [1, 3, 9, 27]}
 
 
 def test_a_trial_rests_at_the_rungs_alone() -> None:

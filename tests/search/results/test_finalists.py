@@ -24,7 +24,7 @@ from search.study.arguments import SearchArguments
 from search.study.readings import described, read_readings
 from search.study.run_directory import RunDirectory
 from search.study.view import TrialRecord
-from search.workers.time_budget import epochs_in_all, rungs
+from search.workers.time_budget import epochs_in_all, halving_epochs
 from tests.search.results.test_retraining import HYPERPARAMETERS, Said
 
 EPOCHS = 8
@@ -124,7 +124,7 @@ def test_without_a_known_recipe_or_without_another_configuration_nothing_is_comp
     [(60, 3, [15, 30]), (60, 2, [30]), (60, 1, []), (10, 5, [2, 3, 5]), (1, 3, []), (2, 3, [1])],
 )
 def test_halves_end_after_halves_of_the_epochs(epochs: int, count: int, found: list[int]) -> None:
-    assert rungs(epochs, count) == found
+    assert halving_epochs(epochs, count) == found
 
 
 @pytest.mark.parametrize(

@@ -8,14 +8,14 @@ from typing import Any
 import attrs
 
 from search.oracles import DEFAULT_ORACLE, DEFAULT_PRUNER, own_pruner
-from search.storages import GRACE_SECONDS, RETRIES
 from search.study import options as o
+from search.study.arguments.workers import YEAR, WorkerArguments
 from search.study.options import option
 from search.study.space import load_space, parse_pins
 
 MOST_EPOCHS, MOST_SEEDS, MOST_FINALISTS = 100_000, 1000, 1000
 """Of one training, and of one retraining; more is a slip of the keyboard."""
-_YEAR, _MILLION = 366 * 86400.0, 1_000_000
+_MILLION = 1_000_000
 
 
 def _trials(given: SearchArguments) -> int:
@@ -29,7 +29,7 @@ def _retrain_epochs(given: SearchArguments) -> int:
 
 
 @attrs.frozen(kw_only=True, slots=False)
-class SearchArguments:
+class SearchArguments(WorkerArguments):
     """The options of a search that make it what it is; config.json holds them.
 
     Each takes a value or a text that stands for one. What is not given is resolved at once, so that nothing is left to a default
@@ -125,7 +125,7 @@ class SearchArguments:
         may_change=True,
     )
     timeout: float | None = option(
-        o.duration(above=0, most=10 * _YEAR),
+        o.duration(above=0, most=10 * YEAR),
         "Time for search and retraining together, such as 25m or 8h.",
         o.BUDGET,
         unless_given="no limit",
@@ -146,7 +146,7 @@ class SearchArguments:
         may_change=True,
     )
     trial_timeout: float | None = option(
-        o.duration(above=0, most=10 * _YEAR),
+        o.duration(above=0, most=10 * YEAR),
         "Time for a trial; one that takes longer ends with its epoch and counts with what it has.",
         o.BUDGET,
         unless_given="no limit",
@@ -243,52 +243,6 @@ class SearchArguments:
         o.text("FILE.py:FUNCTION"),
         "Function that returns Keras callbacks, called anew for each trial.",
         o.TRAINING,
-        unless_given="none",
-        may_change=True,
-    )
-    gpus_per_trial: int = option(
-        o.whole(1, 1024), "GPUs that each worker trains a trial on.", o.WORKERS, default=1, may_change=True
-    )
-    workers: int = option(
-        o.COUNT_OR_AUTO,
-        "Processes that run trials, on a GPU (or a share of the CPU) each; auto: one for each GPU.",
-        o.WORKERS,
-        default=1,
-        may_change=True,
-    )
-    engine: str = option(
-        o.choice("search.workers.engines.ENGINES"),
-        "What places the workers: this machine, or a Ray cluster.",
-        o.WORKERS,
-        default="local",
-        may_change=True,
-    )
-    ray_address: str | None = option(
-        o.text("ADDRESS"),
-        "Of the Ray cluster, such as auto or ray://HOST:10001.",
-        o.WORKERS,
-        unless_given="a cluster is started here",
-        may_change=True,
-    )
-    grace: float = option(
-        o.duration(least=1, most=_YEAR),
-        "A worker without a sign of life for so long is taken for dead, its trial continued.",
-        o.WORKERS,
-        default=GRACE_SECONDS,
-        unless_given="2m",
-        may_change=True,
-    )
-    retries: int = option(
-        o.whole(0, 1000),
-        "How many deaths of its workers a trial survives.",
-        o.WORKERS,
-        default=RETRIES,
-        may_change=True,
-    )
-    artifacts: str | None = option(
-        o.text("FOLDER"),
-        "Folder or s3://BUCKET for checkpoints too, for workers that do not share RUNS_DIR.",
-        o.WORKERS,
         unless_given="none",
         may_change=True,
     )

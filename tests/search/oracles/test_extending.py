@@ -1,0 +1,31 @@
+"""The recipes of docs/extending.md for oracles and pruners, followed."""
+
+from __future__ import annotations
+
+import optuna
+import pytest
+from optuna.pruners import BasePruner
+from optuna.samplers import BaseSampler
+
+from search.oracles.pruners import PRUNERS
+from search.oracles.registry import ORACLES
+from search.oracles.samplers import SAMPLERS, SamplerSettings
+
+
+def quasi_random(settings: SamplerSettings) -> BaseSampler:
+    return optuna.samplers.QMCSampler(seed=settings.seed, scramble=True)
+
+
+def percentile(epochs: int) -> BasePruner:
+    return optuna.pruners.PercentilePruner(25.0, n_startup_trials=2)
+
+
+def test_an_oracle_and_a_pruner_are_named_and_run(driver, monkeypatch: pytest.MonkeyPatch) -> None:
+    make, _ = ORACLES["random"]
+    monkeypatch.setitem(SAMPLERS, "quasi-random", quasi_random)
+    monkeypatch.setitem(ORACLES, "quasi-random", (make, {"sampler": "quasi-random"}))
+    monkeypatch.setitem(PRUNERS, "percentile", percentile)
+    played = driver.run(driver.oracle("quasi-random", trials=8, pruner="percentile"))
+    assert len(played) == 8 and len({str(values) for values in played}) == 8
+    states = [trial.state.name for trial in driver.trials()]
+    assert states.count("PRUNED") and states.count("COMPLETE")
