@@ -112,3 +112,8 @@ def own_parameters(function: Callable[..., Any]) -> dict[str, Parameter]:
 
 def _notes(hint: Any) -> tuple[Any, ...]:
     return getattr(hint, "__metadata__", ())
+
+
+def base_name(name: str) -> str:
+    """Return the `name` of a hyperparameter without its @mark."""
+    return name.partition("@")[0]

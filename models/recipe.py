@@ -12,7 +12,7 @@ from ferplus_data.augment import AUGMENTATIONS
 from ferplus_data.errors import InputError
 from ferplus_data.labels import TARGETS
 from models.backbones.registry import BACKBONES
-from models.hyperparameters import Acts, Parameter, Range, hyperparameter, own_parameters
+from models.hyperparameters import Acts, Parameter, Range, base_name, hyperparameter, own_parameters
 from models.optimization.class_weights import CLASS_WEIGHTS
 from models.optimization.lr_policies import LR_POLICIES
 from models.optimization.optimizers import OPTIMIZERS
@@ -137,11 +137,6 @@ def acts_on(name: str) -> str:
         if field.name == name or name in own:
             return field.metadata["acts"].value
     return ""
-
-
-def base_name(name: str) -> str:
-    """Return `name` without its @mark."""
-    return name.partition("@")[0]
 
 
 def check_names(names: Iterable[str], recipe: type[Recipe] = Recipe) -> None:

@@ -20,6 +20,7 @@ from models.backbones.published_weights import Release
 from models.backbones.registry import BACKBONES
 from models.device.machine import machine
 from models.device.precision import resolve_precision
+from models.hyperparameters import base_name
 from search.console.trial_lines import duration
 from search.oracles.space.search_space import SpaceModel, declared
 from search.preflight import check_before, check_placement
@@ -62,7 +63,7 @@ def findings(
     except InputError as error:
         yield Finding("space", WRONG, str(error))
     else:
-        names = ", ".join(sorted({hp.name.partition("@")[0] for hp in declared_space.space}))
+        names = ", ".join(sorted({base_name(hp.name) for hp in declared_space.space}))
         yield Finding("space", OK, f"{arguments.space}: {len(declared_space.space)} hyperparameters: {names}")
         for backbone in backbones(declared_space):
             yield _weights(arguments, backbone)

@@ -19,10 +19,11 @@ from models.backbones.registry import BACKBONES
 from models.device.precision import resolve_precision
 from models.frozen_prefix.activations import Caching
 from models.frozen_prefix.cache import PrefixCache
+from models.hyperparameters import base_name
 from models.metrics.objectives import OBJECTIVES
 from models.networks.build import build_model
 from models.networks.weights import find_published
-from models.recipe import Recipe, base_name
+from models.recipe import Recipe
 from models.training.settings import Settings
 from search.console.progress import Progress
 from search.console.trial_lines import Goal
@@ -41,7 +42,7 @@ from search.study.config import load
 from search.study.run_directory import RunDirectory
 from search.study.space import load_space
 from search.workers.checkpoint_store import CheckpointStore
-from search.workers.time_budget import TimeBudget, epochs_in_all
+from search.workers.time_budget import VALIDATION_COST, TimeBudget, epochs_in_all
 from search.workers.trial_settings import TrialSettings
 from spaces import SPACES
 
@@ -102,9 +103,8 @@ def prepare(arguments: SearchArguments, progress: Progress) -> Prepared:
 
 
 def retraining_epochs(arguments: SearchArguments, prepared: Prepared) -> float:
-    """Return how many epochs of a trial the retraining of all finalists is worth, by the rows of each. A validation row counts
-    for a third: it has no backward pass."""
-    validation = len(prepared.dataset.val) / 3
+    """Return how many epochs of a trial the retraining of all finalists is worth, by the rows of each."""
+    validation = VALIDATION_COST * len(prepared.dataset.val)
     rows = (len(prepared.dataset.train) + validation) / (len(prepared.train_split) + validation)
     return epochs_of_retraining(arguments) * rows
 
@@ -171,15 +171,10 @@ def connect(url: str, arguments: SearchArguments) -> RetryingStorage:
 
 def time_budget(arguments: SearchArguments, dataset: Dataset, timeout: float | None) -> TimeBudget:
     """Return what tells when a search of `arguments` has to end so that its retraining fits into `timeout` seconds."""
-    several = timeout is not None and arguments.finalists > 1
     return TimeBudget(
         timeout,
-        retrain_epochs=epochs_in_all(
-            arguments.retrain_epochs,
-            arguments.retrain_seeds,
-            arguments.finalists,
-            compared=several and bool(load_space(arguments.space).recipes),
-        ),
+        # Without a timeout, what the space has to say is not asked for: its file may be gone.
+        retrain_epochs=0 if timeout is None else epochs_of_retraining(arguments),
         retrain_rows=len(dataset.train),
         val_rows=len(dataset.val),
     )

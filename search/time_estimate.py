@@ -18,6 +18,7 @@ from models.recipe import Recipe
 from search.oracles.space.search_space import SpaceModel, recipe_values
 from search.setup import backbones, epochs_of_retraining
 from search.study.arguments import SearchArguments
+from search.workers.time_budget import VALIDATION_COST
 
 _STEPS = 3
 _CPU_BATCH = 8
@@ -56,11 +57,13 @@ def estimate(
     recipes = {name: _recipe(model, space, name) for name in backbones(space)}
     per_face = {name: seconds_per_face(recipe, arguments) for name, recipe in recipes.items()}
     face = mean(per_face.values())
-    trial = arguments.epochs * face * (rows["train"] * arguments.search_fraction + rows["val"] / 3)
+    trial = (
+        arguments.epochs * face * (rows["train"] * arguments.search_fraction + VALIDATION_COST * rows["val"])
+    )
     trials = arguments.trials if arguments.budget is None else min(arguments.budget, arguments.trials)
     # Workers without a GPU of their own share the CPU.
     workers = min(arguments.workers, max(1, len(visible_gpus()) // arguments.gpus_per_trial))
-    retraining = epochs_of_retraining(arguments) * face * (rows["train"] + rows["val"] / 3)
+    retraining = epochs_of_retraining(arguments) * face * (rows["train"] + VALIDATION_COST * rows["val"])
     return Estimate(per_face, trial, trials, trials * trial / workers, retraining)
 
 

@@ -11,7 +11,8 @@ from typing import Any
 import optuna
 
 from ferplus_data.errors import InputError
-from models.recipe import Recipe, all_own_parameters, base_name, default_of, hyperparameter_names
+from models.hyperparameters import base_name
+from models.recipe import Recipe, all_own_parameters, default_of, hyperparameter_names
 from search.oracles.space.search_space import recipe_values
 from search.setup import Prepared
 from search.storages.evidence import Result, is_kept, keep

@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from models.backbones.registry import BACKBONES
-from spaces.seed import RECIPES as SEED_RECIPES
+from spaces.seed import RECIPES as BASELINE_RECIPES
 
 if TYPE_CHECKING:
     from keras_tuner import HyperParameters
 
 FREEZE_BEFORE = {name: list(BACKBONES[name].freeze_choices) for name in ("resnet50", "senet50")}
 
-RECIPES = {name: {**recipe, "label_smoothing": 0.0} for name, recipe in SEED_RECIPES.items()}
+RECIPES = {name: {**recipe, "label_smoothing": 0.0} for name, recipe in BASELINE_RECIPES.items()}
 
 
 def ferplus(hp: HyperParameters) -> None:
@@ -30,7 +30,7 @@ def ferplus(hp: HyperParameters) -> None:
             hp.Choice(
                 f"freeze_before@{backbone}",
                 choices,
-                default=SEED_RECIPES[f"seed-{backbone}"]["freeze_before"],
+                default=BASELINE_RECIPES[f"seed-{backbone}"]["freeze_before"],
             )
     hp.Float("dropout", 0.0, 0.7, default=0.3)
     hp.Choice("optimizer", ["adam", "adamw", "sgd"])

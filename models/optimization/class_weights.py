@@ -19,7 +19,7 @@ from ferplus_data.errors import InputError
 Weights = NDArray[np.float32]
 
 # The baseline's README: the 32,733 kept rows over each emotion's count in all three splits together.
-SEED_WEIGHTS = (
+BASELINE_WEIGHTS = (
     2.74398525,
     3.56296941,
     7.9199129,
@@ -37,8 +37,8 @@ EFFECTIVE_NUMBER_BETA = 0.999
 
 def seed(train_counts: ArrayLike) -> Weights:
     """The baseline's own eight weights, whatever the counts are."""
-    _checked(train_counts, classes=len(SEED_WEIGHTS))
-    return np.array(SEED_WEIGHTS, dtype=np.float32)
+    _checked(train_counts, classes=len(BASELINE_WEIGHTS))
+    return np.array(BASELINE_WEIGHTS, dtype=np.float32)
 
 
 def none(train_counts: ArrayLike) -> Weights:

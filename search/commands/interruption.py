@@ -12,8 +12,6 @@ from ferplus_data.console import program
 from search.commands.command_line import DONE, INTERRUPTED
 from search.storages.redaction import redact
 
-GONE_EARLY = 75  # search.workers.engines.team's, which imports too much for here
-
 
 class Interruptible:
     """Turns Ctrl-C into the exit code 130, and SIGTERM into 0 as soon as what was under way is released; both into the command
@@ -26,7 +24,7 @@ class Interruptible:
 
         # A worker that another process has placed ends with it, and tells it whether it had to.
         placed = os.environ.get("FERPLUS_PLACED") is not None
-        self._stopped = GONE_EARLY if placed else DONE
+        self._stopped = preemption.GONE_EARLY if placed else DONE
         # Explicitly: a shell that starts a job in the background has it ignore SIGINT.
         signal.signal(signal.SIGINT, signal.default_int_handler)
         preemption.handle_sigterm(self._stopped, f"stopped by SIGTERM; {_continuation()}")

@@ -21,6 +21,7 @@ from models.serving.export.proof import Evidence
 from models.serving.model_files import load_model
 from models.serving.runtimes.legacy_h5 import load_legacy_model
 from search import __version__
+from search.setup import weights_for
 from search.study.arguments import SearchArguments
 from search.study.best import read_metrics
 from search.study.config import check_continuation, load, read_arguments
@@ -215,7 +216,7 @@ def _about(checkpoint: Path, metrics: dict[str, Any] | None) -> dict[str, Any]:
 
 def _weights_licence(arguments: SearchArguments, hyperparameters: dict[str, Any]) -> str:
     backbone = BACKBONES[hyperparameters.get("backbone", "small")]
-    weights = backbone.default_weights if arguments.weights is None else arguments.weights
+    weights = weights_for(arguments, backbone.name)
     if weights == "none":
         return _OWN_WEIGHTS
     if backbone.weights is not None and weights == backbone.weights.name:

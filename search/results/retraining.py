@@ -38,7 +38,7 @@ from search.workers import preemption
 _SEED_OFFSET = 1_000_000
 """From the seed of the trials to the first of the retrainings."""
 
-SEED_RECIPES = [asdict(figures) for backbone in BACKBONES.values() for figures in backbone.published]
+PUBLISHED_RECIPES = [asdict(figures) for backbone in BACKBONES.values() for figures in backbone.published]
 """What others report of hand-made recipes on the same backbones."""
 _PLAN = {"asked_for": dict, "epochs": int}
 
@@ -267,5 +267,5 @@ def _of_trial(
             }
             for seed, training in trainings.items()
         ],
-        "seed_recipes": SEED_RECIPES,
+        "seed_recipes": PUBLISHED_RECIPES,
     }

@@ -19,6 +19,8 @@ from collections.abc import Callable, Iterator
 SHUTDOWN_SECONDS = 6.0
 """How long the training has to end by itself. With what follows it stays under the 10 s that are promised."""
 _LAST_SECONDS = 2.0
+GONE_EARLY = 75
+"""Exit code of a placed worker that was told to end before its work was done (sysexits.h: EX_TEMPFAIL)."""
 
 _requested = threading.Event()
 _last: list[Callable[[], object]] = []

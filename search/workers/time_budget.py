@@ -5,6 +5,9 @@ from __future__ import annotations
 import math
 import time
 
+VALIDATION_COST = 1 / 3
+"""Of a row, in rows of training: a step without its backward pass, which costs twice the forward one."""
+
 
 class TimeBudget:
     """How long the search may go on, so that the retraining still fits into the time there is.
@@ -17,7 +20,6 @@ class TimeBudget:
     """
 
     _SPARE = 1.15  # epochs are not all alike, and a report has to be written
-    _VALIDATION_COST = 1 / 3  # a step without its backward pass, which costs twice the forward one
 
     def __init__(
         self, timeout: float | None, *, retrain_epochs: int, retrain_rows: int, val_rows: int = 0
@@ -59,7 +61,7 @@ class TimeBudget:
         return self._SPARE * self._seconds_per_row * self._work(self._retrain_rows)
 
     def _work(self, rows: int) -> float:
-        return max(rows + self._VALIDATION_COST * self._val_rows, 1)
+        return max(rows + VALIDATION_COST * self._val_rows, 1)
 
 
 def halving_epochs(epochs: int, count: int) -> list[int]:

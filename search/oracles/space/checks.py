@@ -11,7 +11,8 @@ import keras_tuner
 from keras_tuner.engine.hyperparameters import Choice, Fixed, Float, HyperParameter, Int
 
 from ferplus_data.errors import InputError
-from models.recipe import base_name, check_names, check_values, default_of
+from models.hyperparameters import base_name
+from models.recipe import check_names, check_values, default_of
 
 _ROUNDING = 1e-9
 

@@ -14,6 +14,8 @@ from typing import Any
 
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 
+from models.hyperparameters import base_name
+
 GRID_POINTS = 10
 """Values of a free number in a grid: what Keras Tuner's GridSearch takes."""
 
@@ -49,7 +51,7 @@ class Hyperparameter:
     @property
     def field(self) -> str:
         """The field of the recipe that it sets: its name without the mark."""
-        return self.name.partition("@")[0]
+        return base_name(self.name)
 
     def is_active(self, values: Mapping[str, Any]) -> bool:
         """Whether it is used beside the values of the others."""

@@ -11,7 +11,8 @@ import keras_tuner
 from keras_tuner.engine.base_tuner import BaseTuner
 
 from ferplus_data.errors import InputError
-from models.recipe import Recipe, base_name
+from models.hyperparameters import base_name
+from models.recipe import Recipe
 from search.oracles.space.checks import check_recipe, check_space, is_within
 from search.user_functions import reason
 from spaces.space import Space

@@ -9,8 +9,8 @@ from types import TracebackType
 
 from models.device.gpus import visible_gpus
 from models.device.machine import cores
-from search.workers.engines.team import GONE_EARLY, RESTARTS, Team
-from search.workers.preemption import SHUTDOWN_SECONDS
+from search.workers.engines.team import RESTARTS, Team
+from search.workers.preemption import GONE_EARLY, SHUTDOWN_SECONDS
 
 
 def local(team: Team) -> LocalEngine:

@@ -15,8 +15,6 @@ PROGRAM = Path(__file__).parents[3] / "run_search.py"
 """What a worker runs."""
 RESTARTS = 3
 """How often a worker that dies is replaced."""
-GONE_EARLY = 75
-"""Exit code of a placed worker that was told to end before its work was done (sysexits.h: EX_TEMPFAIL)."""
 
 
 @dataclass(frozen=True)

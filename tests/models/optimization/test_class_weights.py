@@ -5,7 +5,7 @@ import pytest
 from sklearn.utils.class_weight import compute_class_weight
 
 from ferplus_data.errors import InputError
-from models.optimization.class_weights import CLASS_WEIGHTS, EFFECTIVE_NUMBER_BETA, SEED_WEIGHTS
+from models.optimization.class_weights import BASELINE_WEIGHTS, CLASS_WEIGHTS, EFFECTIVE_NUMBER_BETA
 
 # FER+ under the baseline's protocol, by split: DESIGN's counts
 TRAIN = np.array([9509, 7399, 3291, 3121, 2097, 111, 510, 115])
@@ -37,9 +37,11 @@ def test_rarer_classes_weigh_more(name: str) -> None:
 
 
 def test_the_seeds_list_is_all_rows_over_each_class() -> None:
-    np.testing.assert_allclose(SEED_WEIGHTS, 32_733 / ALL, rtol=1e-8)
+    np.testing.assert_allclose(BASELINE_WEIGHTS, 32_733 / ALL, rtol=1e-8)
     weights = CLASS_WEIGHTS["seed"](TRAIN)
-    np.testing.assert_allclose(weights / weights[0], np.array(SEED_WEIGHTS) / SEED_WEIGHTS[0], rtol=1e-6)
+    np.testing.assert_allclose(
+        weights / weights[0], np.array(BASELINE_WEIGHTS) / BASELINE_WEIGHTS[0], rtol=1e-6
+    )
 
 
 @pytest.mark.parametrize("name", CLASS_WEIGHTS)
