@@ -7,9 +7,9 @@ Printed are means over tasks and seeds of the normalised regret of what would be
 1 for a median random one, with 95 % intervals from a paired bootstrap. A budget is counted in full trainings:
 all epochs spent over those of one full training.
 
-FOLDER holds lcbench/ (the surrogate of LCBench as YAHPO Gym publishes it) or taskset/ (tables of TaskSet), or both; the studies
-recorded in benchmarks/curves are always among the tasks. `--record STUDY` adds one. `--log FILE` keeps every study's result as it
-ends; the same command goes on from there after an interruption.
+FOLDER holds lcbench/ (the surrogate of LCBench as YAHPO Gym publishes it) or taskset/ (tables of TaskSet), or both. Studies
+recorded in benchmarks/curves, if there are any, are always among the tasks; `--record STUDY` adds one. `--log FILE` keeps every
+study's result as it ends; the same command goes on from there after an interruption.
 """
 
 from __future__ import annotations

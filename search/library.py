@@ -40,7 +40,7 @@ def tune(
     quiet: bool = False,
     **options: Any,
 ) -> Study:
-    """Search, retrain the best trial, read the test split once, report; return the study. The same call continues it.
+    """Search, retrain the finalists, read the test split once, report; return the study. The same call continues it.
 
     Args:
         data: Folder with FER+, or "demo" for generated faces.

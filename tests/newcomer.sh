@@ -8,7 +8,7 @@ source=$(cd "$(dirname "$0")/.." && pwd)
 place=${1:-$(mktemp -d)}
 mkdir -p "$place"
 place=$(cd "$place" && pwd)
-small=(); [ -z "${QUICK:-}" ] || small=(--subset 0.1 --epochs 1 --trials 2)
+small=(--timeout 10m); [ -z "${QUICK:-}" ] || small=(--subset 0.1 --epochs 1 --trials 2)
 began=$SECONDS
 step() { echo "== $1  (after $((SECONDS - began)) s)"; }
 
@@ -17,10 +17,10 @@ git clone --quiet "$source" "$place/clone"
 cd "$place/clone"
 
 step "install"
-if [ -n "${VENV:-}" ]; then ln -s "$VENV" .venv
+if [ -n "${VENV:-}" ]; then ln -s "$(cd "$OLDPWD" && cd "$VENV" && pwd)" .venv
 else
     python3 -m venv .venv
-    .venv/bin/pip install --quiet -r requirements.txt -r requirements-detect.txt nbclient ipykernel
+    .venv/bin/pip install --quiet -r requirements.txt nbclient ipykernel
 fi
 python=.venv/bin/python
 export FERPLUS_CACHE=$place/cache

@@ -95,7 +95,7 @@ class CompletionOptions:
     shell: str = option(
         o.Kind("SHELL", _shell, table="search.commands.completion.SHELLS"),
         "bash, zsh or fish; without one, what the variable SHELL names.",
-        o.SAYING,
+        o.INPUT,
         positional=True,
         optional=True,
         default=(),

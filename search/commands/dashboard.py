@@ -16,7 +16,7 @@ EXAMPLES = ("dashboard --study mine --port 8888",)
 class DashboardOptions(StorageOptions):
     """Of which study, and where."""
 
-    port: int = option(o.whole(1, 65535), "Port on this machine.", o.SAYING, default=8080)
+    port: int = option(o.whole(1, 65535), "Port on this machine.", o.OUTPUT, default=8080)
 
 
 def run(options: DashboardOptions) -> int:

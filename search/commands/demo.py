@@ -26,7 +26,7 @@ class DemoOptions(StudyOptions):
         optional=True,
         default=(),
     )
-    port: int = option(o.whole(0, 65535), "Port on this machine; 0: a free one.", o.SAYING, default=8000)
+    port: int = option(o.whole(0, 65535), "Port on this machine; 0: a free one.", o.OUTPUT, default=8000)
 
     def __attrs_post_init__(self) -> None:
         if len(self.model) > 1:

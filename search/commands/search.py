@@ -101,7 +101,7 @@ class SearchOptions(StorageOptions, SearchArguments):
 
 
 def run(options: SearchOptions, reports: Callable[[], Reports]) -> int:
-    """Search, retrain the best trial, look at the test labels once, report, save."""
+    """Search, retrain the finalists, look at the test labels once, report, save."""
     if options.dry_run:
         from search.commands import check
 
