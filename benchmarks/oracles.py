@@ -169,7 +169,7 @@ def _parser() -> argparse.ArgumentParser:
         type=_names,
         default=["default", "random+halving"],
         metavar="NAME,...",
-        help="ORACLE+PRUNER, default, optuna",
+        help="ORACLE, ORACLE+PRUNER, default, asha, optuna",
     )
     add(
         "--telling",

