@@ -163,7 +163,7 @@ FIGURES: dict[str, FigureEntry] = {
         optimisation_history.draw,
         "Optimisation history",
         "Score of every trial in order of number, with the best so far of those that are complete or rest as "
-        "a step line and trials without any score as marks on the bottom edge.",
+        "a step line and trials without any score as marks on the edge where scores are worst.",
         "search",
         "No trial has started.",
     ),

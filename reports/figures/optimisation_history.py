@@ -31,7 +31,7 @@ def draw(view: StudyView) -> go.Figure | None:
     """A marker trace per state that occurs, named after it, and "best so far" over the trials that a
     retraining may choose, complete ones and those that rest.
 
-    A trial without a score has no height: it stands at the bottom edge, on an axis of its own (y2).
+    A trial without a score has no height: it stands at the edge where scores are worst, on an axis of its own (y2).
     """
     if not view.trials:
         return None
@@ -71,12 +71,13 @@ def draw(view: StudyView) -> go.Figure | None:
 def _points(
     state: str, trials: list[TrialRecord], objective: Objective, *, at_edge: bool, legend: bool = True
 ) -> go.Scatter:
+    edge = _EDGE if objective.direction == "max" else 1 - _EDGE
     return go.Scatter(
         name=state,
         legendgroup=state,
         showlegend=legend,
         x=[trial.number for trial in trials],
-        y=[_EDGE if at_edge else trial.score for trial in trials],
+        y=[edge if at_edge else trial.score for trial in trials],
         yaxis="y2" if at_edge else "y",
         mode="markers",
         cliponaxis=False,

@@ -21,4 +21,4 @@ def score_format(objective: Objective, decimals: int = 1) -> str:
 def score_axis(objective: Objective) -> dict[str, Any]:
     """Settings of an axis of scores, its title among them."""
     shown = ACCURACY_AXIS if objective.unit == "share" else {"autorangeoptions": {"clipmin": 0}}
-    return {"title": {"text": score_name(objective)}, **shown}
+    return {"title": {"text": score_name(objective).replace(", ", "<br>")}, **shown}

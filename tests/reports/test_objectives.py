@@ -104,6 +104,8 @@ def test_the_best_so_far_is_the_best_by_the_objective(golden: Golden) -> None:
     view = study(golden.objective)
     line = next(t for t in drawn("optimisation_history", view).data if t.name == "best so far")
     assert (list(line.x), list(line.y)) == ([0, 1, 3, 4, 6], golden.best_so_far)
+    queued = next(t for t in drawn("optimisation_history", view).data if t.name == "queued")
+    assert queued.yaxis == "y2" and queued.y[0] == (0.98 if golden.objective == "nll_votes" else 0.02)
     label, texts = OBJECTIVES[golden.objective].label, golden.texts
     assert shows("optimisation_history", view).endswith(
         f"The best validation {label} went from {texts['first']} (trial 0) to {texts['best']} (trial 3)."
@@ -190,7 +192,7 @@ def test_a_figure_of_scores_names_them_and_writes_them_in_their_unit(name: str, 
     found = drawn(name, view)
     text = found.to_json()
     if name in ON_SCORE_AXES:
-        assert found.layout.yaxis.title.text == NAMES[objective]
+        assert found.layout.yaxis.title.text.replace("<br>", ", ") == NAMES[objective]
         assert (found.layout.yaxis.tickformat == ".0%") == (OBJECTIVES[objective].unit == "share")
     assert ("accuracy" in text) <= ("accuracy" in objective)
     assert ("%}" in text or "0%" in text) <= (OBJECTIVES[objective].unit == "share")
