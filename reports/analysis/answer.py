@@ -199,7 +199,7 @@ def honest(view: StudyView) -> str:
         number, count = (view.metrics or {}).get("test_reading"), len(view.test_readings)
         if number is not None and count:
             said += f". It is reading {number} of {count} of the test labels"
-        return f"{said}. Every validation accuracy is of something chosen for it, and flatters."
+        return f"{said}. Every validation accuracy is of something chosen on those faces, and flatters."
     found = corrected(view)
     if found is not None:
         return (
@@ -210,7 +210,7 @@ def honest(view: StudyView) -> str:
         return "None yet: no trial is complete."
     if view.metrics is not None:
         return f"{_none_yet(view)} The validation accuracies are of the best of many tries on the same faces, and flatter."
-    return "None yet: the validation accuracies are of the best of many tries on the same faces, and flatter."
+    return "None yet: the validation scores are of the best of many tries on the same faces, and flatter."
 
 
 def _none_yet(view: StudyView) -> str:
@@ -255,7 +255,7 @@ def _claim(view: StudyView) -> str:
     if metrics.get("test_accuracy") is None:
         return (
             "Nothing can be claimed about test accuracy: its labels were not looked at with this model (retrain --test does), "
-            "and the validation accuracy is of something chosen by it."
+            "and the validation accuracy is of something chosen on those faces."
         )
     if on_demo_data(view):
         return (
@@ -286,6 +286,6 @@ def _full_split_claim(metrics: Mapping[str, Any], reasons: list[str]) -> str:
         )
     return (
         f"{start} and may be set beside published figures on it, but a gap smaller than the interval shows "
-        "no better model, the validation accuracy is optimistic because the search chose by it, and the "
+        "no better model, the validation accuracy is optimistic because the search chose on its faces, and the "
         f"result rests on {noise}."
     )

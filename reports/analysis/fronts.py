@@ -28,12 +28,11 @@ class Point:
 
 def points(view: StudyView) -> list[Point]:
     """The complete and the stopped trials whose history.csv is there, by number."""
-    objective = (view.config.get("arguments") or {}).get("objective", DEFAULT_OBJECTIVE)
     found = []
     for trial in judged(view.trials):
         history = readable_history(trial.directory / "history.csv")
         if history:
-            best = _best(history, objective)
+            best = _best(history, view.objective_name)
             found.append(
                 Point(trial, best.val_accuracy, best.metrics.get("macro_f1"), trial.network.get("parameters"))
             )

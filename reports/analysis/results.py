@@ -82,10 +82,9 @@ def results(view: StudyView) -> list[Result]:
         return [result for result in found if result is not None]
     best = best_trial(view.trials)
     counts = ((view.config.get("data") or {}).get("counts") or {}).get("val")
-    objective = (view.config.get("arguments") or {}).get("objective", "accuracy")
     result = (
         _result("validation", "all rows, during the search", best.score, sum(counts))
-        if best and counts and objective == "accuracy"
+        if best and counts and view.objective_name == "accuracy"
         else None
     )
     return [result] if result else []

@@ -9,12 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ferplus_data.labels import EMOTIONS
-from reports.analysis.trials import scored
 from search.study.best import CHOSEN as CHOSEN
-from search.study.view import StudyView, TrialRecord
+from search.study.view import ELIGIBLE, StudyView, TrialRecord, by_merit
 
 CONFIGURATIONS = 200
-"""Best complete trials that the bootstrap chooses among: the others are not chosen in any resample that matters."""
+"""Best complete and resting trials that the bootstrap chooses among: the others are not chosen in any resample that matters."""
 RESAMPLES = 500
 """Half of what Tsamardinos et al. use; the estimate's own error is then under a tenth of the interval."""
 
@@ -43,8 +42,11 @@ def corrected(view: StudyView) -> Corrected | None:
     """The bootstrap bias-corrected estimate (BBC-CV, Tsamardinos et al. 2018, Machine Learning 107, 1895-1922): configurations
     are chosen on rows drawn with replacement and measured on the rows that were not drawn.
 
-    None where fewer than two complete trials kept what they said of the validation rows (trials/NNNN/validation.npz).
+    None where fewer than two complete or resting trials kept what they said of the validation rows (trials/NNNN/validation.npz),
+    and of a study whose trials are judged by something else than accuracy: another choice flatters otherwise.
     """
+    if view.objective_name != "accuracy":
+        return None
     right = _right(view)
     if len(right) < 2:
         return None
@@ -78,10 +80,9 @@ def _out_of_bag(right: NDArray[np.float32]) -> NDArray[np.float64]:
 def _right(view: StudyView) -> dict[int, NDArray[np.bool_]]:
     """Trial -> whether it had each validation row right, for the best CONFIGURATIONS that kept what they said of the same
     rows."""
-    best_first = sorted(scored(view.trials, "complete"), key=lambda trial: -(trial.score or 0.0))
     found: dict[int, NDArray[np.bool_]] = {}
     labels: NDArray[np.integer] | None = None
-    for trial in best_first:
+    for trial in by_merit([trial for trial in view.trials if trial.state in ELIGIBLE]):
         kept = _kept(trial)
         if kept is None:
             continue

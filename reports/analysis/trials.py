@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-from search.study.view import TrialRecord
+from search.study.view import TrialRecord, by_merit
 
 STATES = ("complete", "pruned", "failed", "running", "resting", "released", "queued")
 """Every state a trial can have, in the order in which reports list them."""
@@ -30,6 +30,13 @@ def judged(trials: Sequence[TrialRecord]) -> list[TrialRecord]:
     states = ("complete", *STOPPED)
     chosen = [trial for trial in trials if trial.state in states and trial.score is not None]
     return sorted(chosen, key=lambda trial: trial.number)
+
+
+def best_first(trials: Sequence[TrialRecord]) -> list[TrialRecord]:
+    """The trials by the search's own rule, `search.study.view.by_merit`, then those that it does not rank by number."""
+    ranked = by_merit(trials)
+    known = {trial.number for trial in ranked}
+    return ranked + sorted((one for one in trials if one.number not in known), key=lambda one: one.number)
 
 
 def first_line(error: str | None) -> str:

@@ -14,7 +14,6 @@ from dataclasses import dataclass
 import plotly.graph_objects as go
 
 from reports.figures import (
-    accuracy_against_cost,
     accuracy_by_agreement,
     confusion,
     contour,
@@ -29,6 +28,7 @@ from reports.figures import (
     precision_recall,
     reliability,
     retraining_curves,
+    score_against_cost,
     slices,
     time_spent,
     worker_timeline,
@@ -86,7 +86,7 @@ def _slice(place: int) -> FigureEntry:
     return FigureEntry(
         slices.of(place),
         f"Hyperparameter number {place + 1} by importance",
-        "Validation accuracy of every complete and stopped trial against it; a colour per condition.",
+        "Score of every complete and stopped trial against it; a colour per condition.",
         "mattered",
         _ALIKE,
         shape="half",
@@ -107,15 +107,15 @@ FIGURES: dict[str, FigureEntry] = {
     "contour": FigureEntry(
         contour.draw,
         "The first two together",
-        "Expected validation accuracy over the two most important hyperparameters.",
+        "Expected score over the two most important hyperparameters.",
         "mattered",
         _NO_DIFFERENCE,
         shape="half",
     ),
-    "accuracy_against_cost": FigureEntry(
-        accuracy_against_cost.draw,
-        "Accuracy against cost",
-        "Validation accuracy of every complete and stopped trial against the time of its epochs; the line runs through those "
+    "score_against_cost": FigureEntry(
+        score_against_cost.draw,
+        "Score against cost",
+        "Score of every complete and stopped trial against the time of its epochs; the line runs through those "
         "that no cheaper trial surpasses.",
         "mattered",
         "The trials recorded no times, or their epochs cost the same.",
@@ -142,7 +142,7 @@ FIGURES: dict[str, FigureEntry] = {
     "freeze_rate_map": FigureEntry(
         freeze_rate_map.draw,
         "Freeze index by learning rate",
-        "For each backbone the best validation accuracy per freeze index and range of learning rates, with the number of "
+        "For each backbone the best score per freeze index and range of learning rates, with the number of "
         "complete and stopped trials there; what is empty was not tried.",
         "mattered",
         "No backbone has scored trials that differ in freeze index.",
@@ -151,7 +151,7 @@ FIGURES: dict[str, FigureEntry] = {
     "parallel_coordinates": FigureEntry(
         parallel_coordinates.draw,
         "Hyperparameters against score",
-        "One line per complete or stopped trial, grey (lowest score) over blue to orange (highest), across at "
+        "One line per complete or stopped trial, grey (worst score) over blue to orange (best), across at "
         f"most {parallel_coordinates.MAX_AXES} hyperparameters, the most important beside the score; a trial "
         "without a conditional hyperparameter passes through that axis's dash.",
         "mattered",
@@ -162,15 +162,15 @@ FIGURES: dict[str, FigureEntry] = {
     "optimisation_history": FigureEntry(
         optimisation_history.draw,
         "Optimisation history",
-        "Best validation accuracy of every trial in order of number, with the best complete trial so far as "
-        "a step line and trials without any score as marks on the bottom edge.",
+        "Score of every trial in order of number, with the best so far of those that are complete or rest as "
+        "a step line and trials without any score as marks on the edge where scores are worst.",
         "search",
         "No trial has started.",
     ),
     "learning_curves": FigureEntry(
         learning_curves.draw,
         "Learning curves",
-        "Validation accuracy after every epoch of every trial; a stopped trial's curve ends in a diamond, a "
+        "Score after every epoch of every trial; a stopped trial's curve ends in a diamond, a "
         "failed one's in a cross.",
         "search",
         "No trial has finished an epoch.",

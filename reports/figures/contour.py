@@ -8,6 +8,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from reports.analysis.trials import judged
+from reports.figures.score import score_format
 from reports.figures.style import ACCENT, SCORE_SURFACE, figure, plain
 from reports.figures.ticks import even_ticks, log_ticks
 from reports.hyperparameters.declared import Hyperparameter, shown
@@ -32,7 +33,9 @@ def draw(view: StudyView) -> go.Figure | None:
     x, y = _grid(across), _grid(up)
     pairs = np.array([(a, b) for b in _unit(up, y) for a in _unit(across, x)])
     surface = model.mean_over({across.name: pairs[:, 0], up.name: pairs[:, 1]}).reshape(len(y), len(x))
-    row, column = np.unravel_index(int(surface.argmax()), surface.shape)
+    lowest, form = view.objective.direction == "min", score_format(view.objective)
+    row, column = np.unravel_index(int((surface.argmin if lowest else surface.argmax)()), surface.shape)
+    label = view.objective.label
     at = f"{_said(across, x[column])} and {_said(up, y[row])}"
     names = f"{title(across.name)} and {title(up.name)}"
     return figure(
@@ -41,16 +44,17 @@ def draw(view: StudyView) -> go.Figure | None:
             y=y,
             z=surface.round(4),
             colorscale=SCORE_SURFACE,
+            reversescale=lowest,
             zsmooth=False if across.stepped or up.stepped else "best",
-            colorbar={"tickformat": ".0%", "thickness": 12, "outlinewidth": 0},
+            colorbar={"tickformat": score_format(view.objective, 0), "thickness": 12, "outlinewidth": 0},
             customdata=[[[_said(across, a), _said(up, b)] for a in x] for b in y],
-            hovertemplate="%{customdata[0]}, %{customdata[1]}: about %{z:.1%}<extra></extra>",
+            hovertemplate=f"%{{customdata[0]}}, %{{customdata[1]}}: about %{{z:{form}}}<extra></extra>",
             meta="own colours",
         ),
         _tried(view, across, up),
-        shows=f"Expected validation accuracy over {names}: from {surface.min():.1%} to {surface.max():.1%}, highest at {at}.",
+        shows=f"Expected validation {label} over {names}: from {surface.min():{form}} to {surface.max():{form}}, best at {at}.",
         title=f"{title(across.name)[:1].upper()}{title(across.name)[1:]} by {title(up.name)}",
-        caption=f"Validation accuracy that the trials lead one to expect over {names}, the mean over everything else; a dot is "
+        caption=f"Validation {label} that the trials lead one to expect over {names}, the mean over everything else; a dot is "
         "a trial. Where there are no dots it is a guess.",
         showlegend=False,
         xaxis={"title": {"text": plain(across.name)}, "showgrid": False, **_axis(across)},
@@ -87,7 +91,7 @@ def _tried(view: StudyView, across: Hyperparameter, up: Hyperparameter) -> go.Sc
         mode="markers",
         meta="trials",
         customdata=[[trial.number] for trial, _ in points],
-        text=[f"{trial.score:.2%}" for trial, _ in points],
+        text=[f"{trial.score:{score_format(view.objective, 2)}}" for trial, _ in points],
         marker={"size": 6, "color": "white", "line": {"color": ACCENT, "width": 1.4}},
         opacity=0.85 if len(points) <= 200 else 0.5,
         hovertemplate="trial %{customdata[0]}: %{text}<extra></extra>",

@@ -6,10 +6,12 @@ from itertools import accumulate
 
 import plotly.graph_objects as go
 
-from reports.analysis.trials import STATES, count_states, first_line, scored
+from models.metrics.objectives import Objective
+from reports.analysis.trials import STATES, count_states, first_line, judged, scored
+from reports.figures.score import score_axis, score_format
 from reports.figures.style import ACCENT, STATE_COLOURS, figure, plain
-from reports.figures.ticks import ACCURACY_AXIS, whole_axis
-from search.study.view import StudyView, TrialRecord
+from reports.figures.ticks import whole_axis
+from search.study.view import ELIGIBLE, StudyView, TrialRecord
 
 _SYMBOLS = {
     "complete": "circle",
@@ -26,9 +28,10 @@ FEW = 150
 
 
 def draw(view: StudyView) -> go.Figure | None:
-    """A marker trace per state that occurs, named after it, and "best so far" over the complete trials.
+    """A marker trace per state that occurs, named after it, and "best so far" over the trials that a
+    retraining may choose, complete ones and those that rest.
 
-    A trial without a score has no height: it stands at the bottom edge, on an axis of its own (y2).
+    A trial without a score has no height: it stands at the edge where scores are worst, on an axis of its own (y2).
     """
     if not view.trials:
         return None
@@ -37,42 +40,44 @@ def draw(view: StudyView) -> go.Figure | None:
         with_score = scored(view.trials, state)
         without = [trial for trial in view.trials if trial.state == state and trial.score is None]
         if with_score:
-            traces.append(_points(state, with_score, at_edge=False))
+            traces.append(_points(state, with_score, view.objective, at_edge=False))
         if without:
-            traces.append(_points(state, without, at_edge=True, legend=not with_score))
-    complete = scored(view.trials, "complete")
+            traces.append(_points(state, without, view.objective, at_edge=True, legend=not with_score))
+    eligible = [trial for trial in judged(view.trials) if trial.state in ELIGIBLE]
+    leaders: list[TrialRecord] = list(accumulate(eligible, _better))
     with_scores = any(trial.score is not None for trial in view.trials)
-    if complete:
-        traces.append(_running_best(complete, last=max(trial.number for trial in view.trials)))
+    if leaders:
+        last = max(trial.number for trial in view.trials)
+        traces.append(
+            go.Scatter(
+                name="best so far",
+                x=[*(trial.number for trial in eligible), last],
+                y=[trial.score for trial in (*leaders, leaders[-1])],
+                mode="lines",
+                line={"shape": "hv", "color": ACCENT, "width": 2},
+                hovertemplate=f"best after trial %{{x}}: %{{y:{score_format(view.objective, 2)}}}<extra></extra>",
+            )
+        )
     return figure(
         *traces,
-        shows=_said(view, complete),
+        shows=_said(view, leaders),
         showlegend=True,
         xaxis={"title": {"text": "trial"}, **whole_axis(trial.number for trial in view.trials)},
-        yaxis={"title": {"text": "validation accuracy"}, "visible": with_scores, **ACCURACY_AXIS},
+        yaxis={"visible": with_scores, **score_axis(view.objective)},
         yaxis2={"overlaying": "y", "range": [0, 1], "visible": False, "fixedrange": True},
     )
 
 
-def _running_best(complete: list[TrialRecord], *, last: int) -> go.Scatter:
-    best = list(accumulate((trial.score or 0.0 for trial in complete), max))
-    return go.Scatter(
-        name="best so far",
-        x=[*(trial.number for trial in complete), last],
-        y=[*best, best[-1]],
-        mode="lines",
-        line={"shape": "hv", "color": ACCENT, "width": 2},
-        hovertemplate="best after trial %{x}: %{y:.2%}<extra></extra>",
-    )
-
-
-def _points(state: str, trials: list[TrialRecord], *, at_edge: bool, legend: bool = True) -> go.Scatter:
+def _points(
+    state: str, trials: list[TrialRecord], objective: Objective, *, at_edge: bool, legend: bool = True
+) -> go.Scatter:
+    edge = _EDGE if objective.direction == "max" else 1 - _EDGE
     return go.Scatter(
         name=state,
         legendgroup=state,
         showlegend=legend,
         x=[trial.number for trial in trials],
-        y=[_EDGE if at_edge else trial.score for trial in trials],
+        y=[edge if at_edge else trial.score for trial in trials],
         yaxis="y2" if at_edge else "y",
         mode="markers",
         cliponaxis=False,
@@ -83,25 +88,29 @@ def _points(state: str, trials: list[TrialRecord], *, at_edge: bool, legend: boo
             "line": {"width": 1.2, "color": STATE_COLOURS[state]},
         },
         meta="trials",
-        customdata=[[trial.number, _remark(trial)] for trial in trials],
+        customdata=[[trial.number, _remark(trial, objective)] for trial in trials],
         hovertemplate="trial %{x}: %{customdata[1]}<extra>" + state + "</extra>",
     )
 
 
-def _said(view: StudyView, complete: list[TrialRecord]) -> str:
+def _better(best: TrialRecord, one: TrialRecord) -> TrialRecord:
+    return one if one.merit > best.merit else best
+
+
+def _said(view: StudyView, leaders: list[TrialRecord]) -> str:
     counts = ", ".join(f"{count:,} {state}" for state, count in count_states(view.trials).items() if count)
-    if not complete:
+    if not leaders:
         return f"{len(view.trials):,} trials ({counts}); none is complete yet."
-    best = max(complete, key=lambda trial: trial.score or 0.0)
+    first, best, form = leaders[0], leaders[-1], score_format(view.objective)
     return (
-        f"{len(view.trials):,} trials ({counts}). The best complete score rose from {complete[0].score or 0:.1%} (trial "
-        f"{complete[0].number}) to {best.score or 0:.1%} (trial {best.number})."
+        f"{len(view.trials):,} trials ({counts}). The best validation {view.objective.label} went from "
+        f"{first.score:{form}} (trial {first.number}) to {best.score:{form}} (trial {best.number})."
     )
 
 
-def _remark(trial: TrialRecord) -> str:
+def _remark(trial: TrialRecord, objective: Objective) -> str:
     if trial.error:
         return plain(first_line(trial.error), 120)
     if trial.score is None:
         return "no score"
-    return f"{trial.score:.2%} after {len(trial.values)} epochs"
+    return f"{trial.score:{score_format(objective, 2)}} after {len(trial.values)} epochs"

@@ -9,7 +9,9 @@ from typing import Any
 import plotly.graph_objects as go
 from plotly.colors import sample_colorscale
 
+from models.metrics.objectives import Objective
 from reports.analysis.trials import judged
+from reports.figures.score import score_format
 from reports.figures.style import NEUTRAL, SCORE_COLOURS, figure, plain
 from reports.figures.ticks import even_ticks, log_ticks
 from reports.hyperparameters.declared import Hyperparameter, shown, varied
@@ -38,8 +40,8 @@ def draw(view: StudyView) -> go.Figure | None:
     parameters = _chosen(view, varied(trials, view.config.get("space")))
     if len(trials) < 2 or not parameters:
         return None
-    trials.sort(key=lambda trial: trial.score or 0.0)
-    axes = [*(_axis(parameter, trials) for parameter in parameters), _score_axis(trials)]
+    trials.sort(key=lambda trial: trial.merit)
+    axes = [*(_axis(parameter, trials) for parameter in parameters), _score_axis(trials, view.objective)]
     return figure(
         *_lines(trials, axes),
         _ticks_text(axes),
@@ -73,10 +75,10 @@ class _Axis:
 
 
 def _lines(trials: Sequence[TrialRecord], axes: Sequence[_Axis]) -> list[go.Scatter]:
-    """Lowest scores first, so that the best lie on top."""
-    ranks = {score: rank for rank, score in enumerate(sorted({trial.score or 0.0 for trial in trials}))}
+    """Worst scores first, so that the best lie on top."""
+    ranks = {merit: rank for rank, merit in enumerate(sorted({trial.merit for trial in trials}))}
     top = max(1, len(ranks) - 1)
-    shade = [round((_SHADES - 1) * ranks[trial.score or 0.0] / top) for trial in trials]
+    shade = [round((_SHADES - 1) * ranks[trial.merit] / top) for trial in trials]
     few = len(trials) <= _FEW
     traces = []
     for step in sorted(set(shade)):
@@ -109,7 +111,7 @@ def _lines(trials: Sequence[TrialRecord], axes: Sequence[_Axis]) -> list[go.Scat
 
 
 def _said(trials: Sequence[TrialRecord]) -> str:
-    """What the best trials have in common, of `trials` in ascending order of score."""
+    """What the best trials have in common, of `trials` the best last."""
     top = trials[-max(3, len(trials) // 20) :]
     values = [{name: shown(value) for name, value in trial.hyperparameters.items()} for trial in top]
     common = {name: text for name, text in values[0].items() if all(one.get(name) == text for one in values)}
@@ -142,11 +144,14 @@ def _chosen(view: StudyView, parameters: list[Hyperparameter]) -> list[Hyperpara
     return sorted(parameters, key=lambda parameter: shares.get(family(parameter.name), 0.0))[-MAX_AXES:]
 
 
-def _score_axis(trials: Sequence[TrialRecord]) -> _Axis:
-    scores = [trial.score or 0.0 for trial in trials]
-    low, high = min(scores), max(scores)
+def _score_axis(trials: Sequence[TrialRecord], objective: Objective) -> _Axis:
+    """The best on top, so that of a loss the numbers fall."""
+    merits = [trial.merit for trial in trials]
+    low, high = min(merits), max(merits)
     ticks = sorted({low + (high - low) * step / (_TICKS - 1) for step in range(_TICKS)})
-    return _Axis(SCORE, scores, [f"{score:.2%}" for score in scores], {tick: f"{tick:.1%}" for tick in ticks})
+    said = [f"{trial.score:{score_format(objective, 2)}}" for trial in trials]
+    sign, form = 1 if objective.direction == "max" else -1, score_format(objective)
+    return _Axis(SCORE, merits, said, {tick: f"{sign * tick:{form}}" for tick in ticks})
 
 
 def _axis(parameter: Hyperparameter, trials: Sequence[TrialRecord]) -> _Axis:

@@ -8,9 +8,11 @@ from typing import Any
 
 import plotly.graph_objects as go
 
+from models.metrics.objectives import Objective
 from reports.analysis.trials import judged
+from reports.figures.score import score_axis, score_format
 from reports.figures.style import ACCENT, SERIES, figure, plain
-from reports.figures.ticks import ACCURACY_AXIS, log_ticks
+from reports.figures.ticks import log_ticks
 from reports.hyperparameters.declared import Hyperparameter, shown
 from reports.hyperparameters.explanations import explanation, title
 from reports.hyperparameters.families import families, member
@@ -31,7 +33,7 @@ def of(place: int) -> Callable[[StudyView], go.Figure | None]:
 
     def draw(view: StudyView) -> go.Figure | None:
         chosen = in_order(view)
-        return _slice(judged(view.trials), chosen[place]) if place < len(chosen) else None
+        return _slice(judged(view.trials), chosen[place], view.objective) if place < len(chosen) else None
 
     return draw
 
@@ -47,8 +49,10 @@ def in_order(view: StudyView) -> list[Hyperparameter]:
     return [varied[name] for name in names if name in varied]
 
 
-def _slice(trials: Sequence[TrialRecord], parameter: Hyperparameter) -> go.Figure | None:
-    name = parameter.name
+def _slice(
+    trials: Sequence[TrialRecord], parameter: Hyperparameter, objective: Objective
+) -> go.Figure | None:
+    name, label, hover = parameter.name, objective.label, score_format(objective, 2)
     points = [
         (trial, *found) for trial in trials if (found := member(trial.hyperparameters, name)) is not None
     ]
@@ -63,22 +67,22 @@ def _slice(trials: Sequence[TrialRecord], parameter: Hyperparameter) -> go.Figur
                 if of == mark and (trial.state == "complete") == (state == "complete")
             ]
             if own:
-                traces.append(_points(own, mark, state, colour, order))
+                traces.append(_points(own, mark, state, colour, order, hover))
     if order is not None:
-        traces.append(_medians(points, order))
-    best_trial, _, best_value = max(points, key=lambda point: point[0].score or 0.0)
+        traces.append(_medians(points, order, hover))
+    best, _, best_value = max(points, key=lambda point: point[0].merit)
     words = title(name)
     meaning = explanation(name)
     return figure(
         *traces,
-        shows=f"Validation accuracy of {len(points):,} trials against {words}; the highest, "
-        f"{best_trial.score or 0:.1%}, is trial {best_trial.number}'s at {shown(best_value)}.",
+        shows=f"Validation {label} of {len(points):,} trials against {words}; the best, "
+        f"{best.score:{score_format(objective)}}, is trial {best.number}'s at {shown(best_value)}.",
         title=words[:1].upper() + words[1:],
-        caption=f"Validation accuracy of every complete and stopped trial against {words}"
+        caption=f"Validation {label} of every complete and stopped trial against {words}"
         + (f": {meaning}." if meaning else "."),
         showlegend=True,
         xaxis={"title": {"text": plain(name)}, **_axis(parameter, order)},
-        yaxis={"title": {"text": "validation accuracy"}, **ACCURACY_AXIS},
+        yaxis=score_axis(objective),
     )
 
 
@@ -95,7 +99,12 @@ def _axis(parameter: Hyperparameter, order: list[str] | None) -> dict[str, Any]:
 
 
 def _points(
-    own: Sequence[tuple[TrialRecord, Any]], mark: str, state: str, colour: str, order: list[str] | None
+    own: Sequence[tuple[TrialRecord, Any]],
+    mark: str,
+    state: str,
+    colour: str,
+    order: list[str] | None,
+    hover: str,
 ) -> go.Scatter:
     name = f"{mark}, {state}" if mark else state
     few = len(own) <= _FEW
@@ -111,7 +120,7 @@ def _points(
         customdata=[[trial.number, plain(shown(value))] for trial, value in own],
         marker={"color": colour, "symbol": _SYMBOLS[state], "size": 7 if few else 5, "line": {"width": 1.4}},
         opacity=0.9 if few else 0.75,
-        hovertemplate="trial %{customdata[0]}: %{customdata[1]}, %{y:.2%}<extra>" + plain(name) + "</extra>",
+        hovertemplate=f"trial %{{customdata[0]}}: %{{customdata[1]}}, %{{y:{hover}}}<extra>{plain(name)}</extra>",
     )
 
 
@@ -120,7 +129,7 @@ def _spread(number: int) -> float:
     return (number * 0.6180339887 % 1 - 0.5) / 2
 
 
-def _medians(points: Sequence[tuple[TrialRecord, str, Any]], order: list[str]) -> go.Scatter:
+def _medians(points: Sequence[tuple[TrialRecord, str, Any]], order: list[str], hover: str) -> go.Scatter:
     x: list[float | None] = []
     y: list[float | None] = []
     for place, text in enumerate(order):
@@ -138,5 +147,5 @@ def _medians(points: Sequence[tuple[TrialRecord, str, Any]], order: list[str]) -
         y=y,
         mode="lines",
         line={"color": ACCENT, "width": 3},
-        hovertemplate="median %{y:.2%}<extra></extra>",
+        hovertemplate=f"median %{{y:{hover}}}<extra></extra>",
     )

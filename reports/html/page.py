@@ -27,6 +27,7 @@ from reports.analysis.trials import count_states
 from reports.analysis.words import duration_words
 from reports.analysis.workers import REPORT_SECONDS, workers, written_seconds
 from reports.figures import FIGURES, FigureEntry
+from reports.figures.score import score_format, score_name
 from reports.html.gallery import confident_errors, of_each_emotion
 from reports.html.trial_table import details, meanings, trial_table
 from reports.hyperparameters.declared import shown
@@ -91,11 +92,13 @@ def render(view: StudyView, refresh: int | None = None) -> str:
     environment.filters.update(
         percent=_percent, shown=shown, duration=duration_words, moment=_moment, plain=_text, words=title
     )
+    environment.filters["score"] = partial(_score, score_format(view.objective, 2))
     environment.globals.update(explanation=explanation)
     figures, missing = _placed(view)
     return environment.get_template("report.html.j2").render(
         view=view,
         config=view.config,
+        score_name=score_name(view.objective),
         sections=SECTIONS,
         emotions=EMOTIONS,
         answer=answer(view),
@@ -196,6 +199,10 @@ def _inside_script(text: str) -> str:
 
 def _percent(fraction: float | None, digits: int = 1) -> str:
     return "–" if fraction is None else f"{fraction:.{digits}%}"
+
+
+def _score(form: str, score: float | None) -> str:
+    return "–" if score is None else f"{score:{form}}"
 
 
 def _moment(moment: datetime | str) -> str:

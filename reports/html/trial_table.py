@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from reports.analysis.commands import trial_command
-from reports.analysis.trials import STOPPED, first_line
+from reports.analysis.trials import best_first, first_line
 from reports.analysis.words import duration_words
 from reports.figures.slices import in_order
 from reports.hyperparameters.declared import shown
@@ -78,20 +77,6 @@ def trial_table(view: StudyView) -> TrialTable:
     )
 
 
-def best_first(trials: Sequence[TrialRecord]) -> list[TrialRecord]:
-    """Complete trials by score, then stopped ones by how far they came and score, then the others by number."""
-
-    def key(trial: TrialRecord) -> tuple[float, ...]:
-        score = -(trial.score if trial.score is not None else -math.inf)
-        if trial.state == "complete":
-            return (0, 0, score, trial.number)
-        if trial.state in STOPPED:
-            return (1, -len(trial.values), score, trial.number)
-        return (2, 0, 0, trial.number)
-
-    return sorted(trials, key=key)
-
-
 def _cell(trial: TrialRecord, name: str) -> Cell:
     found = member(trial.hyperparameters, name)
     if found is None:
@@ -102,7 +87,7 @@ def _cell(trial: TrialRecord, name: str) -> Cell:
 
 
 def details(view: StudyView) -> dict[str, dict[str, Any]]:
-    """Number -> what the trial's row opens to, as data for the page's script: hyperparameters as text, curve ([epoch, accuracy]
+    """Number -> what the trial's row opens to, as data for the page's script: hyperparameters as text, curve ([epoch, score]
     pairs), error, worker, times and the command that runs the trial's configuration again."""
     return {str(trial.number): _of_trial(view, trial) for trial in view.trials}
 

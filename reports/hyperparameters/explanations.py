@@ -25,7 +25,7 @@ _WORDS = {
     "label_smoothing": ("label smoothing", "share of the target that is spread over all emotions"),
     "batch_size": ("batch size", "faces per training step"),
     "augmentation": ("augmentation", "how much training faces are turned, shifted and altered"),
-    "patience": ("patience", "epochs without a better validation accuracy after which training stops"),
+    "patience": ("patience", "epochs without a better score after which training stops"),
     "plateau_factor": ("plateau factor", "what the rate is multiplied with on a plateau"),
     "plateau_patience": ("plateau patience", "epochs without a lower validation loss before the rate falls"),
 }

@@ -145,14 +145,15 @@ class Surrogate:
 
 
 def ranked(trials: Sequence[TrialRecord]) -> Floats:
-    """The trials' scores, dealt out anew in the order of (epochs, score), complete trials last: the lowest score to the trial
-    that was stopped first with the least."""
+    """The trials' scores, dealt out anew in the order of (epochs, merit), complete trials last: the worst score to the trial
+    that was stopped first with the least merit."""
     reached = [
-        (math.inf if trial.state == "complete" else float(max(trial.values, default=0)), trial.score or 0.0)
+        (math.inf if trial.state == "complete" else float(max(trial.values, default=0)), trial.merit)
         for trial in trials
     ]
+    worst_first = sorted(trials, key=lambda trial: trial.merit)
     dealt = np.empty(len(trials))
-    dealt[sorted(range(len(trials)), key=reached.__getitem__)] = np.sort([score for _, score in reached])
+    dealt[sorted(range(len(trials)), key=reached.__getitem__)] = [trial.score for trial in worst_first]
     return dealt
 
 

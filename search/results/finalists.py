@@ -20,7 +20,6 @@ from search.study.view import TrialRecord, best_trial
 from search.workers.time_budget import epochs_in_all
 
 _SPLITS = {"val": "validation", "test": "test"}
-_NATS = ("nll_majority", "nll_votes")
 
 
 @dataclass(frozen=True)
@@ -110,8 +109,8 @@ def improvement_on(
     by_objective = improvements(said[found.number], said[known.number], split, names)
     photographs, seeds = len(np.unique(split.photographs)), len(said[found.number])
     one = by_objective[objective]
-    scale, unit = (1, "nats") if objective in _NATS else (100, "points")
-    label = OBJECTIVES[objective].label
+    told = OBJECTIVES[objective]
+    scale, unit = (1, "nats") if told.unit == "nats" else (100, "points")
     if one.low > 0:
         verdict = "shown" if seeds > 1 else "shown for this seed"
     elif one.high < 0:
@@ -133,7 +132,7 @@ def improvement_on(
         "shown": one.low > 0,
         "by": {name: asdict(of_one) for name, of_one in by_objective.items()},
         "statement": f"the search improved on the known recipe by {scale * one.difference:.{digits}f} {unit} "
-        f"[{scale * one.low:.{digits}f}, {scale * one.high:.{digits}f}] of {_SPLITS[name]} {label}: {verdict} (trial "
+        f"[{scale * one.low:.{digits}f}, {scale * one.high:.{digits}f}] of {_SPLITS[name]} {told.label}: {verdict} (trial "
         f"{found.number} against trial {known.number}, both retrained alike; 95 % interval of a paired bootstrap over "
         f"{photographs:,} photographs {drawn})",
     }

@@ -14,6 +14,7 @@ import pandas as pd
 from optuna.trial import FrozenTrial
 
 from ferplus_data.errors import InputError
+from models.metrics.objectives import DEFAULT_OBJECTIVE, OBJECTIVES, Objective
 from models.training.history import read_history
 from search.storages.redaction import redact
 from search.storages.registry import open_storage
@@ -29,6 +30,8 @@ from search.study.version_one import is_version_one, trials_of_version_one
 
 MAX_FAILURES = 3
 """Failed trials in a row after which a search stops, as in `search.oracles.optuna_oracle`, which is slow to import."""
+ELIGIBLE = ("complete", "resting")
+"""States of the trials among which a retraining chooses; it takes another only where there is none of them."""
 
 
 class Attempt(NamedTuple):
@@ -127,6 +130,17 @@ class StudyView:
     test_readings: list[dict[str, Any]] = field(default_factory=list)
 
     @property
+    def objective_name(self) -> str:
+        """What its trials are judged by, a name in OBJECTIVES; accuracy, if config.json says nothing known."""
+        asked = str((self.config.get("arguments") or {}).get("objective"))
+        return asked if asked in OBJECTIVES else DEFAULT_OBJECTIVE
+
+    @property
+    def objective(self) -> Objective:
+        """That objective: its label, direction and unit."""
+        return OBJECTIVES[self.objective_name]
+
+    @property
     def running(self) -> bool:
         """Whether a trial or a retraining is under way."""
         return self.retraining or any(trial.state == "running" for trial in self.trials)
@@ -218,9 +232,7 @@ def by_merit(trials: Sequence[TrialRecord]) -> list[TrialRecord]:
     """Return the trials that have a score and have not failed, as `best_trial` orders them."""
     scored = [trial for trial in trials if trial.score is not None and trial.state != "failed"]
     return sorted(
-        scored,
-        key=lambda trial: (trial.state in ("complete", "resting"), trial.merit, -trial.number),
-        reverse=True,
+        scored, key=lambda trial: (trial.state in ELIGIBLE, trial.merit, -trial.number), reverse=True
     )
 
 

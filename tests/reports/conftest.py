@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -342,6 +343,26 @@ def make_view(
 def study_of() -> Callable[..., StudyView]:
     """`make_view`: a synthetic study of the kind asked for."""
     return make_view
+
+
+@pytest.fixture(scope="session")
+def as_loss() -> Callable[[StudyView], StudyView]:
+    """Takes a study for one of a loss, 2 less what each score was."""
+
+    def mirrored(view: StudyView) -> StudyView:
+        trials = [
+            replace(
+                trial,
+                score=None if trial.score is None else 2 - trial.score,
+                values={epoch: 2 - value for epoch, value in trial.values.items()},
+                minimized=True,
+            )
+            for trial in view.trials
+        ]
+        arguments = {**view.config["arguments"], "objective": "nll_majority"}
+        return replace(view, trials=trials, config={**view.config, "arguments": arguments})
+
+    return mirrored
 
 
 @pytest.fixture(params=KINDS)

@@ -24,7 +24,7 @@ STARTED = {"optimisation_history", "learning_curves", "worker_timeline", "time_s
 COMPARED = {
     "importances",
     "contour",
-    "accuracy_against_cost",
+    "score_against_cost",
     "parallel_coordinates",
     "freeze_rate_map",
     *(name for name in FIGURES if name.startswith("slice_")),
@@ -221,7 +221,7 @@ def test_the_contour_is_of_the_first_two_and_marks_every_trial(study_of):
 
 def test_cost_is_the_time_of_an_epoch_and_the_line_never_falls(study_of):
     view = study_of("full")
-    drawn = FIGURES["accuracy_against_cost"].draw(view)
+    drawn = FIGURES["score_against_cost"].draw(view)
     *points, line = drawn.data
     costs = {said[0]: x for trace in points for said, x in zip(trace.customdata, trace.x, strict=True)}
     for trial in view.trials:

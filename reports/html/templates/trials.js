@@ -31,9 +31,12 @@ function curve(lines) {
     gap + (width - 2 * gap) * (last > first ? (epoch - first) / (last - first) : 0.5),
     height - gap - (height - 2 * gap) * (high > low ? (value - low) / (high - low) : 0.5),
   ];
-  const svg = document.getElementById("curve").content.firstElementChild.cloneNode(true);
-  const said = lines.map(({points, name}) => `${name}${points.length} epochs to ${(100 * Math.max(...points.map(([, v]) => v))).toFixed(1)}%`);
-  const label = `Validation accuracy: ${said.join(", ")}; the axis goes from ${(100 * low).toFixed(1)}% to ${(100 * high).toFixed(1)}%`;
+  const template = document.getElementById("curve");
+  const svg = template.content.firstElementChild.cloneNode(true);
+  const {label: score, unit, best} = template.dataset; // of the study's objective
+  const text = (value) => (unit === "share" ? `${(100 * value).toFixed(1)}%` : value.toFixed(3));
+  const said = lines.map(({points, name}) => `${name}${points.length} epochs to ${text(Math[best](...points.map(([, value]) => value)))}`);
+  const label = `${score}: ${said.join(", ")}; the axis goes from ${text(low)} to ${text(high)}`;
   for (const [name, value] of Object.entries({viewBox: `0 0 ${width} ${height}`, width, height, role: "img", "aria-label": label})) svg.setAttribute(name, value);
   const model = svg.firstElementChild;
   model.remove();
@@ -216,7 +219,7 @@ function trialTable(table) {
     const button = element("button", heading.textContent, {type: "button"});
     heading.replaceChildren(button);
     button.addEventListener("click", () => {
-      sorted = {column, down: sorted && sorted.column === column ? !sorted.down : heading.dataset.name === "score"};
+      sorted = {column, down: sorted && sorted.column === column ? !sorted.down : heading.dataset.best === "max"};
       sort();
     });
   });

@@ -60,6 +60,15 @@ def test_without_kept_probabilities_nothing_is_corrected(guessing):
     assert corrected(guessing) is None
 
 
+def test_a_trial_that_rests_is_chosen_among_and_another_objective_is_another_choice(guessing):
+    trials = [replace(t, state="resting") if t.number % 2 else t for t in guessing.trials]
+    assert corrected(replace(guessing, trials=trials)) == corrected(guessing)
+    arguments = {**guessing.config["arguments"], "objective": "nll_majority"}
+    of_loss = replace(guessing, config={**guessing.config, "arguments": arguments})
+    assert corrected(of_loss) is None and answer(of_loss).results == []
+    assert answer(of_loss).honest.startswith("None yet: the validation scores are of the best")
+
+
 def test_the_honest_accuracy_is_the_test_accuracy_once_there_is_one(study_of):
     view = study_of("full")
     said = answer(view).honest

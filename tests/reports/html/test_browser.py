@@ -249,6 +249,30 @@ def test_the_table_sorts(report: Path, recorded: StudyView, visit: Callable[...,
     assert opened.column(2) == sorted(t.state for t in recorded.trials)
 
 
+def test_of_a_loss_the_lowest_score_comes_first_and_curves_are_read_in_nats(
+    study_of: Callable[..., StudyView],
+    as_loss: Callable[[StudyView], StudyView],
+    tmp_path: Path,
+    visit: Callable[..., Visit],
+) -> None:
+    view = as_loss(study_of("running"))
+    opened = visit(write_report(view, tmp_path / "report.html"))
+    opened.page.locator("th[data-name=score] button").click()
+    scores = sorted(trial.score for trial in view.trials if trial.score is not None)
+    assert opened.column(3)[: len(scores)] == [f"{score:.4f}" for score in scores]
+    best = min((t for t in view.trials if t.score is not None), key=lambda trial: trial.score or 0.0)
+    opened.page.locator(f"tr[data-trial='{best.number}'] button").click()
+    label = opened.page.locator("tr.detail svg").get_attribute("aria-label") or ""
+    low, high = min(best.values.values()), max(best.values.values())
+    assert label == (
+        f"Validation NLL (majority label): {len(best.values)} epochs to {low:.3f}; the axis goes from {low:.3f} to {high:.3f}"
+    )
+    opened.page.fill("#trial-filter", f"score<={scores[4]}")
+    assert len(opened.column(1)) == 5
+    opened.draw_all()
+    assert opened.wrong == []
+
+
 FILTERS = {
     "senet50 COSINE": lambda t: (
         t.hyperparameters["backbone"] == "senet50" and t.hyperparameters["lr_policy"] == "cosine"

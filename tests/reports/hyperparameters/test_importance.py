@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import random
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -147,3 +148,8 @@ def test_stopped_trials_rank_below_those_that_got_further():
         trial("pruned", [0.8]),
     ]
     assert ranked(trials).tolist() == [0.5, 0.9, 0.8, 0.4]
+    losses = [
+        replace(one, score=score, minimized=True)
+        for one, score in zip(trials, [0.4, 0.7, 0.8, 0.5], strict=True)
+    ]
+    assert ranked(losses).tolist() == [0.7, 0.4, 0.5, 0.8]

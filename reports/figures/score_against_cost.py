@@ -1,4 +1,4 @@
-"""What an accuracy costs: the score of each configuration against the time of its epochs."""
+"""What a score costs: the score of each configuration against the time of its epochs."""
 
 from __future__ import annotations
 
@@ -8,27 +8,29 @@ import plotly.graph_objects as go
 
 from reports.analysis.trials import judged
 from reports.analysis.words import duration_words
+from reports.figures.score import score_axis, score_format
 from reports.figures.style import ACCENT, STATE_COLOURS, figure
-from reports.figures.ticks import ACCURACY_AXIS, log_ticks
-from search.study.view import StudyView, TrialRecord
+from reports.figures.ticks import log_ticks
+from search.study.view import ELIGIBLE, StudyView, TrialRecord
 
 MIN_RATIO = 1.5
 """Ratio of the dearest to the cheapest epoch below which cost tells configurations apart no better than noise."""
 
 
 def draw(view: StudyView) -> go.Figure | None:
-    """A point per complete or stopped trial: best validation accuracy against seconds of an epoch (training and validation, as
+    """A point per complete or stopped trial: its score against seconds of an epoch (training and validation, as
     recorded), with a line through those that no cheaper trial surpasses."""
     costs = [(trial, cost) for trial in judged(view.trials) if (cost := epoch_seconds(trial)) is not None]
     if len(costs) < 3 or max(c for _, c in costs) < MIN_RATIO * min(c for _, c in costs):
         return None
+    label, form = view.objective.label, score_format(view.objective)
     best: list[tuple[TrialRecord, float]] = []
-    for trial, cost in sorted(costs, key=lambda one: (one[1], -(one[0].score or 0.0))):
-        if trial.state == "complete" and (not best or (trial.score or 0.0) > (best[-1][0].score or 0.0)):
+    for trial, cost in sorted(costs, key=lambda one: (one[1], -one[0].merit)):
+        if trial.state in ELIGIBLE and (not best or trial.merit > best[-1][0].merit):
             best.append((trial, cost))
     ticks = log_ticks(min(c for _, c in costs), max(c for _, c in costs))
     cheapest = "; ".join(
-        f"{trial.score:.1%} at {duration_words(cost)} an epoch (trial {trial.number})"
+        f"{trial.score:{form}} at {duration_words(cost)} an epoch (trial {trial.number})"
         for trial, cost in best[-3:]
     )
     return figure(
@@ -42,7 +44,8 @@ def draw(view: StudyView) -> go.Figure | None:
                 customdata=[[trial.number, duration_words(cost)] for trial, cost in own],
                 marker={"color": STATE_COLOURS[state], "size": 7 if len(own) <= 150 else 5},
                 opacity=0.85 if len(own) <= 150 else 0.6,
-                hovertemplate="trial %{customdata[0]}: %{y:.2%}, %{customdata[1]} an epoch<extra></extra>",
+                hovertemplate=f"trial %{{customdata[0]}}: %{{y:{score_format(view.objective, 2)}}}, %{{customdata[1]}} an epoch"
+                "<extra></extra>",
             )
             for state, name in (("pruned", "stopped"), ("complete", "complete"))
             if (own := [one for one in costs if (one[0].state == "complete") == (state == "complete")])
@@ -55,8 +58,9 @@ def draw(view: StudyView) -> go.Figure | None:
             line={"shape": "hv", "color": ACCENT, "width": 2},
             hoverinfo="skip",
         ),
-        shows=f"Validation accuracy against the time of an epoch, which is {duration_words(median(c for _, c in costs))} in the "
+        shows=f"Validation {label} against the time of an epoch, which is {duration_words(median(c for _, c in costs))} in the "
         f"middle. Best for their cost: {cheapest}.",
+        title=f"{label[:1].upper()}{label[1:]} against cost",
         showlegend=True,
         xaxis={
             "type": "log",
@@ -64,7 +68,7 @@ def draw(view: StudyView) -> go.Figure | None:
             "tickvals": ticks,
             "ticktext": [f"{tick:.3g}" for tick in ticks],
         },
-        yaxis={"title": {"text": "validation accuracy"}, **ACCURACY_AXIS},
+        yaxis=score_axis(view.objective),
     )
 
 
