@@ -108,7 +108,7 @@ class RecordedOracle(keras_tuner.Oracle):
         """0: a trial of Keras Tuner's own oracles stays where its checkpoint is."""
         return 0
 
-    def record(self, trial_id: str, values: Mapping[str, Any]) -> None:
+    def annotate(self, trial_id: str, values: Mapping[str, Any]) -> None:
         """Keep `values` with a running trial, for the report."""
         self.store.annotate(self._claims[trial_id], values)
 

@@ -15,11 +15,11 @@ import keras_tuner
 
 from ferplus_data.errors import InputError
 from models.metrics.objectives import DEFAULT_OBJECTIVE, OBJECTIVES
-from search.oracles.keras_tuner_oracles import recorded
+from search.oracles.keras_tuner_oracles import RecordedOracle, recorded
 from search.oracles.limits import Limits
 from search.oracles.optuna_oracle import OptunaOracle
 from search.oracles.promotion import epochs_per_trial
-from search.oracles.protocol import OneProcess, Worker
+from search.oracles.protocol import ClaimingOracle, OneProcess, Worker
 from search.oracles.pruners import PRUNERS
 from search.oracles.samplers import SAMPLERS, SamplerSettings, drawn_at_random
 from search.oracles.space.admission import Admission
@@ -111,7 +111,7 @@ def _keras_tuner(
     oracle: type[keras_tuner.Oracle],
     kind: type[OptunaOracle] = OptunaOracle,
     **options: Any,
-) -> keras_tuner.Oracle:
+) -> RecordedOracle:
     # To Keras Tuner a seed of 0 is none.
     # Hyperband's brackets decide which epochs a trial has, and the grid has an order of its own: a recipe has no place in either.
     if oracle is keras_tuner.oracles.HyperbandOracle:
@@ -147,7 +147,7 @@ class _GridSearchOracle(keras_tuner.oracles.GridSearchOracle):
             self._ordered_ids.insert(trial_id)
 
 
-ORACLES: dict[str, tuple[Callable[..., keras_tuner.Oracle], dict[str, Any]]] = {
+ORACLES: dict[str, tuple[Callable[..., ClaimingOracle], dict[str, Any]]] = {
     "portfolio": (_optuna, {"sampler": "portfolio"}),
     "tpe": (_optuna, {"sampler": "tpe"}),
     "random": (_optuna, {"sampler": "random"}),
@@ -181,7 +181,7 @@ def make_oracle(
     store: TrialStore,
     worker: Worker | None = None,
     kind: type[OptunaOracle] = OptunaOracle,
-) -> keras_tuner.Oracle:
+) -> ClaimingOracle:
     """Return the oracle `name` for `search`.
 
     Args:

@@ -151,7 +151,7 @@ class ChiefClient:
         trial.status = TrialStatus.STOPPED
         self.end_trial(trial)
 
-    def record(self, trial_id: str, values: Mapping[str, Any]) -> None:
+    def annotate(self, trial_id: str, values: Mapping[str, Any]) -> None:
         """Nothing: Keras Tuner's protocol has no room for it."""
 
     def number(self, trial_id: str) -> int:
@@ -161,6 +161,10 @@ class ChiefClient:
     def epochs(self, trial_id: str) -> int:
         """The last epoch that a running trial had reported when it came here; 0 if none."""
         return self._reported.get(trial_id, 0)
+
+    def promoted_from(self, trial: Trial) -> int | None:
+        """None: files of another trial are another worker's."""
+        return None
 
     def is_lost(self, trial_id: str) -> bool:
         """Whether the trial is in other hands: this process had been suspended for longer than the grace period."""
