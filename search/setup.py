@@ -166,7 +166,7 @@ def connect(url: str, arguments: SearchArguments) -> RetryingStorage:
     """Return the storage at `url`, as a search of `arguments` uses it."""
     # A worker that is started again while the server is down waits for it.
     wait = CONNECT_SECONDS if "FERPLUS_PLACED" in os.environ else 0
-    return open_storage(url, grace=arguments.grace, retries=arguments.retries, wait=wait)
+    return open_storage(url, grace=arguments.grace, max_deaths=arguments.retries, wait=wait)
 
 
 def time_budget(arguments: SearchArguments, dataset: Dataset, timeout: float | None) -> TimeBudget:

@@ -29,7 +29,7 @@ import sqlalchemy
 from optuna.study import StudyDirection
 
 from ferplus_data.errors import InputError
-from search.storages import GRACE_SECONDS, RETRIES
+from search.storages import GRACE_SECONDS, MAX_DEATHS
 from search.storages.redaction import redact
 from search.storages.retrying import RetryingStorage
 from search.storages.trial_store import TrialStore
@@ -45,14 +45,14 @@ warnings.filterwarnings("ignore", category=optuna.exceptions.ExperimentalWarning
 
 
 def open_storage(
-    url: str, *, grace: float = GRACE_SECONDS, retries: int = RETRIES, wait: float = 0
+    url: str, *, grace: float = GRACE_SECONDS, max_deaths: int = MAX_DEATHS, wait: float = 0
 ) -> RetryingStorage:
     """Connect to the database at `url`.
 
     Args:
         url: sqlite:///FILE, postgresql+psycopg://..., as SQLAlchemy takes them, or grpc://HOST:PORT of Optuna's proxy.
         grace: Seconds without a heartbeat after which a running trial's worker is taken for dead.
-        retries: How many deaths of its workers a trial survives.
+        max_deaths: How many deaths of its workers a trial survives.
         wait: Seconds to go on trying while nothing answers there.
 
     Raises:
@@ -63,7 +63,7 @@ def open_storage(
     began = time.monotonic()
     while True:
         try:
-            return make(url, shown_url=redact(url), grace=grace, retries=retries)
+            return make(url, shown_url=redact(url), grace=grace, max_deaths=max_deaths)
         except InputError:
             raise
         except Exception as error:
@@ -122,7 +122,7 @@ def memory() -> RetryingStorage:
         shown_url="in memory",
         is_outage=_never,
         grace=GRACE_SECONDS,
-        retries=RETRIES,
+        max_deaths=MAX_DEATHS,
     )
 
 

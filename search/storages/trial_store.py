@@ -189,13 +189,13 @@ class TrialStore:
 
     def release_lost(self, trial: FrozenTrial) -> bool:
         """Release a running trial, read a moment ago, whose worker has died; one of which more workers have died than the
-        storage's `retries` fails. Return whether it still was as it was read."""
+        storage's `max_deaths` fails. Return whether it still was as it was read."""
         deaths = trial.user_attrs.get("deaths", 0) + 1
         known: dict[str, Any] = {
             key: value for key, value in trial.user_attrs.items() if key in ("worker", "attempt")
         }
         attributes = {"deaths": deaths, **_last_seen(trial)}
-        if deaths <= self.storage.retries:
+        if deaths <= self.storage.max_deaths:
             return self._leave(trial.number, known, State.RELEASED, attributes=attributes)
         attributes["error"] = f"its workers died {deaths} times"
         return self._leave(trial.number, known, State.FAILED, attributes=attributes)
