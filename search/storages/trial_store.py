@@ -19,8 +19,10 @@ from search.storages.retrying import RetryingStorage
 from search.storages.trial_life import STATE, TRANSITIONS, State, state_of
 from search.storages.trial_rows import Left
 
-ATTEMPT = "attempt "
+ATTEMPT_PREFIX = "attempt "
 """Before its number, the user attribute that tells who had the trial from when to when."""
+ATTEMPT = ATTEMPT_PREFIX
+"""Its former name."""
 HEARTBEAT = "heartbeat"
 """The trial's system attribute that changes while its worker lives."""
 
@@ -48,7 +50,9 @@ class Claim:
 
     def lasted(self, ended: float | None) -> dict[str, Any]:
         """The user attribute that tells who had the trial from when to when; `ended` is None while it runs."""
-        return {f"{ATTEMPT}{self.attempt}": {"worker": self.worker, "began": self.began, "ended": ended}}
+        return {
+            f"{ATTEMPT_PREFIX}{self.attempt}": {"worker": self.worker, "began": self.began, "ended": ended}
+        }
 
 
 class TrialStore:
@@ -236,7 +240,7 @@ class TrialStore:
 
 def _last_seen(trial: FrozenTrial) -> dict[str, Any]:
     """The user attribute of a running trial's last attempt, ended with the last sign of life of its worker."""
-    name = f"{ATTEMPT}{trial.user_attrs.get('attempt', 0)}"
+    name = f"{ATTEMPT_PREFIX}{trial.user_attrs.get('attempt', 0)}"
     attempt = trial.user_attrs.get(name)
     if attempt is None:
         return {}
