@@ -62,6 +62,7 @@ class Objective:
         function: (probabilities float32 [N, 8], the split of N rows) -> the figure.
         direction: Whether the best is the highest ("max") or the lowest ("min").
         label: For people.
+        unit: Of a difference, for people: of shares "points", hundredths of them; of logarithms "nats".
 
     Example:
         >>> OBJECTIVES["macro_f1"].better(0.71, 0.70)
@@ -71,6 +72,7 @@ class Objective:
     function: Callable[[NDArray[np.float32], Split], float]
     direction: Literal["max", "min"]
     label: str
+    unit: Literal["points", "nats"] = "points"
 
     def better(self, value: float, other: float) -> bool:
         """Whether `value` is better than `other`; two alike are not."""
@@ -81,8 +83,8 @@ OBJECTIVES: dict[str, Objective] = {
     "accuracy": Objective(accuracy, "max", "accuracy"),
     "macro_f1": Objective(macro_f1, "max", "macro-F1"),
     "balanced_accuracy": Objective(balanced_accuracy, "max", "balanced accuracy"),
-    "nll_majority": Objective(nll_majority, "min", "NLL, majority label"),
-    "nll_votes": Objective(nll_votes, "min", "NLL, annotators' votes"),
+    "nll_majority": Objective(nll_majority, "min", "NLL, majority label", "nats"),
+    "nll_votes": Objective(nll_votes, "min", "NLL, annotators' votes", "nats"),
 }
 """Objective by name. In history.csv, and as the metric of a study, NAME is val_NAME."""
 

@@ -20,7 +20,6 @@ from search.study.view import TrialRecord, best_trial
 from search.workers.time_budget import epochs_in_all
 
 _SPLITS = {"val": "validation", "test": "test"}
-_NATS = ("nll_majority", "nll_votes")
 
 
 @dataclass(frozen=True)
@@ -110,8 +109,8 @@ def improvement_on(
     by_objective = improvements(said[found.number], said[known.number], split, names)
     photographs, seeds = len(np.unique(split.photographs)), len(said[found.number])
     one = by_objective[objective]
-    scale, unit = (1, "nats") if objective in _NATS else (100, "points")
-    label = OBJECTIVES[objective].label
+    label, unit = OBJECTIVES[objective].label, OBJECTIVES[objective].unit
+    scale, digits = {"points": (100, 1), "nats": (1, 3)}[unit]
     if one.low > 0:
         verdict = "shown" if seeds > 1 else "shown for this seed"
     elif one.high < 0:
@@ -121,7 +120,6 @@ def improvement_on(
     drawn = (
         f"and {seeds} seeds" if seeds > 1 else "of one seed, so that what another seed changes is not in it"
     )
-    digits = 1 if scale == 100 else 3
     return {
         "trial": found.number,
         "known_recipe": known.number,
