@@ -139,6 +139,9 @@ class RecordedOracle(keras_tuner.Oracle):
         if claim is not None:
             self.store.leave(claim, State.RELEASED)
 
+    # Private, Keras Tuner 1.4.8: where an oracle's files are, and how a trial's is written. The public `save` and `reload` take
+    # no place, and what they write in place is damaged by a process that ends in the middle.
+
     def save(self) -> None:
         write_json(Path(self._get_oracle_fname()), self.get_state())
 

@@ -146,6 +146,7 @@ class OptunaOracle(keras_tuner.Oracle):
     def update_trial(self, trial_id: str, metrics: Mapping[str, float], step: int = 0) -> Trial:
         """Report the metrics of epoch `step`. The returned trial's status is STOPPED if it should end here."""
         trial, running = self.trials[trial_id], self._running[trial_id]
+        # Private, Keras Tuner 1.4.8: the public way to it is its own `update_trial`, which also writes a file of the trial.
         self._check_objective_found(metrics)
         value = float(self.objective.get_value(metrics))
         measure(trial, self.objective, {**metrics, self.objective.name: value}, step)

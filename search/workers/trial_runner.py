@@ -135,7 +135,8 @@ class FERPlusTuner(BaseTuner):
             self.oracle.reload()
 
     def _get_tuner_fname(self) -> str:
-        # Whether there is something to reload. The tuner has no state beside its oracle's.
+        # Private, Keras Tuner 1.4.8: its constructor reloads where this file is, and asks nothing public. The tuner has no state
+        # beside its oracle's.
         return str(self._run.path / "keras_tuner" / "oracle.json")
 
     def pre_create_trial(self) -> None:
@@ -244,7 +245,8 @@ class FERPlusTuner(BaseTuner):
         return known
 
     def _run_and_update_trial(self, trial: Trial, *fit_args: Any, **fit_kwargs: Any) -> None:
-        # Keras Tuner's own would report the result once more.
+        # Private, Keras Tuner 1.4.8: its own asks the oracle for the trial once more, and has a `run_trial` that reports its
+        # epochs itself, as only that can, for deprecated.
         try:
             self.run_trial(trial, *fit_args, **fit_kwargs)
         except StorageLost as error:
