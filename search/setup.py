@@ -72,9 +72,8 @@ def prepare(arguments: SearchArguments, progress: Progress) -> Prepared:
     """
     model = space_model(arguments)
     hyperparameters = declared(model)
-    find_source(
-        arguments.data
-    )  # a mistyped path is told before weights are fetched, and they before data is decoded
+    # A mistyped path is told before weights are fetched, and they before data is decoded.
+    find_source(arguments.data)
     _check_weights(arguments, hyperparameters)
     dataset = load(arguments)
     counts = ", ".join(f"{len(getattr(dataset, name)):,} {name}" for name in ("train", "val", "test"))

@@ -133,9 +133,8 @@ def averaged(model: keras.Model) -> Iterator[None]:
     weights = model.trainable_variables
     before = [np.array(keras.ops.convert_to_numpy(variable)) for variable in weights]
     model.optimizer.finalize_variable_values(weights)
-    for variable in (
-        weights
-    ):  # under JAX weight and average are one array now, which a step with the one would take from both
+    # Under JAX weight and average are one array now, which a step with the one would take from both.
+    for variable in weights:
         variable.assign(keras.ops.copy(variable))
     try:
         yield

@@ -1,6 +1,7 @@
 """Oracles by name: how a space is explored. Adding one is a line in ORACLES.
 
-Names without a prefix are an Optuna sampler under `OptunaOracle`; those with `kt-` are Keras Tuner's own.
+Names without a prefix are an Optuna sampler under `OptunaOracle`; those with `kt-` are Keras Tuner's own, and so is
+"bayesian", an old name of "kt-bayesian".
 """
 
 from __future__ import annotations
@@ -112,7 +113,7 @@ def _keras_tuner(
     kind: type[OptunaOracle] = OptunaOracle,
     **options: Any,
 ) -> RecordedOracle:
-    # To Keras Tuner a seed of 0 is none.
+    # What `kind` the others are says nothing of these; it is taken as every maker in ORACLES takes it.
     # Hyperband's brackets decide which epochs a trial has, and the grid has an order of its own: a recipe has no place in either.
     if oracle is keras_tuner.oracles.HyperbandOracle:
         # Brackets follow one another until there are as many trials as were asked for.
@@ -125,7 +126,7 @@ def _keras_tuner(
     made = recorded(oracle)(
         store=store,
         worker=worker,
-        seed=1 + search.seed % (2**32 - 1),
+        seed=1 + search.seed % (2**32 - 1),  # to Keras Tuner a seed of 0 is none
         hyperparameters=search.hyperparameters,
         **options,
     )

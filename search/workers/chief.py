@@ -70,9 +70,8 @@ class ChiefOracle(OptunaOracle):
             return
         try:
             super().end_trial(trial)
-        except (
-            keras_tuner.errors.FatalRuntimeError
-        ):  # whoever asks for the next trial learns that there is none
+        except keras_tuner.errors.FatalRuntimeError:
+            # Whoever asks for the next trial learns that there is none.
             logging.getLogger(__name__).warning("%s", self.stopped_because)
 
     def claims(self) -> list[Claim]:
