@@ -244,7 +244,7 @@ def ours(
     with Noting(Console(stderr=True)) as progress:
         prepared = prepare_search(arguments, progress)
         if blind:
-            prepared = replace(prepared, search=replace(prepared.search, recipes=[]))
+            prepared = replace(prepared, oracle_settings=replace(prepared.oracle_settings, recipes=[]))
         write_config(run, arguments, prepared.dataset, prepared.space)
         budget = TimeBudget(None, retrain_epochs=0, retrain_rows=0)
         launch.run_trials(launch.Launch(arguments, run, None, budget, progress), prepared)

@@ -213,7 +213,7 @@ class Recorder(keras.callbacks.Callback):
             raise DivergedError(f"the loss became {float(loss)} {when}")
 
 
-class Progress(keras.callbacks.Callback):
+class BatchProgress(keras.callbacks.Callback):
     """Passes batches on to `on_batch`, at most ten times a second and at the end of the epoch."""
 
     def __init__(self, on_batch: OnBatch | None) -> None:
