@@ -19,9 +19,9 @@ from keras_tuner.engine.trial import Trial, TrialStatus
 
 from search.oracles.optuna_oracle import OptunaOracle
 from search.oracles.outcomes import number_in
-from search.storages.staleness import Staleness
 from search.storages.trial_store import Claim
 from search.workers.heartbeat import interval
+from search.workers.staleness import Staleness
 
 _LOST = TrialStatus.INVALID
 """Status of a trial in the answer to a worker that has it no more."""
