@@ -32,7 +32,7 @@ def make(
 ) -> tuple[Any, Any]:
     """Return (the study's trials, OptunaOracle) on connections of their own; the oracle is TPE without a pruner, or the
     default."""
-    from search.oracles.registry import Search, make_oracle
+    from search.oracles.registry import OracleSettings, make_oracle
     from search.oracles.space.search_space import SpaceModel, declared
     from search.storages.registry import open_storage, open_study
     from search.study.space import load_space
@@ -41,8 +41,8 @@ def make(
     model = SpaceModel(load_space(space if space != "ten" else f"{__file__}:ten"), {})
     store = open_study(open_storage(url), study)
     oracle, pruner = ("portfolio", "promotion") if default else ("tpe", "none")
-    search = Search(model, declared(model), [], trials, EPOCHS, seed, pruner)
-    return store, make_oracle(oracle, search, store, ThisProcess())
+    settings = OracleSettings(model, declared(model), [], trials, EPOCHS, seed, pruner)
+    return store, make_oracle(oracle, settings, store, ThisProcess())
 
 
 def score(values: dict[str, Any], epoch: int) -> float:

@@ -205,8 +205,8 @@ def run_trials(launch: Launch, prepared: Prepared) -> str:
     """Run trials in this process until the oracle has no more or time is up; return why it ended."""
     arguments, progress = launch.arguments, launch.progress
     store = launch.open_trials()
-    oracle = make_oracle(arguments.oracle, prepared.search, store, ThisProcess(), kind_of_oracle())
-    for remark in remarks(arguments.oracle, prepared.search):
+    oracle = make_oracle(arguments.oracle, prepared.oracle_settings, store, ThisProcess(), kind_of_oracle())
+    for remark in remarks(arguments.oracle, prepared.oracle_settings):
         progress.say(remark)
     tuner = FERPlusTuner(
         oracle,

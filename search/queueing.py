@@ -55,7 +55,7 @@ def enqueue(run: RunDirectory, values: Mapping[str, Any], *, storage: str | None
         raise InputError(
             f"study {run.study}: expected {run.database}, found no such file; name its server with --storage"
         )
-    stored = open_storage(url, grace=arguments.grace, retries=arguments.retries)
+    stored = open_storage(url, grace=arguments.grace, max_deaths=arguments.retries)
     if ownership.stored_study(run, stored, url) is None:
         raise InputError(
             f"study {run.study}: expected it in {redact(url)}, found none; start it with: {program()} search"

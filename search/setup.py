@@ -29,7 +29,7 @@ from search.console.progress import Progress
 from search.console.trial_lines import Goal
 from search.oracles.limits import Limits
 from search.oracles.optuna_oracle import OptunaOracle
-from search.oracles.registry import Search
+from search.oracles.registry import OracleSettings
 from search.oracles.space.admission import Admission, NotAdmitted
 from search.oracles.space.drawing import describe
 from search.oracles.space.search_space import SpaceModel, declared, recipe_values
@@ -57,12 +57,12 @@ class Prepared:
     dataset: Dataset
     train_split: Split
     model: SpaceModel
-    search: Search
+    oracle_settings: OracleSettings
 
     @property
     def space(self) -> list[dict[str, Any]]:
         """All that the space declares, as `search.oracles.space.hyperparameters.Hyperparameter` describes it, in plain values."""
-        return [describe(hp).to_json() for hp in self.search.hyperparameters.space]
+        return [describe(hp).to_json() for hp in self.oracle_settings.hyperparameters.space]
 
 
 def prepare(arguments: SearchArguments, progress: Progress) -> Prepared:
@@ -73,9 +73,8 @@ def prepare(arguments: SearchArguments, progress: Progress) -> Prepared:
     """
     model = space_model(arguments)
     hyperparameters = declared(model)
-    find_source(
-        arguments.data
-    )  # a mistyped path is told before weights are fetched, and they before data is decoded
+    # A mistyped path is told before weights are fetched, and they before data is decoded.
+    find_source(arguments.data)
     _check_weights(arguments, hyperparameters)
     dataset = load(arguments)
     counts = ", ".join(f"{len(getattr(dataset, name)):,} {name}" for name in ("train", "val", "test"))
@@ -87,7 +86,7 @@ def prepare(arguments: SearchArguments, progress: Progress) -> Prepared:
         # Without copies of validation and test photographs, so that what is chosen on validation is not chosen by memory.
         stratified(dataset.train_without_copies, arguments.search_fraction, (arguments.seed, 0)),
         model,
-        Search(
+        OracleSettings(
             model=model,
             hyperparameters=hyperparameters,
             recipes=_recipes(model, hyperparameters, allowed, progress),
@@ -166,7 +165,7 @@ def connect(url: str, arguments: SearchArguments) -> RetryingStorage:
     """Return the storage at `url`, as a search of `arguments` uses it."""
     # A worker that is started again while the server is down waits for it.
     wait = CONNECT_SECONDS if "FERPLUS_PLACED" in os.environ else 0
-    return open_storage(url, grace=arguments.grace, retries=arguments.retries, wait=wait)
+    return open_storage(url, grace=arguments.grace, max_deaths=arguments.retries, wait=wait)
 
 
 def time_budget(arguments: SearchArguments, dataset: Dataset, timeout: float | None) -> TimeBudget:
@@ -261,7 +260,7 @@ def trial_settings(
         epochs=arguments.epochs,
         training=lambda backbone: training_settings(arguments, backbone, **own),
         limits=limits(arguments),
-        caching=caching(arguments, prepared.search.hyperparameters),
+        caching=caching(arguments, prepared.oracle_settings.hyperparameters),
         timeout=arguments.trial_timeout,
         callbacks=progress.callbacks.for_trials(arguments.callbacks),
         checkpoint_store=CheckpointStore(arguments.artifacts, run.unique_name())

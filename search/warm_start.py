@@ -102,7 +102,7 @@ def _beside(run: RunDirectory, source: str) -> RunDirectory:
 
 def _point(values: Mapping[str, Any], prepared: Prepared) -> dict[str, Any] | None:
     """The configuration of this search's space that is the same recipe as `values`, None if there is none."""
-    hp, pins = prepared.search.hyperparameters, prepared.model.pins
+    hp, pins = prepared.oracle_settings.hyperparameters, prepared.model.pins
     try:
         recipe = Recipe.from_hyperparameters(values)
         known = {base_name(one.name): default_of(base_name(one.name)) for one in hp.space}
@@ -153,7 +153,7 @@ def _columns(path: Path, columns: list[str], objective: str) -> tuple[str, dict[
 
 def _filled(given: Mapping[str, Any], prepared: Prepared) -> dict[str, Any] | None:
     """The configuration of the space that has the values `given`, and its defaults beside them; None if there is none."""
-    filled = recipe_values(prepared.search.hyperparameters, given, prepared.model.pins)
+    filled = recipe_values(prepared.oracle_settings.hyperparameters, given, prepared.model.pins)
     having = {base_name(name): value for name, value in filled.items()}
     inside = all(name in filled or base_name(name) in having for name in given) and all(
         filled.get(name, having.get(base_name(name))) == value for name, value in given.items()

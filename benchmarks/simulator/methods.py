@@ -15,7 +15,7 @@ from search.oracles import DEFAULT_ORACLE, DEFAULT_PRUNER
 from search.oracles.limits import Limits
 from search.oracles.optuna_oracle import OptunaOracle
 from search.oracles.pruners import PRUNERS
-from search.oracles.registry import ORACLES, Search, make_oracle
+from search.oracles.registry import ORACLES, OracleSettings, make_oracle
 from search.oracles.space.search_space import SpaceModel
 from search.storages.registry import memory, open_study
 from spaces.space import Space
@@ -43,8 +43,8 @@ def method(name: str) -> Make:
 
 def _ours(told: Told, seed: int, trials: int, folder: Path, *, oracle: str, pruner: str) -> Any:
     model, declared = _space(told)
-    search = Search(model, declared, [], trials, told.task.epochs, seed, pruner)
-    made = make_oracle(oracle, search, open_study(memory(), "simulated"))
+    settings = OracleSettings(model, declared, [], trials, told.task.epochs, seed, pruner)
+    made = make_oracle(oracle, settings, open_study(memory(), "simulated"))
     if not isinstance(made, OptunaOracle):
         made._set_project_dir(str(folder), "keras_tuner")  # Keras Tuner's own write their trials to files
     return made

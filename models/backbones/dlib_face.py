@@ -93,9 +93,8 @@ def _same_shape(pooled: Any, branch: Any, name: str) -> tuple[Any, Any]:
     """`pooled` with zeros in further channels, `branch` with zeros below and to the right: dlib adds what differs in size so."""
     from keras import layers
 
-    missing = (
-        pooled.shape[1] - branch.shape[1]
-    )  # a layer even where it is 0, so that freeze indices hold at any image size
+    # A layer even where it is 0, so that freeze indices hold at any image size.
+    missing = pooled.shape[1] - branch.shape[1]
     branch = layers.ZeroPadding2D(((0, missing), (0, missing)), name=f"{name}_zeros")(branch)
     channels = branch.shape[3] - pooled.shape[3]
     if channels:

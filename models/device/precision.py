@@ -28,7 +28,7 @@ def resolve_precision(asked: str) -> tuple[str, str]:
     """
     if asked not in ("auto", *PRECISIONS):
         raise InputError(f"--precision {asked!r}: expected auto, {', '.join(PRECISIONS)}")
-    capabilities = _compute_capabilities()
+    capabilities = compute_capabilities()
     lowest = min(capabilities, default=None)
     good = ["float32"]
     if lowest is not None and lowest >= _FLOAT16_FROM:
@@ -54,8 +54,8 @@ def dtype_policy(precision: str) -> Iterator[None]:
         keras.config.set_dtype_policy(before)
 
 
-def _compute_capabilities() -> list[tuple[int, int]]:
-    """Of every NVIDIA GPU that the backend sees."""
+def compute_capabilities() -> list[tuple[int, int]]:
+    """Return (major, minor) of every NVIDIA GPU that the backend sees."""
     if keras.backend.backend() == "tensorflow":
         import tensorflow as tf
 

@@ -46,9 +46,8 @@ def prepare_device() -> None:
             return
         import tensorflow as tf
 
-        tf.get_logger().setLevel(
-            "ERROR"
-        )  # its warnings are of tracing, which every new network and batch size needs
+        # Its warnings are of tracing, which every new network and batch size needs.
+        tf.get_logger().setLevel("ERROR")
 
         gpus = tf.config.list_physical_devices("GPU")
         for gpu in gpus:

@@ -61,9 +61,8 @@ def find_images(paths: Iterable[Path], skip: Skip = _raise) -> Iterator[Path]:
         InputError: Such a folder, with the `skip` that is the default.
     """
     for path in paths:
-        if not os.path.isdir(
-            path
-        ):  # which, unlike the method, takes a path that may not be looked at for no folder
+        # Unlike the method of the path, this takes a path that may not be looked at for no folder.
+        if not os.path.isdir(path):
             yield path
             continue
         refused: list[OSError] = []

@@ -133,9 +133,8 @@ def averaged(model: keras.Model) -> Iterator[None]:
     weights = model.trainable_variables
     before = [np.array(keras.ops.convert_to_numpy(variable)) for variable in weights]
     model.optimizer.finalize_variable_values(weights)
-    for variable in (
-        weights
-    ):  # under JAX weight and average are one array now, which a step with the one would take from both
+    # Under JAX weight and average are one array now, which a step with the one would take from both.
+    for variable in weights:
         variable.assign(keras.ops.copy(variable))
     try:
         yield
@@ -214,7 +213,7 @@ class Recorder(keras.callbacks.Callback):
             raise DivergedError(f"the loss became {float(loss)} {when}")
 
 
-class Progress(keras.callbacks.Callback):
+class BatchProgress(keras.callbacks.Callback):
     """Passes batches on to `on_batch`, at most ten times a second and at the end of the epoch."""
 
     def __init__(self, on_batch: OnBatch | None) -> None:

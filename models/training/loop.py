@@ -18,7 +18,7 @@ from models.frozen_prefix.activations import Caching
 from models.networks.build import build_model
 from models.networks.compiled import Network, Networks
 from models.recipe import Recipe
-from models.training.callbacks import CALLBACKS, Context, Progress, Recorder, patience_over, stair
+from models.training.callbacks import CALLBACKS, BatchProgress, Context, Recorder, patience_over, stair
 from models.training.checkpoints import Checkpoints
 from models.training.feed import feed
 from models.training.history import Epoch
@@ -142,7 +142,7 @@ def _fit(
     """Train the epochs to come. Return whether on a prefix's activations, and whether the listener ended it."""
     record = listener.record
     clock = Times(record["times"])
-    progress = Progress(listener.on_batch)
+    progress = BatchProgress(listener.on_batch)
     with clock.measured("cache"):
         fed = feed(recipe, dataset, settings, network, caching, epochs, listener.say, progress.chunk_ends)
     record["prefix_cache"] = {"used": fed.cached, "reason": fed.why, "seconds_saved": 0.0}

@@ -108,7 +108,7 @@ class RecordedOracle(keras_tuner.Oracle):
         """0: a trial of Keras Tuner's own oracles stays where its checkpoint is."""
         return 0
 
-    def record(self, trial_id: str, values: Mapping[str, Any]) -> None:
+    def annotate(self, trial_id: str, values: Mapping[str, Any]) -> None:
         """Keep `values` with a running trial, for the report."""
         self.store.annotate(self._claims[trial_id], values)
 
@@ -138,6 +138,9 @@ class RecordedOracle(keras_tuner.Oracle):
         claim = self._claims.pop(trial.trial_id, None)
         if claim is not None:
             self.store.leave(claim, State.RELEASED)
+
+    # Private, Keras Tuner 1.4.8: where an oracle's files are, and how a trial's is written. The public `save` and `reload` take
+    # no place, and what they write in place is damaged by a process that ends in the middle.
 
     def save(self) -> None:
         write_json(Path(self._get_oracle_fname()), self.get_state())

@@ -138,7 +138,7 @@ class OptunaOracle(keras_tuner.Oracle):
         """Return Keras Tuner's id of a trial."""
         return f"{claim.number:04d}"
 
-    def record(self, trial_id: str, values: Mapping[str, Any]) -> None:
+    def annotate(self, trial_id: str, values: Mapping[str, Any]) -> None:
         """Keep `values` with a running trial, for the report."""
         self.store.annotate(self._running[trial_id].claim, values)
 
@@ -146,6 +146,7 @@ class OptunaOracle(keras_tuner.Oracle):
     def update_trial(self, trial_id: str, metrics: Mapping[str, float], step: int = 0) -> Trial:
         """Report the metrics of epoch `step`. The returned trial's status is STOPPED if it should end here."""
         trial, running = self.trials[trial_id], self._running[trial_id]
+        # Private, Keras Tuner 1.4.8: the public way to it is its own `update_trial`, which also writes a file of the trial.
         self._check_objective_found(metrics)
         value = float(self.objective.get_value(metrics))
         measure(trial, self.objective, {**metrics, self.objective.name: value}, step)
@@ -174,11 +175,8 @@ class OptunaOracle(keras_tuner.Oracle):
         """
         running = self._running.pop(trial.trial_id)
         known = self.trials[trial.trial_id]
-        known.hyperparameters, known.status, known.message = (
-            trial.hyperparameters,
-            trial.status,
-            trial.message,
-        )
+        known.hyperparameters = trial.hyperparameters
+        known.status, known.message = trial.status, trial.message
         if not self._declares_itself:
             self._learn_space(running.claim, trial.hyperparameters)
         if known.status == TrialStatus.COMPLETED and running.values:
@@ -231,6 +229,10 @@ class OptunaOracle(keras_tuner.Oracle):
     def epochs(self, trial_id: str) -> int:
         """The last epoch that a running trial has reported, here or before it came here; 0 if none."""
         return max(self._running[trial_id].values, default=0)
+
+    def promoted_from(self, trial: Trial) -> int | None:
+        """None: a trial that is promoted goes on under its own number."""
+        return None
 
     def claims(self) -> list[Claim]:
         """The trials that this process runs."""

@@ -7,6 +7,8 @@ from typing import Any, Protocol, runtime_checkable
 
 from keras_tuner.engine.trial import Trial
 
+from search.storages.trial_store import Claim, TrialStore
+
 
 class Worker(Protocol):
     """The process that runs the trials of an oracle, as far as the oracle knows of processes."""
@@ -31,7 +33,6 @@ class OneProcess:
         return False
 
 
-@runtime_checkable
 class TrialOracle(Protocol):
     """What the trial runner asks of an oracle, which may be in this process or a chief's in another.
 
@@ -67,8 +68,12 @@ class TrialOracle(Protocol):
         """The last epoch that a running trial has reported, here or before it came here; 0 if none."""
         ...
 
-    def record(self, trial_id: str, values: Mapping[str, Any]) -> None:
+    def annotate(self, trial_id: str, values: Mapping[str, Any]) -> None:
         """Keep `values` with a running trial, for the report."""
+        ...
+
+    def promoted_from(self, trial: Trial) -> int | None:
+        """The number of the trial whose weights `trial` starts from; None: of none, as where a trial goes on under its own."""
         ...
 
     def is_lost(self, trial_id: str) -> bool:
@@ -77,4 +82,31 @@ class TrialOracle(Protocol):
 
     def is_resting(self, trial_id: str) -> bool:
         """Whether a trial that was told to end here may go on later, so that its checkpoint has to stay."""
+        ...
+
+
+@runtime_checkable
+class ClaimingOracle(TrialOracle, Protocol):
+    """An oracle in this process, which claims its trials in the study itself.
+
+    Attributes:
+        store: The study's trials.
+    """
+
+    store: TrialStore
+
+    def claims(self) -> list[Claim]:
+        """The trials that this process runs."""
+        ...
+
+    def lose(self, claim: Claim) -> None:
+        """Note that a running trial has been taken away from this process."""
+        ...
+
+    def save(self) -> None:
+        """Keep what it has to know beside the study when it begins again."""
+        ...
+
+    def reload(self) -> None:
+        """Take over what is kept."""
         ...

@@ -1,6 +1,7 @@
 """Oracles by name: how a space is explored. Adding one is a line in ORACLES.
 
-Names without a prefix are an Optuna sampler under `OptunaOracle`; those with `kt-` are Keras Tuner's own.
+Names without a prefix are an Optuna sampler under `OptunaOracle`; those with `kt-` are Keras Tuner's own, and so is
+"bayesian", an old name of "kt-bayesian".
 """
 
 from __future__ import annotations
@@ -15,11 +16,11 @@ import keras_tuner
 
 from ferplus_data.errors import InputError
 from models.metrics.objectives import DEFAULT_OBJECTIVE, OBJECTIVES
-from search.oracles.keras_tuner_oracles import recorded
+from search.oracles.keras_tuner_oracles import RecordedOracle, recorded
 from search.oracles.limits import Limits
 from search.oracles.optuna_oracle import OptunaOracle
 from search.oracles.promotion import epochs_per_trial
-from search.oracles.protocol import OneProcess, Worker
+from search.oracles.protocol import ClaimingOracle, OneProcess, Worker
 from search.oracles.pruners import PRUNERS
 from search.oracles.samplers import SAMPLERS, SamplerSettings, drawn_at_random
 from search.oracles.space.admission import Admission
@@ -29,7 +30,7 @@ from search.storages.trial_store import TrialStore
 
 
 @dataclass(frozen=True)
-class Search:
+class OracleSettings:
     """What an oracle is made from."""
 
     model: SpaceModel
@@ -70,7 +71,7 @@ class Search:
 
 
 def _optuna(
-    search: Search,
+    settings: OracleSettings,
     store: TrialStore,
     worker: Worker,
     *,
@@ -78,64 +79,67 @@ def _optuna(
     own_pruner: str | None = None,
     kind: type[OptunaOracle] = OptunaOracle,
 ) -> OptunaOracle:
-    space = [describe(hp) for hp in search.hyperparameters.space]
+    space = [describe(hp) for hp in settings.hyperparameters.space]
 
     def make_sampler(seed: int) -> Any:
-        maximize = search.metric.direction == "max"
-        return SAMPLERS[sampler](SamplerSettings(seed, space, search.epochs, maximize, search.most_trials))
+        maximize = settings.metric.direction == "max"
+        return SAMPLERS[sampler](
+            SamplerSettings(seed, space, settings.epochs, maximize, settings.most_trials)
+        )
 
     make_sampler(0)  # what it needs is missing now, not at the first trial
     oracle = kind(
         store,
         sampler=make_sampler,
-        pruner=PRUNERS[own_pruner or search.pruner](search.epochs),
-        declare=search.declare,
-        recipes=search.recipes[: search.trials],
+        pruner=PRUNERS[own_pruner or settings.pruner](settings.epochs),
+        declare=settings.declare,
+        recipes=settings.recipes[: settings.trials],
         grid=sampler == "grid",
         worker=worker,
-        limits=search.limits or Limits(search.epochs, search.objective),
-        max_trials=search.trials,
-        hyperparameters=search.hyperparameters,
-        seed=search.seed,
-        objective=search.metric,
+        limits=settings.limits or Limits(settings.epochs, settings.objective),
+        max_trials=settings.trials,
+        hyperparameters=settings.hyperparameters,
+        seed=settings.seed,
+        objective=settings.metric,
     )
     oracle.verbose = 0
     return oracle
 
 
 def _keras_tuner(
-    search: Search,
+    settings: OracleSettings,
     store: TrialStore,
     worker: Worker,
     *,
     oracle: type[keras_tuner.Oracle],
     kind: type[OptunaOracle] = OptunaOracle,
     **options: Any,
-) -> keras_tuner.Oracle:
-    # To Keras Tuner a seed of 0 is none.
+) -> RecordedOracle:
+    # What `kind` the others are says nothing of these; it is taken as every maker in ORACLES takes it.
     # Hyperband's brackets decide which epochs a trial has, and the grid has an order of its own: a recipe has no place in either.
     if oracle is keras_tuner.oracles.HyperbandOracle:
         # Brackets follow one another until there are as many trials as were asked for.
-        options |= {"max_epochs": search.epochs, "hyperband_iterations": search.trials}
+        options |= {"max_epochs": settings.epochs, "hyperband_iterations": settings.trials}
     else:
-        options["max_trials"] = search.trials
+        options["max_trials"] = settings.trials
     if oracle not in (keras_tuner.oracles.HyperbandOracle, _GridSearchOracle):
-        options["recipes"] = search.recipes
-    options |= {"objective": search.metric, "limits": search.limits}
+        options["recipes"] = settings.recipes
+    options |= {"objective": settings.metric, "limits": settings.limits}
     made = recorded(oracle)(
         store=store,
         worker=worker,
-        seed=1 + search.seed % (2**32 - 1),
-        hyperparameters=search.hyperparameters,
+        seed=1 + settings.seed % (2**32 - 1),  # to Keras Tuner a seed of 0 is none
+        hyperparameters=settings.hyperparameters,
         **options,
     )
-    made.max_trials = search.trials  # which Hyperband's constructor does not take
+    made.max_trials = settings.trials  # which Hyperband's constructor does not take
     return made
 
 
 class _GridSearchOracle(keras_tuner.oracles.GridSearchOracle):
     """Keras Tuner's grid, which forgets the order of its trials when it is saved (1.4.8), with that order made up again."""
 
+    # Private, Keras Tuner 1.4.8: `get_state`, which is public, leaves the order out, and nothing public takes it.
     def set_state(self, state: dict[str, Any]) -> None:
         super().set_state(state)
 
@@ -147,7 +151,7 @@ class _GridSearchOracle(keras_tuner.oracles.GridSearchOracle):
             self._ordered_ids.insert(trial_id)
 
 
-ORACLES: dict[str, tuple[Callable[..., keras_tuner.Oracle], dict[str, Any]]] = {
+ORACLES: dict[str, tuple[Callable[..., ClaimingOracle], dict[str, Any]]] = {
     "portfolio": (_optuna, {"sampler": "portfolio"}),
     "tpe": (_optuna, {"sampler": "tpe"}),
     "random": (_optuna, {"sampler": "random"}),
@@ -166,9 +170,9 @@ KERAS_TUNER_ORACLES = {name for name, (make, _) in ORACLES.items() if make is _k
 """Those that keep part of their state in files of their own, and so have room for one process."""
 
 
-def remarks(oracle: str, search: Search) -> list[str]:
+def remarks(oracle: str, settings: OracleSettings) -> list[str]:
     """Return what a user should know of the oracle before its first trial, a line each."""
-    names = drawn_at_random(oracle, [describe(hp) for hp in search.hyperparameters.space])
+    names = drawn_at_random(oracle, [describe(hp) for hp in settings.hyperparameters.space])
     if not names:
         return []
     modelled = "numbers that every trial has" if oracle == "cmaes" else "what every trial has"
@@ -177,16 +181,16 @@ def remarks(oracle: str, search: Search) -> list[str]:
 
 def make_oracle(
     name: str,
-    search: Search,
+    settings: OracleSettings,
     store: TrialStore,
     worker: Worker | None = None,
     kind: type[OptunaOracle] = OptunaOracle,
-) -> keras_tuner.Oracle:
-    """Return the oracle `name` for `search`.
+) -> ClaimingOracle:
+    """Return the oracle `name`, made from `settings`.
 
     Args:
         name: In `ORACLES`.
-        search: What it is made from.
+        settings: What it is made from.
         store: The study's trials.
         worker: The process that runs them.
         kind: The class of those that are an Optuna sampler: a chief has one of its own.
@@ -199,7 +203,7 @@ def make_oracle(
         >>> from search.storages.registry import memory, open_study
         >>> from spaces import SPACES
         >>> model = SpaceModel(SPACES["small"], pins={"dropout": 0.3})
-        >>> asked = Search(model, declared(model), recipes=[], trials=2, epochs=3, seed=1, pruner="none")
+        >>> asked = OracleSettings(model, declared(model), recipes=[], trials=2, epochs=3, seed=1, pruner="none")
         >>> oracle = make_oracle("random", asked, open_study(memory(), "faces"))
         >>> trial = oracle.create_trial("tuner0")
         >>> trial.status, trial.hyperparameters.get("dropout")
@@ -208,4 +212,4 @@ def make_oracle(
     if name not in ORACLES:
         raise InputError(f"unknown oracle {name!r}: expected one of {', '.join(ORACLES)}")
     make, options = ORACLES[name]
-    return make(search, store, worker or OneProcess(), kind=kind, **options)
+    return make(settings, store, worker or OneProcess(), kind=kind, **options)

@@ -110,7 +110,7 @@ def improvement_on(
     photographs, seeds = len(np.unique(split.photographs)), len(said[found.number])
     one = by_objective[objective]
     told = OBJECTIVES[objective]
-    scale, unit = (1, "nats") if told.unit == "nats" else (100, "points")
+    scale, digits, unit = (1, 3, "nats") if told.unit == "nats" else (100, 1, "points")
     if one.low > 0:
         verdict = "shown" if seeds > 1 else "shown for this seed"
     elif one.high < 0:
@@ -120,7 +120,6 @@ def improvement_on(
     drawn = (
         f"and {seeds} seeds" if seeds > 1 else "of one seed, so that what another seed changes is not in it"
     )
-    digits = 1 if scale == 100 else 3
     return {
         "trial": found.number,
         "known_recipe": known.number,

@@ -51,7 +51,7 @@ class _Deadline(grpc.UnaryUnaryClientInterceptor):
         return continuation(client_call_details._replace(timeout=CALL_SECONDS), request)
 
 
-def proxy_storage(url: str, *, shown_url: str, grace: float, retries: int) -> RetryingStorage:
+def proxy_storage(url: str, *, shown_url: str, grace: float, max_deaths: int) -> RetryingStorage:
     """Return the storage behind the proxy at `url`, grpc://HOST:PORT.
 
     Raises:
@@ -66,7 +66,9 @@ def proxy_storage(url: str, *, shown_url: str, grace: float, retries: int) -> Re
         pass  # as it should be
     except grpc.RpcError as error:
         raise ConnectionError(error.details()) from error
-    return RetryingStorage(client, shown_url=shown_url, is_outage=is_outage, grace=grace, retries=retries)
+    return RetryingStorage(
+        client, shown_url=shown_url, is_outage=is_outage, grace=grace, max_deaths=max_deaths
+    )
 
 
 def is_outage(error: Exception) -> bool:

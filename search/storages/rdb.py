@@ -31,10 +31,10 @@ class DatabaseStorage(RetryingStorage):
 
     Args:
         url: As SQLAlchemy takes it.
-        shown_url, grace, retries: Of `RetryingStorage`.
+        shown_url, grace, max_deaths: Of `RetryingStorage`.
     """
 
-    def __init__(self, url: str, *, shown_url: str, grace: float, retries: int) -> None:
+    def __init__(self, url: str, *, shown_url: str, grace: float, max_deaths: int) -> None:
         options = {"connect_args": {"timeout": _BUSY_SECONDS}} if url.startswith("sqlite") else {}
         self.database = RDBStorage(url, options)
         super().__init__(
@@ -42,7 +42,7 @@ class DatabaseStorage(RetryingStorage):
             shown_url=shown_url,
             is_outage=is_outage,
             grace=grace,
-            retries=retries,
+            max_deaths=max_deaths,
         )
         self._numbers: dict[int, int] = {}  # of trials begun here, by their ids
 

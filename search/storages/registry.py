@@ -1,21 +1,30 @@
 """The study's storage: one Optuna study, the single record of truth, that any number of processes can share.
 
-What the project adds to each Optuna trial, as user attributes:
-    state             what Optuna's own state does not tell (search.storages.trial_life)
-    worker            host:pid:token of the process that runs it
-    attempt           how many workers have had it
-    error             why it failed
-    deaths            how often its worker died
-    ended_early       how much more time it took than --trial-timeout allows
-    times             seconds of each part of it
-    prefix_cache      what the prefix cache did for it
-    source            which source of the portfolio suggested it
-    kernel            the parameters of the portfolio's Gaussian process, where they were fitted for it
-and to the study:
-    made_by           that it is a study of this program, and the version of this list
-    config            config.json, for workers without the run directory
-    process ...       what is known of a process that worked on it (search.study.processes)
-    deadline          when search and retraining are to be over, in seconds since 1970
+What the project adds to each Optuna trial, as user attributes; words in capitals stand for what differs:
+    state               what Optuna's own state does not tell (search.storages.trial_life)
+    worker              host:pid:token of the process that runs it
+    attempt             how many workers have had it
+    attempt N           which of them was the N-th, and from when to when it had it
+    error               why it failed
+    failures            how often it failed and was tried again, where max_retries_per_trial allows that
+    deaths              how often its worker died
+    ended_early         how much more time it took than --trial-timeout allows
+    times               seconds of each part of it
+    seconds_per_epoch   mean over its epochs
+    network             how many parameters its network has, and the bytes of them
+    prefix_cache        what the prefix cache did for it
+    source              which source of the portfolio suggested it, or that it is a known recipe
+    kernel              the parameters of the portfolio's Gaussian process, where they were fitted for it
+    keras_tuner_trial   the id that one of Keras Tuner's own oracles has for it
+as system attributes of the trial, beside what Optuna's samplers note there:
+    heartbeat           the last sign of life of its worker
+and to the study, as user attributes:
+    made_by             that it is a study of this program, and the version of this list
+    config              config.json, for workers without the run directory
+    deadline            when search and retraining are to be over, in seconds since 1970
+    process WHICH       what is known of a process that worked on it (search.study.processes)
+    evidence: SOURCE    results from elsewhere that samplers are shown (search.storages.evidence)
+    hyperparameters     what the models that were built have declared, where no space was given before
 """
 
 from __future__ import annotations
@@ -29,7 +38,7 @@ import sqlalchemy
 from optuna.study import StudyDirection
 
 from ferplus_data.errors import InputError
-from search.storages import GRACE_SECONDS, RETRIES
+from search.storages import GRACE_SECONDS, MAX_DEATHS
 from search.storages.redaction import redact
 from search.storages.retrying import RetryingStorage
 from search.storages.trial_store import TrialStore
@@ -45,14 +54,14 @@ warnings.filterwarnings("ignore", category=optuna.exceptions.ExperimentalWarning
 
 
 def open_storage(
-    url: str, *, grace: float = GRACE_SECONDS, retries: int = RETRIES, wait: float = 0
+    url: str, *, grace: float = GRACE_SECONDS, max_deaths: int = MAX_DEATHS, wait: float = 0
 ) -> RetryingStorage:
     """Connect to the database at `url`.
 
     Args:
         url: sqlite:///FILE, postgresql+psycopg://..., as SQLAlchemy takes them, or grpc://HOST:PORT of Optuna's proxy.
         grace: Seconds without a heartbeat after which a running trial's worker is taken for dead.
-        retries: How many deaths of its workers a trial survives.
+        max_deaths: How many deaths of its workers a trial survives.
         wait: Seconds to go on trying while nothing answers there.
 
     Raises:
@@ -63,7 +72,7 @@ def open_storage(
     began = time.monotonic()
     while True:
         try:
-            return make(url, shown_url=redact(url), grace=grace, retries=retries)
+            return make(url, shown_url=redact(url), grace=grace, max_deaths=max_deaths)
         except InputError:
             raise
         except Exception as error:
@@ -122,7 +131,7 @@ def memory() -> RetryingStorage:
         shown_url="in memory",
         is_outage=_never,
         grace=GRACE_SECONDS,
-        retries=RETRIES,
+        max_deaths=MAX_DEATHS,
     )
 
 

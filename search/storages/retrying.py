@@ -41,7 +41,7 @@ class RetryingStorage(BaseStorage):
         shown_url: How messages name it.
         is_outage: Whether an error says that it was not reached, or could not answer now.
         grace: Seconds without a heartbeat after which a running trial's worker is taken for dead.
-        retries: How many deaths of its workers a trial survives.
+        max_deaths: How many deaths of its workers a trial survives.
 
     Attributes:
         retry_seconds: How long a call is repeated.
@@ -55,10 +55,10 @@ class RetryingStorage(BaseStorage):
         shown_url: str,
         is_outage: Callable[[Exception], bool],
         grace: float,
-        retries: int,
+        max_deaths: int,
     ) -> None:
         self.storage, self.shown_url, self._is_outage = storage, shown_url, is_outage
-        self.grace, self.retries = grace, retries
+        self.grace, self.max_deaths = grace, max_deaths
         self.retry_seconds = RETRY_SECONDS
         self.recovered: float | None = None
 

@@ -19,8 +19,10 @@ from search.storages.retrying import RetryingStorage
 from search.storages.trial_life import STATE, TRANSITIONS, State, state_of
 from search.storages.trial_rows import Left
 
-ATTEMPT = "attempt "
+ATTEMPT_PREFIX = "attempt "
 """Before its number, the user attribute that tells who had the trial from when to when."""
+ATTEMPT = ATTEMPT_PREFIX
+"""Its former name."""
 HEARTBEAT = "heartbeat"
 """The trial's system attribute that changes while its worker lives."""
 
@@ -48,7 +50,9 @@ class Claim:
 
     def lasted(self, ended: float | None) -> dict[str, Any]:
         """The user attribute that tells who had the trial from when to when; `ended` is None while it runs."""
-        return {f"{ATTEMPT}{self.attempt}": {"worker": self.worker, "began": self.began, "ended": ended}}
+        return {
+            f"{ATTEMPT_PREFIX}{self.attempt}": {"worker": self.worker, "began": self.began, "ended": ended}
+        }
 
 
 class TrialStore:
@@ -189,13 +193,13 @@ class TrialStore:
 
     def release_lost(self, trial: FrozenTrial) -> bool:
         """Release a running trial, read a moment ago, whose worker has died; one of which more workers have died than the
-        storage's `retries` fails. Return whether it still was as it was read."""
+        storage's `max_deaths` fails. Return whether it still was as it was read."""
         deaths = trial.user_attrs.get("deaths", 0) + 1
         known: dict[str, Any] = {
             key: value for key, value in trial.user_attrs.items() if key in ("worker", "attempt")
         }
         attributes = {"deaths": deaths, **_last_seen(trial)}
-        if deaths <= self.storage.retries:
+        if deaths <= self.storage.max_deaths:
             return self._leave(trial.number, known, State.RELEASED, attributes=attributes)
         attributes["error"] = f"its workers died {deaths} times"
         return self._leave(trial.number, known, State.FAILED, attributes=attributes)
@@ -236,7 +240,7 @@ class TrialStore:
 
 def _last_seen(trial: FrozenTrial) -> dict[str, Any]:
     """The user attribute of a running trial's last attempt, ended with the last sign of life of its worker."""
-    name = f"{ATTEMPT}{trial.user_attrs.get('attempt', 0)}"
+    name = f"{ATTEMPT_PREFIX}{trial.user_attrs.get('attempt', 0)}"
     attempt = trial.user_attrs.get(name)
     if attempt is None:
         return {}

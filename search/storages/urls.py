@@ -22,7 +22,7 @@ class Scheme(NamedTuple):
     Attributes:
         form: Its URLs, as messages show them.
         check: (url, url without its password); raises InputError if no study can be stored there, and creates nothing.
-        open: (url, shown_url, grace, retries) -> the storage; see `search.storages.registry.open_storage`.
+        open: (url, shown_url, grace, max_deaths) -> the storage; see `search.storages.registry.open_storage`.
     """
 
     form: str

@@ -13,7 +13,6 @@ from ferplus_data.console import program
 from ferplus_data.errors import InputError
 from ferplus_data.files.shapes import read_json
 
-# What is a plain file name everywhere; a study name becomes one.
 _RETRAINING = re.compile(r"(best|\d{4,})/seed-\d+")
 _COUNTS = {"train": [int], "val": [int], "test": [int]}
 _CONFIG = {
@@ -21,6 +20,7 @@ _CONFIG = {
     "arguments": dict,
     "data": {"source": str, "fingerprint": str, "counts": _COUNTS},
 }
+# What is a plain file name everywhere; a study name becomes one.
 _STUDY_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 

@@ -32,9 +32,8 @@ class MLflowTracker(SearchCallback):
 
     def on_search_begin(self, search: Search) -> None:
         if "://" not in self._uri or self._uri.startswith("file:"):
-            os.environ.setdefault(
-                "MLFLOW_ALLOW_FILE_STORE", "true"
-            )  # a folder has to be allowed since MLflow 3
+            # A folder has to be allowed since MLflow 3.
+            os.environ.setdefault("MLFLOW_ALLOW_FILE_STORE", "true")
         from mlflow import MlflowClient
 
         self._client, self._search = MlflowClient(tracking_uri=self._uri), search

@@ -19,9 +19,9 @@ from keras_tuner.engine.trial import Trial, TrialStatus
 
 from search.oracles.optuna_oracle import OptunaOracle
 from search.oracles.outcomes import number_in
-from search.storages.staleness import Staleness
 from search.storages.trial_store import Claim
 from search.workers.heartbeat import interval
+from search.workers.staleness import Staleness
 
 _LOST = TrialStatus.INVALID
 """Status of a trial in the answer to a worker that has it no more."""
@@ -70,9 +70,8 @@ class ChiefOracle(OptunaOracle):
             return
         try:
             super().end_trial(trial)
-        except (
-            keras_tuner.errors.FatalRuntimeError
-        ):  # whoever asks for the next trial learns that there is none
+        except keras_tuner.errors.FatalRuntimeError:
+            # Whoever asks for the next trial learns that there is none.
             logging.getLogger(__name__).warning("%s", self.stopped_because)
 
     def claims(self) -> list[Claim]:
@@ -151,7 +150,7 @@ class ChiefClient:
         trial.status = TrialStatus.STOPPED
         self.end_trial(trial)
 
-    def record(self, trial_id: str, values: Mapping[str, Any]) -> None:
+    def annotate(self, trial_id: str, values: Mapping[str, Any]) -> None:
         """Nothing: Keras Tuner's protocol has no room for it."""
 
     def number(self, trial_id: str) -> int:
@@ -161,6 +160,10 @@ class ChiefClient:
     def epochs(self, trial_id: str) -> int:
         """The last epoch that a running trial had reported when it came here; 0 if none."""
         return self._reported.get(trial_id, 0)
+
+    def promoted_from(self, trial: Trial) -> int | None:
+        """None: files of another trial are another worker's."""
+        return None
 
     def is_lost(self, trial_id: str) -> bool:
         """Whether the trial is in other hands: this process had been suspended for longer than the grace period."""

@@ -12,8 +12,8 @@ from types import TracebackType
 
 from optuna.trial import TrialState
 
-from search.storages.staleness import Staleness
 from search.storages.trial_store import HEARTBEAT, Claim, TrialStore
+from search.workers.staleness import Staleness
 
 MANY = 32
 """Running trials for each of which Heartbeat lets one more of its beats pass before it looks for dead workers again."""

@@ -37,9 +37,8 @@ def handle_sigterm(exit_code: int, notice: str) -> None:
         exit_code: Of the process, once it has released what it had.
         notice: Printed on standard error when the signal comes.
     """
-    receiving, sending = (
-        socket.socketpair()
-    )  # which can be made non-blocking on every system, as a pipe cannot
+    # A socket can be made non-blocking on every system, as a pipe cannot.
+    receiving, sending = socket.socketpair()
     sending.setblocking(False)
     # Detached, so that it stays open as long as the process.
     signal.set_wakeup_fd(sending.detach(), warn_on_full_buffer=False)

@@ -22,7 +22,7 @@ from models.training.loop import train
 from models.training.settings import Listener
 from search.console.progress import Progress
 from search.oracles.optuna_oracle import OptunaOracle
-from search.oracles.protocol import TrialOracle
+from search.oracles.protocol import ClaimingOracle, TrialOracle
 from search.oracles.space.search_space import SpaceModel
 from search.storages.retrying import StorageLost
 from search.storages.trial_life import counted
@@ -69,7 +69,7 @@ class FERPlusTuner(BaseTuner):
 
     def __init__(
         self,
-        oracle: keras_tuner.Oracle,
+        oracle: ClaimingOracle,
         model: SpaceModel,
         *,
         settings: TrialSettings,
@@ -80,8 +80,9 @@ class FERPlusTuner(BaseTuner):
         self._run = run
         super().__init__(oracle, model, directory=run.path, project_name="keras_tuner")
         self.oracle: TrialOracle
-        self._store: TrialStore | None = getattr(oracle, "store", None)
-        if not self._has_study():
+        # None as a worker of Keras Tuner's chief, which alone knows the study.
+        self._store: TrialStore | None = oracle.store if isinstance(self.oracle, ClaimingOracle) else None
+        if self._store is None:
             from search.workers.chief import ChiefClient
 
             known = isinstance(oracle, OptunaOracle)
@@ -126,15 +127,16 @@ class FERPlusTuner(BaseTuner):
         self.save()  # so that Keras Tuner's own oracles find, after an interruption in the first trial, what they had begun
 
     def save(self) -> None:
-        if isinstance(self.oracle, keras_tuner.Oracle) and not isinstance(self.oracle, OptunaOracle):
+        if isinstance(self.oracle, ClaimingOracle):
             self.oracle.save()
 
     def reload(self) -> None:
-        if isinstance(self.oracle, keras_tuner.Oracle):
+        if isinstance(self.oracle, ClaimingOracle):
             self.oracle.reload()
 
     def _get_tuner_fname(self) -> str:
-        # Whether there is something to reload. The tuner has no state beside its oracle's.
+        # Private, Keras Tuner 1.4.8: its constructor reloads where this file is, and asks nothing public. The tuner has no state
+        # beside its oracle's.
         return str(self._run.path / "keras_tuner" / "oracle.json")
 
     def pre_create_trial(self) -> None:
@@ -154,12 +156,7 @@ class FERPlusTuner(BaseTuner):
     def _tell(self, told: Callable[[TrialRecord], None], trial: Trial, number: int) -> None:
         """Tell callbacks of a trial, which is read from its study only where there are some."""
         if self._progress.callbacks.search:
-            study = self._store if self._has_study() else None
-            told(record_in(study, self._run, number, trial.hyperparameters.values))
-
-    def _has_study(self) -> bool:
-        """Not so as a worker of Keras Tuner's chief."""
-        return isinstance(self.oracle, keras_tuner.Oracle)
+            told(record_in(self._store, self._run, number, trial.hyperparameters.values))
 
     def run_trial(self, trial: Trial, *fit_args: Any, **fit_kwargs: Any) -> None:
         """Train one configuration. Every epoch is reported as it ends, so nothing is returned."""
@@ -169,7 +166,7 @@ class FERPlusTuner(BaseTuner):
             {k: v for k, v in values.items() if not k.startswith("tuner/")}  # Keras Tuner's Hyperband's own
         )
         settings = self._settings.training(recipe.backbone)
-        promoted_from = getattr(self.oracle, "promoted_from", lambda trial: None)(trial)
+        promoted_from = self.oracle.promoted_from(trial)
         if promoted_from is not None:
             settings = replace(settings, after=self._run.trial(promoted_from))
         known = self._restore(trial, number)
@@ -179,7 +176,7 @@ class FERPlusTuner(BaseTuner):
             epochs=values.get("tuner/epochs", self._settings.epochs),
             known=known,
             rows=len(settings.train_split or self._settings.dataset.train),
-            earlier=self._store.get(number).user_attrs if known and self._store and self._has_study() else {},
+            earlier=self._store.get(number).user_attrs if known and self._store else {},
             record={"times": {"oracle": self._waited}},
         )
         train(
@@ -207,10 +204,10 @@ class FERPlusTuner(BaseTuner):
 
     def _epoch_ends(self, running: RunningTrial, epoch: Epoch) -> bool:
         """Store and report an epoch; return whether it is the trial's last."""
-        trial_id, store = running.trial.trial_id, self._settings.checkpoint_store
+        trial_id, checkpoints = running.trial.trial_id, self._settings.checkpoint_store
         late = running.is_late(epoch, self._settings.timeout)
-        if store is not None and epoch.epoch > running.known:
-            store.save(self._run.trial(running.number), running.number, epoch.epoch)
+        if checkpoints is not None and epoch.epoch > running.known:
+            checkpoints.save(self._run.trial(running.number), running.number, epoch.epoch)
         if epoch.epoch > running.known:
             self._progress.epoch_ends(epoch, running.epochs)
             told = self._progress.callbacks.on_epoch_end
@@ -218,7 +215,7 @@ class FERPlusTuner(BaseTuner):
         self._time_budget.epoch_took(epoch.epoch, epoch.seconds, running.rows)
         objective = self._settings.limits.objective
         began = time.monotonic()
-        self.oracle.record(trial_id, running.in_all())
+        self.oracle.annotate(trial_id, running.in_all())
         updated = self.oracle.update_trial(
             trial_id, {f"val_{objective}": epoch.metrics[objective]}, step=epoch.epoch
         )
@@ -242,13 +239,14 @@ class FERPlusTuner(BaseTuner):
     def _restore(self, trial: Trial, number: int) -> int:
         """Fetch the checkpoint of a trial that was begun elsewhere; return its last epoch that is known."""
         known = self.oracle.epochs(trial.trial_id)
-        directory, store = self._run.trial(number), self._settings.checkpoint_store
-        if store is not None and len(readable_history(directory / "history.csv")) < known:
-            store.restore(directory, number, known)
+        directory, checkpoints = self._run.trial(number), self._settings.checkpoint_store
+        if checkpoints is not None and len(readable_history(directory / "history.csv")) < known:
+            checkpoints.restore(directory, number, known)
         return known
 
     def _run_and_update_trial(self, trial: Trial, *fit_args: Any, **fit_kwargs: Any) -> None:
-        # Keras Tuner's own would report the result once more.
+        # Private, Keras Tuner 1.4.8: its own asks the oracle for the trial once more, and has a `run_trial` that reports its
+        # epochs itself, as only that can, for deprecated.
         try:
             self.run_trial(trial, *fit_args, **fit_kwargs)
         except StorageLost as error:

@@ -15,7 +15,7 @@ import pytest
 from keras_tuner.engine.trial import TrialStatus
 from optuna.trial import FrozenTrial
 
-from search.oracles.registry import Search, make_oracle
+from search.oracles.registry import OracleSettings, make_oracle
 from search.oracles.space.search_space import SpaceModel, declared
 from search.storages.registry import open_storage, open_study
 from search.storages.trial_life import trials_of
@@ -66,8 +66,8 @@ class Driver:
         **options: Any,
     ) -> Any:
         model = SpaceModel(Space(space), pins or {})
-        search = Search(model, declared(model), recipes or [], trials, epochs, seed, pruner)
-        oracle = make_oracle(name, search, self.store(), ThisProcess(), **options)
+        settings = OracleSettings(model, declared(model), recipes or [], trials, epochs, seed, pruner)
+        oracle = make_oracle(name, settings, self.store(), ThisProcess(), **options)
         if directory is not None:
             oracle._set_project_dir(str(directory), "keras_tuner")
             if (directory / "keras_tuner" / "oracle.json").exists():

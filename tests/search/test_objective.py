@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, Literal
 
+import numpy as np
 import pytest
 
+from ferplus_data.dataset import load_dataset
 from models.backbones.registry import BACKBONES
-from models.metrics.objectives import OBJECTIVES
+from models.metrics.objectives import OBJECTIVES, Objective
+from search.results.finalists import improvement_on
 from search.results.retraining import retraining_seeds
 from search.setup import training_settings, weights_for
 from search.study.arguments import SearchArguments
@@ -76,3 +79,20 @@ def test_a_trial_that_was_pruned_or_interrupted_is_the_best_only_where_none_has_
         found = best_trial([trial for trial in trials if trial.state in states])
         assert found is not None and found.state == best
     assert best_trial([trial for trial in trials if trial.state == "failed"]) is None
+
+
+@pytest.mark.parametrize(
+    ("unit", "said"), [("nats", "0.250 nats [0.250, 0.250]"), ("points", "25.0 points [25.0, 25.0]")]
+)
+def test_an_improvement_is_told_in_the_objectives_unit(
+    unit: Literal["points", "nats"], said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loss = Objective(lambda probabilities, split: float(probabilities[0, 0]), "min", "a loss", unit)
+    monkeypatch.setitem(OBJECTIVES, "loss", loss)
+    split = load_dataset("demo", subset=0.1).val
+    probabilities = {
+        number: [np.full((len(split), 8), value, np.float32)] for number, value in {3: 0.5, 0: 0.75}.items()
+    }
+    found, known = record(3, 0.5, True), record(0, 0.75, True)
+    improvement = improvement_on(found, known, probabilities, split, "loss")
+    assert f"improved on the known recipe by {said} of validation a loss: shown" in improvement["statement"]

@@ -18,7 +18,7 @@ from search import launch
 from search.commands import search as search_command
 from search.oracles.portfolio.observations import observe
 from search.oracles.portfolio.unit_cube import UnitCube
-from search.storages import evidence
+from search.storages import evidence, registry
 from search.storages.evidence import MOST, Result, evidence_of
 from search.study.run_directory import RunDirectory
 from search.study.view import read_study
@@ -69,6 +69,29 @@ def test_another_study_is_known_and_counts_for_nothing(runs: Path, capsys: pytes
         # The first of two epochs is as far as the second of four.
         assert one.intermediate_values == {2: trial.values[1], 4: trial.values[2]}
         assert one.state == TrialState.COMPLETE
+
+
+def listed(heading: str) -> re.Pattern[str]:
+    """What the docstring of `search.storages.registry` lists under the line that begins with `heading`."""
+    assert registry.__doc__ is not None
+    (lines,) = re.findall(rf"^{heading}.*\n((?:    .*\n)+)", registry.__doc__, re.MULTILINE)
+    names = [re.split(r"  +", line.strip())[0] for line in lines.splitlines()]
+    assert len(names) > 5
+    return re.compile("|".join(re.sub(r"[A-Z]+$", ".+", name) for name in names))
+
+
+def test_what_the_database_holds_is_listed(runs: Path) -> None:
+    study = read_study(search(runs, "listed", "--warm-start", "first", "--trials", "1")).study
+    of_trials, of_study = listed("What the project adds to each"), listed("and to the study")
+    for trial in [*read_study(RunDirectory.of(runs, "first")).study.trials, *study.trials]:
+        assert [name for name in trial.user_attrs if not of_trials.fullmatch(name)] == []
+    assert [name for name in study.user_attrs if not of_study.fullmatch(name)] == []
+    assert {name.partition(" ")[0] for name in study.user_attrs} >= {
+        "made_by",
+        "config",
+        "process",
+        "evidence:",
+    }
 
 
 def test_of_an_overlapping_space_what_lies_in_both_is_told(runs: Path, capsys: pytest.CaptureFixture) -> None:

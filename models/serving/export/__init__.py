@@ -105,9 +105,8 @@ def export_model(
     formats = list(dict.fromkeys(formats))
     check_formats(formats, precision)
     check_place(folder, formats)
-    classifier_of(model)(
-        evidence.faces[:3]
-    )  # which refuses a model that gives anything else than probabilities
+    # A classifier refuses a model that gives anything else than probabilities.
+    classifier_of(model)(evidence.faces[:3])
     own = OwnFolder(folder)
     with own.filling() as work:
         return _export(model, formats, own, work, evidence, about, metrics, precision)

@@ -63,7 +63,7 @@ class GaussianProcess:
 
     def __init__(self, data: Data, theta: np.ndarray) -> None:
         self._data, self._theta = data, theta
-        covariance = _Covariance(data).value(theta)[0]
+        covariance = Covariance(data).value(theta)[0]
         self._factor = cholesky(covariance, lower=True, check_finite=False)
         self._alpha = cho_solve((self._factor, True), data.scores, check_finite=False)
 
@@ -84,7 +84,7 @@ class GaussianProcess:
 def fit(data: Data, near: np.ndarray | None = None) -> np.ndarray:
     """Return the most likely parameters a posteriori, searched from `near`, those of an earlier fit, or from the prior's."""
     theta = start(data.rows.shape[1]) if near is None else near
-    covariance = _Covariance(data)
+    covariance = Covariance(data)
     prior_mean = start(data.rows.shape[1])
     prior_width = np.concatenate([_PRIOR_WIDTH, np.full(data.rows.shape[1], _LENGTHSCALE_WIDTH)])
 
@@ -114,7 +114,7 @@ def _decay(left: np.ndarray, right: np.ndarray) -> np.ndarray:
     return 2.0 / (left[:, None] + right[None, :] + 2.0)
 
 
-class _Covariance:
+class Covariance:
     """The covariance of the values in `data`, as a function of the parameters."""
 
     def __init__(self, data: Data) -> None:

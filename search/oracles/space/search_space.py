@@ -83,8 +83,8 @@ def declared(model: SpaceModel) -> keras_tuner.HyperParameters:
     """
     oracle = keras_tuner.Oracle(objective=keras_tuner.Objective("val_accuracy", "max"))
     try:
-        # Keras Tuner's own walk through the scopes, which asks of a tuner no more than these two. In 1.4.8 the public way is
-        # a constructor of a tuner, which also makes a project's folder and builds a model.
+        # Private, Keras Tuner 1.4.8: its own walk through the scopes, which asks of a tuner no more than these two. The public
+        # way is a constructor of a tuner, which also makes a project's folder and builds a model.
         BaseTuner._activate_all_conditions(  # noqa: SLF001
             SimpleNamespace(oracle=oracle, hypermodel=model)
         )

@@ -20,14 +20,14 @@ from models.device.precision import resolve_precision
 def test_auto_takes_what_the_slowest_gpu_is_good_at(
     capabilities: list[tuple[int, int]], expected: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(precision, "_compute_capabilities", lambda: capabilities)
+    monkeypatch.setattr(precision, "compute_capabilities", lambda: capabilities)
     assert resolve_precision("auto")[0] == expected
 
 
 def test_a_format_that_the_device_is_not_good_at_is_taken_but_not_silently(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(precision, "_compute_capabilities", lambda: [])
+    monkeypatch.setattr(precision, "compute_capabilities", lambda: [])
     name, why = resolve_precision("bfloat16")
     assert name == "bfloat16" and "seldom faster" in why
 

@@ -9,7 +9,7 @@ import pytest
 from keras_tuner.engine.trial import TrialStatus
 
 from models.networks import cost
-from search.oracles.registry import Search, make_oracle
+from search.oracles.registry import OracleSettings, make_oracle
 from search.oracles.space.admission import Admission
 from search.oracles.space.search_space import SpaceModel, declared
 from search.storages.registry import memory, open_study
@@ -30,9 +30,11 @@ def test_no_worker_begins_a_network_that_is_over_a_limit(
 
     def oracle_of(worker: int) -> Any:
         model = SpaceModel(SPACES["small"], {})
-        search = Search(model, declared(model), [], TRIALS, 1, 0, "none", admission=Admission(*limits))
+        settings = OracleSettings(
+            model, declared(model), [], TRIALS, 1, 0, "none", admission=Admission(*limits)
+        )
         own: Any = SimpleNamespace(name=f"worker {worker}", is_dead=lambda name: False)
-        return make_oracle("portfolio", search, open_study(storage, "s"), own)
+        return make_oracle("portfolio", settings, open_study(storage, "s"), own)
 
     oracles = [oracle_of(worker) for worker in range(WORKERS)]
     working = True

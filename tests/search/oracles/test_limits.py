@@ -8,7 +8,7 @@ import pytest
 from optuna.trial import FrozenTrial
 
 from search.oracles.limits import Limits
-from search.oracles.registry import Search
+from search.oracles.registry import OracleSettings
 from search.oracles.space.search_space import SpaceModel, declared
 from search.storages.trial_life import STATE, State
 from spaces import SPACES
@@ -97,4 +97,7 @@ def test_the_trials_that_a_budget_has_epochs_for(
 ) -> None:
     model = SpaceModel(SPACES["small"], {})
     limits = Limits(epochs=epochs, budget=budget)
-    assert Search(model, declared(model), [], trials, epochs, 0, pruner, limits=limits).most_trials == most
+    assert (
+        OracleSettings(model, declared(model), [], trials, epochs, 0, pruner, limits=limits).most_trials
+        == most
+    )

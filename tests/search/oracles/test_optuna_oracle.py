@@ -11,6 +11,7 @@ from keras_tuner.engine.trial import TrialStatus
 from optuna.trial import TrialState
 
 from ferplus_data.errors import InputError
+from search.oracles.protocol import ClaimingOracle
 from search.oracles.pruners import PRUNERS
 from search.oracles.registry import ORACLES
 
@@ -24,6 +25,7 @@ def available(name: str) -> str:
 @pytest.mark.parametrize("name", ORACLES)
 def test_an_oracle_runs_its_trials_and_the_study_has_them(name: str, driver: Any, tmp_path: Path) -> None:
     oracle = driver.oracle(available(name), trials=8, directory=tmp_path)
+    assert isinstance(oracle, ClaimingOracle)
     played = driver.run(oracle, most=60)
     trials = driver.trials()
     assert len(trials) == len(played) >= 6

@@ -137,7 +137,7 @@ def test_the_process_has_the_likelihood_and_the_gradient_of_its_kernel() -> None
         )
 
     matrix = np.array([[covariance(i, j) for j in range(8)] for i in range(8)])
-    process = gaussian_process._Covariance(known)
+    process = gaussian_process.Covariance(known)
     value, _ = process.likelihood(theta)
     expected = -multivariate_normal(cov=matrix).logpdf(known.scores) - 4 * math.log(2 * math.pi)
     assert value == pytest.approx(expected)
@@ -155,7 +155,7 @@ def test_the_process_predicts_as_the_conditional_normal_distribution_does() -> N
         np.append(known.epochs, 26),
         np.append(known.scores, 0.0),
     )
-    matrix = gaussian_process._Covariance(together).value(theta)[0]
+    matrix = gaussian_process.Covariance(together).value(theta)[0]
     solved = np.linalg.solve(matrix[:8, :8], matrix[:8, 8])
     mean, deviation = gaussian_process.GaussianProcess(known, theta).predict(new, 26)
     assert mean[0] == pytest.approx(solved @ known.scores)

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from search.oracles.registry import Search, make_oracle
+from search.oracles.registry import OracleSettings, make_oracle
 from search.oracles.space.search_space import SpaceModel, declared
 from search.storages.registry import memory, open_study
 from spaces.space import Space
@@ -16,8 +16,8 @@ from tests.search.oracles.test_trial_queue import play
 
 def drawn(name: str, seed: int) -> list[dict[str, Any]]:
     model = SpaceModel(Space(toy_space), {})
-    search = Search(model, declared(model), [], 3, 3, seed, "none")
-    return play(make_oracle(name, search, open_study(memory(), "toy")))
+    settings = OracleSettings(model, declared(model), [], 3, 3, seed, "none")
+    return play(make_oracle(name, settings, open_study(memory(), "toy")))
 
 
 @pytest.mark.parametrize("name", ["portfolio", "tpe", "random", "grid", "cmaes", "hyperband"])

@@ -13,7 +13,7 @@ from optuna.trial import FrozenTrial
 
 from search.oracles.promotion import Decision, RestingPruner, Trials
 from search.oracles.pruners import PRUNERS
-from search.oracles.registry import Search, make_oracle, remarks
+from search.oracles.registry import OracleSettings, make_oracle, remarks
 from search.oracles.space.search_space import SpaceModel, declared
 from search.storages.registry import memory, open_study
 from search.storages.trial_life import State, state_of, trials_of
@@ -37,8 +37,8 @@ class Memory:
         **pins: Any,
     ) -> Any:
         model = SpaceModel(Space(space), pins)
-        search = Search(model, declared(model), [], trials, 3, 1, pruner)
-        return make_oracle(name, search, self.store)
+        settings = OracleSettings(model, declared(model), [], trials, 3, 1, pruner)
+        return make_oracle(name, settings, self.store)
 
     @property
     def states(self) -> list[State]:
@@ -194,5 +194,5 @@ def test_a_recipe_that_two_have_queued_is_run_once(monkeypatch: pytest.MonkeyPat
 )
 def test_an_oracle_says_what_it_draws_at_random(name: str, named: str) -> None:
     model = SpaceModel(Space(toy_space), {})
-    said = "".join(remarks(name, Search(model, declared(model), [], 1, 1, 1, "none")))
+    said = "".join(remarks(name, OracleSettings(model, declared(model), [], 1, 1, 1, "none")))
     assert (named in said) if named else said == ""

@@ -11,7 +11,7 @@ import keras_tuner
 import optuna
 import pytest
 
-from search.oracles.registry import Search, make_oracle
+from search.oracles.registry import OracleSettings, make_oracle
 from search.oracles.space.search_space import SpaceModel, declared
 from search.storages.registry import memory, open_study
 from search.storages.trial_life import trials_of
@@ -37,8 +37,8 @@ def searched(request: pytest.FixtureRequest) -> tuple[Any, list[dict[str, Any]],
     model = SpaceModel(space, pins)
     store = open_study(memory(), "shown")
     trials = 6 if request.param == "mine" else TRIALS  # of the 8 there are
-    search = Search(model, declared(model), [], trials, 3, 1, "none")
-    return store, play(make_oracle("random", search, store)), pins
+    settings = OracleSettings(model, declared(model), [], trials, 3, 1, "none")
+    return store, play(make_oracle("random", settings, store)), pins
 
 
 def test_tables_and_figures(searched: tuple[Any, list[dict[str, Any]], dict[str, Any]]) -> None:

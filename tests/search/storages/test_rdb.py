@@ -16,7 +16,8 @@ from optuna.distributions import CategoricalDistribution, FloatDistribution
 from optuna.trial import TrialState
 
 from ferplus_data.errors import InputError
-from search.storages.registry import RETRIES, open_storage, open_study
+from search.storages import MAX_DEATHS
+from search.storages.registry import open_storage, open_study
 from search.storages.trial_life import State, state_of
 from search.workers.heartbeat import ThisProcess, Watchman
 
@@ -177,13 +178,13 @@ def test_only_trials_of_dead_processes_are_released(driver: Any) -> None:
 def test_a_trial_that_kills_its_workers_is_given_up(driver: Any) -> None:
     store, host = driver.store(), ThisProcess().name.rsplit(":", 2)[0]
     store.create(State.QUEUED, {}, {})
-    for _ in range(RETRIES + 1):
+    for _ in range(MAX_DEATHS + 1):
         assert not state_of(store.read()[0]).ended
         store.claim(store.read()[0], f"{host}:{dead_process()}:token")
         Watchman(store).release_lost()
     (last,) = store.read()
-    assert state_of(last) == State.FAILED and last.user_attrs["deaths"] == RETRIES + 1
-    assert last.user_attrs["error"] == f"its workers died {RETRIES + 1} times"
+    assert state_of(last) == State.FAILED and last.user_attrs["deaths"] == MAX_DEATHS + 1
+    assert last.user_attrs["error"] == f"its workers died {MAX_DEATHS + 1} times"
 
 
 def test_many_that_open_a_new_database_at_once_all_get_it(tmp_path: Path) -> None:
