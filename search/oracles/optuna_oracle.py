@@ -14,8 +14,8 @@ from optuna.trial import FrozenTrial
 
 from search.oracles.limits import Limits
 from search.oracles.outcomes import STATUS, Running, measure, number_in, outcome
-from search.oracles.promotion import Decision, RestingPruner, decide
 from search.oracles.protocol import OneProcess, Worker
+from search.oracles.pruners import Decision, RestingPruner, decide
 from search.oracles.sampling import Declare, Sampling
 from search.oracles.space.drawing import describe
 from search.oracles.trial_queue import Taken, TrialQueue

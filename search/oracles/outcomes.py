@@ -10,7 +10,7 @@ from typing import Any
 import keras_tuner
 from keras_tuner.engine.trial import Trial, TrialStatus
 
-from search.oracles.promotion import Decision
+from search.oracles.pruners import Decision
 from search.storages.trial_life import State
 from search.storages.trial_store import Claim
 

@@ -19,9 +19,8 @@ from models.metrics.objectives import DEFAULT_OBJECTIVE, OBJECTIVES
 from search.oracles.keras_tuner_oracles import RecordedOracle, recorded
 from search.oracles.limits import Limits
 from search.oracles.optuna_oracle import OptunaOracle
-from search.oracles.promotion import epochs_per_trial
 from search.oracles.protocol import ClaimingOracle, OneProcess, Worker
-from search.oracles.pruners import PRUNERS
+from search.oracles.pruners import PRUNERS, epochs_per_trial
 from search.oracles.samplers import SAMPLERS, SamplerSettings, drawn_at_random
 from search.oracles.space.admission import Admission
 from search.oracles.space.drawing import describe

@@ -14,8 +14,8 @@ from optuna.pruners import BasePruner
 from optuna.trial import FrozenTrial, TrialState
 
 from search.oracles.limits import Limits
-from search.oracles.promotion import RestingPruner
 from search.oracles.protocol import Worker
+from search.oracles.pruners import RestingPruner
 from search.oracles.sampling import Draw, Sampling, key
 from search.storages.trial_life import KNOWN_RECIPE, SOURCE, State, counted, state_of
 from search.storages.trial_store import Claim, TrialStore

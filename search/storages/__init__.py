@@ -4,5 +4,3 @@ GRACE_SECONDS = 120.0
 """Without a sign of life after which a worker is taken for dead."""
 MAX_DEATHS = 3
 """How many deaths of its workers a trial survives."""
-RETRIES = MAX_DEATHS
-"""As the option `--retries` has it."""

@@ -21,8 +21,6 @@ from search.storages.trial_rows import Left
 
 ATTEMPT_PREFIX = "attempt "
 """Before its number, the user attribute that tells who had the trial from when to when."""
-ATTEMPT = ATTEMPT_PREFIX
-"""Its former name."""
 HEARTBEAT = "heartbeat"
 """The trial's system attribute that changes while its worker lives."""
 

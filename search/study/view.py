@@ -19,7 +19,7 @@ from models.training.history import read_history
 from search.storages.redaction import redact
 from search.storages.registry import open_storage
 from search.storages.trial_life import State, state_of, trials_of
-from search.storages.trial_store import ATTEMPT, TrialStore
+from search.storages.trial_store import ATTEMPT_PREFIX, TrialStore
 from search.study.best import read_metrics
 from search.study.ownership import stored_study
 from search.study.predictions import Predictions, read_predictions
@@ -286,7 +286,7 @@ def record_of(
 
 
 def _attempts(trial: FrozenTrial) -> tuple[Attempt, ...]:
-    recorded = [value for key, value in trial.user_attrs.items() if key.startswith(ATTEMPT)]
+    recorded = [value for key, value in trial.user_attrs.items() if key.startswith(ATTEMPT_PREFIX)]
     found = [
         Attempt(
             one["worker"],

@@ -82,10 +82,10 @@ def test_a_trial_that_was_pruned_or_interrupted_is_the_best_only_where_none_has_
 
 
 @pytest.mark.parametrize(
-    ("unit", "said"), [("nats", "0.250 nats [0.250, 0.250]"), ("points", "25.0 points [25.0, 25.0]")]
+    ("unit", "said"), [("nats", "0.250 nats [0.250, 0.250]"), ("share", "25.0 points [25.0, 25.0]")]
 )
 def test_an_improvement_is_told_in_the_objectives_unit(
-    unit: Literal["points", "nats"], said: str, monkeypatch: pytest.MonkeyPatch
+    unit: Literal["share", "nats"], said: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     loss = Objective(lambda probabilities, split: float(probabilities[0, 0]), "min", "a loss", unit)
     monkeypatch.setitem(OBJECTIVES, "loss", loss)

@@ -19,7 +19,7 @@ from search.oracles.portfolio.gaussian_process import start
 from search.oracles.portfolio.improvement import Improvement, used
 from search.oracles.portfolio.observations import Observation, observe
 from search.oracles.portfolio.unit_cube import UnitCube
-from search.oracles.promotion import rungs
+from search.oracles.pruners import rungs
 from search.oracles.space.hyperparameters import Hyperparameter
 
 STARTUP_TRIALS = 12

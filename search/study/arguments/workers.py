@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import attrs
 
-from search.storages import GRACE_SECONDS, RETRIES
+from search.storages import GRACE_SECONDS, MAX_DEATHS
 from search.study import options as o
 from search.study.options import option
 
@@ -52,7 +52,7 @@ class WorkerArguments:
         o.whole(0, 1000),
         "How many deaths of its workers a trial survives.",
         o.WORKERS,
-        default=RETRIES,
+        default=MAX_DEATHS,
         may_change=True,
     )
     artifacts: str | None = option(

@@ -15,7 +15,7 @@ from benchmarks.simulator.methods import method
 from benchmarks.simulator.study import run_study
 from benchmarks.simulator.tasks import Range, Task
 from benchmarks.simulator.tellings import tell
-from search.oracles.promotion import Decision, PromotionPruner, rungs
+from search.oracles.pruners import Decision, PromotionPruner, rungs
 
 
 def trial(*values: float, state: TrialState = TrialState.WAITING) -> FrozenTrial:

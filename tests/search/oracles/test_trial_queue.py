@@ -11,8 +11,7 @@ import pytest
 from keras_tuner.engine.trial import TrialStatus
 from optuna.trial import FrozenTrial
 
-from search.oracles.promotion import Decision, RestingPruner, Trials
-from search.oracles.pruners import PRUNERS
+from search.oracles.pruners import PRUNERS, Decision, RestingPruner, Trials
 from search.oracles.registry import OracleSettings, make_oracle, remarks
 from search.oracles.space.search_space import SpaceModel, declared
 from search.storages.registry import memory, open_study
