@@ -14,6 +14,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -30,6 +31,8 @@ SEARCHES = {"without": ["--cache-gb", "0"], "cold": [], "warm": []}
 
 def search(name: str, options: list[str], asked: argparse.Namespace) -> dict[str, Any]:
     """Run a search up to its retraining; return its seconds and, by trial, scores and whether the cache was used."""
+    if name == "cold":  # it may have been interrupted before
+        shutil.rmtree(asked.folder / "cache" / "prefix", ignore_errors=True)
     process = subprocess.Popen(
         [
             *(sys.executable, "-u", "run_search.py", "search", "--space", "transfer", "--fresh", "--no-test"),
@@ -105,6 +108,8 @@ def main() -> None:
     parser.add_argument("--json", action="store_true")
     asked = parser.parse_args()
     asked.folder = asked.folder.resolve()
+    if asked.data != "demo":
+        asked.data = str(Path(asked.data).resolve())
     asked.folder.mkdir(parents=True, exist_ok=True)
     known = asked.folder / "figures.json"
     found: dict[str, dict[str, Any]] = json.loads(known.read_text()) if known.exists() else {}

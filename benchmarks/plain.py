@@ -1,4 +1,4 @@
-"""What the benchmarks compare with: the network run whole in every step, fed image by image, as the seed did it.
+"""What the benchmarks compare with: the network run whole in every step, fed image by image, as the baseline did it.
 
 The model is that of `models.backbones.registry` at its own input size and precision, compiled with Keras's defaults. Each image
 is parsed from its string of pixels, resized, augmented at the network's size by albumentations and has its mean taken off, one

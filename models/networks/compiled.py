@@ -88,6 +88,7 @@ class Network:
         self._initial = _values(self._state)
         self.__dict__.pop("fingerprints", None)
         self._seed = seed
+        gc.collect()  # the model that was only initialised
 
     def _reset(self) -> None:
         for variable, value in zip(self._state, self._initial, strict=True):

@@ -1,4 +1,4 @@
-"""Freezing the first layers of a network, counted as the seed counts them: from the end."""
+"""Freezing the first layers of a network, counted as the baseline counts them: from the end."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ def freeze(model: Any, freeze_before: int) -> None:
     of weights.
 
     Args:
-        model: a keras.Model whose layers include the head, as the listings of the seed do.
-        freeze_before: 0 freezes none, -k all layers but the last k (the seed: ResNet50 -51, SENet50 -39).
+        model: a keras.Model whose layers include the head, as the listings of the baseline do.
+        freeze_before: 0 freezes none, -k all layers but the last k (the baseline: ResNet50 -51, SENet50 -39).
 
     Raises:
         InputError: for a positive index, or one beyond the first layer.

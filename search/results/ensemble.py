@@ -15,7 +15,7 @@ from ferplus_data.files import write_json
 from ferplus_data.files.locks import locked
 from ferplus_data.files.owned import sha256_of
 from ferplus_data.files.shapes import read_json
-from models.metrics.objectives import accuracy
+from models.metrics.objectives import OBJECTIVES, accuracy
 from models.metrics.scores import predict_probabilities
 from models.recipe import Recipe
 from models.serving.model_files import load_model
@@ -44,7 +44,7 @@ def make_ensemble(
     """Retrain the `count` best distinct configurations of the study in `run`, average them, and measure the mean, on the test
     split only if `test` is set.
 
-    Members are chosen by validation accuracy in the search alone. The study's best model is one if its trial is among them;
+    Members are chosen by the study's objective in the search alone. The study's best model is one if its trial is among them;
     the others are retrained with the study's own seed and epochs into ensemble/NNNN, which an interrupted call continues and a
     later one takes as they are.
 
@@ -76,7 +76,9 @@ def _make(
     test: bool,
     progress: Progress,
 ) -> tuple[Path, dict[str, Any]]:
-    paths = [_member(trial, run, folder, arguments, dataset, progress) for trial in trials]
+    retraining = Retraining(dataset, arguments, arguments.retrain_epochs, progress)
+    paths = [_member(trial, run, folder, retraining) for trial in trials]
+    del retraining  # and its compiled networks
     keras.backend.clear_session()
     gc.collect()
     model = averaged([load_model(member) for member in paths])
@@ -102,7 +104,7 @@ def _make(
         return {
             **as_metrics(found, dataset),
             "members": members,
-            "chosen_by": "validation accuracy in the search",
+            "chosen_by": f"validation {OBJECTIVES[arguments.objective].label} in the search",
         }
 
     metrics = write_best(folder, model, measured)
@@ -138,23 +140,23 @@ def _member(
     trial: TrialRecord,
     run: RunDirectory,
     folder: Path,
-    arguments: SearchArguments,
-    dataset: Dataset,
-    progress: Progress,
+    retraining: Retraining,
 ) -> Path:
     metrics = read_metrics(run.best_model.parent)
     if metrics is not None and metrics["trial"] == trial.number and run.best_model.exists():
         return run.best_model
     directory = folder / f"{trial.number:04d}"
     path, record = directory / "model.keras", directory / "retraining.json"
-    epochs, seed = arguments.retrain_epochs, retraining_seeds(arguments)[0]
-    asked_for = {"epochs": epochs, "seed": seed}
+    seed, progress = retraining_seeds(retraining.arguments)[0], retraining.progress
+    asked_for = {"epochs": retraining.epochs, "seed": seed}
     if path.exists() and _recorded(record) == asked_for:
         progress.say(f"trial {trial.number} has been retrained before")
         return path
-    progress.say(f"retraining trial {trial.number} on the whole training split, up to {epochs} epochs")
+    progress.say(
+        f"retraining trial {trial.number} on the whole training split, up to {retraining.epochs} epochs"
+    )
     recipe = Recipe.from_hyperparameters(trial.hyperparameters)
-    Retraining(dataset, arguments, epochs, progress).train(recipe, directory, seed)
+    retraining.train(recipe, directory, seed)
     write_json(record, asked_for)
     Checkpoints(directory).finish()
     return path

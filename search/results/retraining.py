@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -93,6 +94,7 @@ def retrain(
     began = time.monotonic()
     if done is None:
         progress.say(f"retraining {named} on the whole training split, up to {epochs} epochs")
+    gc.collect()  # the networks of the trials
     retraining = Retraining(dataset, arguments, epochs, progress)
 
     def train_one(trial: TrialRecord, seed: int, until: int | None) -> Retrained:

@@ -137,7 +137,7 @@ class StudyView:
 
     @property
     def objective(self) -> Objective:
-        """That objective: its label, direction and unit."""
+        """That objective, with its label, direction and unit."""
         return OBJECTIVES[self.objective_name]
 
     @property

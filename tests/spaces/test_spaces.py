@@ -8,9 +8,10 @@ import keras_tuner
 import pytest
 
 from models.backbones.registry import BACKBONES
+from models.hyperparameters import base_name
 from models.networks.build import build_model, compile_model
 from models.optimization.optimizers import make_optimizer
-from models.recipe import Recipe, base_name
+from models.recipe import Recipe
 from search.oracles.space.search_space import SpaceModel, declared, recipe_values
 from spaces import SPACES
 

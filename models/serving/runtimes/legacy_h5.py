@@ -104,7 +104,7 @@ def _recipe(path: Path, config: Any) -> Recipe:
             f"{', '.join(name for _, name in layers[:3])}"
         )
     first = config["layers"][0]["config"]
-    # Keras 2's name, Keras 3's, and what the seed has.
+    # Keras 2's name, Keras 3's, and what the baseline has.
     shape = first.get("batch_input_shape") or first.get("batch_shape") or [None, 224, 224, 3]
     dropout = next(
         (layer["config"]["rate"] for layer in config["layers"] if layer["class_name"] == "Dropout"), 0.0

@@ -13,7 +13,7 @@ from ferplus_data.errors import InputError
 from models.backbones.registry import BACKBONES, HEAD_ONLY, block_boundaries
 from tests.models.whole_networks import whole_network
 
-# Freeze points named by the seed or the benchmarks, with the layer each stands for in the listings.
+# Freeze points named by the baseline or the benchmarks, with the layer each stands for in the listings.
 NAMED = {
     "resnet50": {
         -51: "conv4_5_3x3_bn",

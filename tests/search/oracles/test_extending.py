@@ -12,8 +12,8 @@ from search.oracles.registry import ORACLES
 from search.oracles.samplers import SAMPLERS, SamplerSettings
 
 
-def quasi_random(settings: SamplerSettings) -> BaseSampler:
-    return optuna.samplers.QMCSampler(seed=settings.seed, scramble=True)
+def plain_tpe(settings: SamplerSettings) -> BaseSampler:
+    return optuna.samplers.TPESampler(seed=settings.seed)
 
 
 def percentile(epochs: int) -> BasePruner:
@@ -22,10 +22,10 @@ def percentile(epochs: int) -> BasePruner:
 
 def test_an_oracle_and_a_pruner_are_named_and_run(driver, monkeypatch: pytest.MonkeyPatch) -> None:
     make, _ = ORACLES["random"]
-    monkeypatch.setitem(SAMPLERS, "quasi-random", quasi_random)
-    monkeypatch.setitem(ORACLES, "quasi-random", (make, {"sampler": "quasi-random"}))
+    monkeypatch.setitem(SAMPLERS, "plain-tpe", plain_tpe)
+    monkeypatch.setitem(ORACLES, "plain-tpe", (make, {"sampler": "plain-tpe"}))
     monkeypatch.setitem(PRUNERS, "percentile", percentile)
-    played = driver.run(driver.oracle("quasi-random", trials=8, pruner="percentile"))
+    played = driver.run(driver.oracle("plain-tpe", trials=8, pruner="percentile"))
     assert len(played) == 8 and len({str(values) for values in played}) == 8
     states = [trial.state.name for trial in driver.trials()]
     assert states.count("PRUNED") and states.count("COMPLETE")

@@ -263,7 +263,7 @@ def test_an_ensemble_is_retrained_once_averaged_and_measured(
     assert (
         "Ensemble" in card
         and f"{metrics['test_accuracy']:.4f}" in card
-        and "validation accuracy alone" in card
+        and "on the validation split alone" in card
     )
 
     call(*arguments, "--ensemble", "2")
