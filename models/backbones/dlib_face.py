@@ -37,7 +37,7 @@ _EPSILON = 1e-3  # of the batch normalisations, Keras's default
 
 
 def body(x: Any) -> Any:
-    """The network without its last layer, built flat into the caller's graph.
+    """dlib's face-recognition network without its last layer, built flat into the caller's graph.
 
     Args:
         x: KerasTensor [B, s, s, 3], RGB, prepared as dlib does: (RGB - RGB_MEAN) / SCALE. dlib's own takes s of 103 and more.

@@ -14,17 +14,19 @@ if TYPE_CHECKING:
 
 
 def _adam(recipe: Recipe) -> keras.optimizers.Optimizer:
-    """Without weight decay, as the baseline trains."""
+    """Adam without weight decay, as the baseline trains."""
     return keras.optimizers.Adam(recipe.learning_rate, beta_1=recipe.beta_1)
 
 
 def _adamw(recipe: Recipe) -> keras.optimizers.Optimizer:
+    """Adam with decoupled weight decay (Loshchilov and Hutter 2019)."""
     return keras.optimizers.AdamW(
         recipe.learning_rate, beta_1=recipe.beta_1, weight_decay=recipe.weight_decay
     )
 
 
 def _sgd(recipe: Recipe) -> keras.optimizers.Optimizer:
+    """Stochastic gradient descent with Nesterov's momentum and decoupled weight decay."""
     return keras.optimizers.SGD(
         recipe.learning_rate,
         momentum=recipe.momentum,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import inspect
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -63,6 +64,7 @@ def reference(commands: Mapping[str, Command]) -> str:
     parts += ["## Environment variables\n", _table(("variable", "meaning"), VARIABLES.items())]
     parts += ["## Files of a study, in RUNS_DIR/STUDY\n", _table(("file", "content"), FILES.items())]
     parts += ["## Hyperparameters\n", _hyperparameters()]
+    parts += ["### Values that are names\n", _named_values()]
     return "\n".join(parts).rstrip() + "\n"
 
 
@@ -94,6 +96,22 @@ def _hyperparameters() -> str:
             default, values, meaning = own[name].default, _bounds(own[name].range), own[name].range.meaning
         rows.append((f"`{name}`", values, _shown(default), meaning))
     return _table(("name", "values", "default", "meaning"), rows)
+
+
+def _named_values() -> str:
+    from models.recipe import Recipe
+
+    tables = {field.name: field.metadata.get("table") for field in dataclasses.fields(Recipe)}
+    rows = [
+        (f"`{name}`", f"`{value}`", _first_paragraph(getattr(made, "body", made)))
+        for name, table in tables.items()
+        for value, made in (table or {}).items()
+    ]
+    return _table(("hyperparameter", "value", "what it does"), rows)
+
+
+def _first_paragraph(function: Any) -> str:
+    return " ".join((inspect.getdoc(function) or "").split("\n\n")[0].split())
 
 
 def _bounds(found: Any) -> str:
