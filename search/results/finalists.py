@@ -111,6 +111,7 @@ def improvement_on(
     one = by_objective[objective]
     told = OBJECTIVES[objective]
     scale, digits, unit = (1, 3, "nats") if told.unit == "nats" else (100, 1, "points")
+    gained = "did not improve on the known recipe:" if one.high < 0 else "improved on the known recipe by"
     if one.low > 0:
         verdict = "shown" if seeds > 1 else "shown for this seed"
     elif one.high < 0:
@@ -130,7 +131,7 @@ def improvement_on(
         "seeds": seeds,
         "shown": one.low > 0,
         "by": {name: asdict(of_one) for name, of_one in by_objective.items()},
-        "statement": f"the search improved on the known recipe by {scale * one.difference:.{digits}f} {unit} "
+        "statement": f"the search {gained} {scale * one.difference:.{digits}f} {unit} "
         f"[{scale * one.low:.{digits}f}, {scale * one.high:.{digits}f}] of {_SPLITS[name]} {told.label}: {verdict} (trial "
         f"{found.number} against trial {known.number}, both retrained alike; 95 % interval of a paired bootstrap over "
         f"{photographs:,} photographs {drawn})",

@@ -96,3 +96,8 @@ def test_an_improvement_is_told_in_the_objectives_unit(
     found, known = record(3, 0.5, True), record(0, 0.75, True)
     improvement = improvement_on(found, known, probabilities, split, "loss")
     assert f"improved on the known recipe by {said} of validation a loss: shown" in improvement["statement"]
+    behind = improvement_on(known, found, probabilities, split, "loss")
+    of = said.replace("0.250 nats [0.250, 0.250]", "-0.250 nats [-0.250, -0.250]").replace(
+        "25.0 points [25.0, 25.0]", "-25.0 points [-25.0, -25.0]"
+    )
+    assert f"the search did not improve on the known recipe: {of} of validation a loss" in behind["statement"]
