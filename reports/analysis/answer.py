@@ -155,17 +155,20 @@ def _extent(view: StudyView) -> str:
 
 
 def _test_result(view: StudyView) -> str:
+    f1 = ((view.metrics or {}).get("macro_f1") or {}).get("test")
+    asked = view.objective_name == "macro_f1" and f1 is not None
+    also = f"; the saved model's macro-F1 there is {f1:.1%}" if asked else ""
     for spread in _spreads(list((view.metrics or {}).get("seeds") or [])):
         if spread.split == SPLITS["test"] and spread.deviation is not None:
             return (
                 f" and reached {spread.mean:.1%} on the test split (mean of {spread.seeds} seeds, standard deviation "
-                f"{100 * spread.deviation:.1f} points, {spread.low:.1%} to {spread.high:.1%})"
+                f"{100 * spread.deviation:.1f} points, {spread.low:.1%} to {spread.high:.1%}){also}"
             )
     for result in results(view):
         if result.split == SPLITS["test"]:
             return (
                 f" and reached {result.accuracy:.1%} on the test split "
-                f"(95% interval {result.low:.1%} to {result.high:.1%}, n = {result.n:,})"
+                f"(95% interval {result.low:.1%} to {result.high:.1%}, n = {result.n:,}){also}"
             )
     return ""
 

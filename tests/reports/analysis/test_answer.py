@@ -229,6 +229,15 @@ def test_without_a_complete_trial_page_retraining_and_status_mean_the_same_best(
     assert f"Trial {best} was retrained as the best of {len(states)} trial" in found.headline
 
 
+def test_the_headline_tells_the_macro_f1_that_was_searched_for(study_of):
+    view = study_of("full")
+    metrics = {**view.metrics, "macro_f1": {"val": 0.51, "test": 0.4321}}
+    config = {**view.config, "arguments": {**view.config["arguments"], "objective": "macro_f1"}}
+    said = "the saved model's macro-F1 there is 43.2%"
+    assert said in answer(replace(view, metrics=metrics, config=config)).headline
+    assert said not in answer(replace(view, metrics=metrics)).headline
+
+
 def test_of_equal_trials_the_earliest_is_the_best(study_of):
     trials = [t for t in study_of("full").trials if t.state == "complete"][:3]
     equal = [replace(trial, score=0.5) for trial in trials]
