@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, Literal
@@ -97,7 +98,5 @@ def test_an_improvement_is_told_in_the_objectives_unit(
     improvement = improvement_on(found, known, probabilities, split, "loss")
     assert f"improved on the known recipe by {said} of validation a loss: shown" in improvement["statement"]
     behind = improvement_on(known, found, probabilities, split, "loss")
-    of = said.replace("0.250 nats [0.250, 0.250]", "-0.250 nats [-0.250, -0.250]").replace(
-        "25.0 points [25.0, 25.0]", "-25.0 points [-25.0, -25.0]"
-    )
+    of = re.sub(r"(\d+\.\d+)", r"-\1", said)
     assert f"the search did not improve on the known recipe: {of} of validation a loss" in behind["statement"]
