@@ -15,6 +15,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from statistics import mean
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
@@ -117,8 +118,8 @@ def add(path: Path, row: dict[str, Any]) -> None:
 
 
 def draw(source: Path, picture: Path) -> None:
-    """Draw validation accuracy with its 95 % interval over faces, and images a second where the file has a column
-    images_per_s, against the freeze index."""
+    """Draw validation accuracy with its 95 % interval over faces, and the seconds of an epoch, against the freeze index; with
+    several seeds, their means."""
     import matplotlib
 
     matplotlib.use("agg")
@@ -126,27 +127,26 @@ def draw(source: Path, picture: Path) -> None:
 
     from models.metrics.intervals import wilson
 
-    rows = sorted(read(source), key=lambda row: int(row["freeze_before"]) or -(10**6))
-    places = range(len(rows))
-    accuracy = [100 * float(row["val_accuracy"]) for row in rows]
-    bounds = [wilson(float(row["val_accuracy"]), int(row["val_faces"])) for row in rows]
-    low, high = ([100 * bound for bound in side] for side in zip(*bounds, strict=True))
+    found: dict[int, list[dict[str, str]]] = {}
+    for row in read(source):
+        found.setdefault(int(row["freeze_before"]), []).append(row)
+    choices = sorted(found, key=lambda choice: choice or -(10**6))
+    accuracy = [mean([float(row["val_accuracy"]) for row in found[choice]]) for choice in choices]
+    seconds = [mean([float(row["epoch_s"]) for row in found[choice]]) for choice in choices]
+    faces = int(found[choices[0]][0]["val_faces"])
+    bounds = zip(*(wilson(share, faces) for share in accuracy), strict=True)
+    low, high = ([100 * bound for bound in side] for side in bounds)
+    places = range(len(choices))
     pyplot.rcParams["svg.fonttype"] = "none"  # text as text: a smaller file
     figure, axes = pyplot.subplots(figsize=(7, 4), layout="constrained")
     axes.fill_between(places, low, high, alpha=0.15, linewidth=0)
-    axes.plot(places, accuracy, marker="o", markersize=4)
+    axes.plot(places, [100 * share for share in accuracy], marker="o", markersize=4)
     axes.set(xlabel="freeze index: layers before it are frozen (0: none)", ylabel="validation accuracy, %")
-    axes.set_xticks(places, [row["freeze_before"] for row in rows])
-    speeds = [
-        (place, float(row["images_per_s"]))
-        for place, row in zip(places, rows, strict=True)
-        if row.get("images_per_s")
-    ]
-    if speeds:
-        other = axes.twinx()
-        other.plot(*zip(*speeds, strict=True), color="C1", marker="s", markersize=4, linestyle="--")
-        other.set_ylabel("images a second (dashed)")
-        other.set_ylim(bottom=0)
+    axes.set_xticks(places, [str(choice) for choice in choices], rotation=45)
+    other = axes.twinx()
+    other.plot(places, seconds, color="C1", marker="s", markersize=4, linestyle="--")
+    other.set_ylabel("seconds an epoch (dashed)")
+    other.set_ylim(bottom=0)
     figure.savefig(picture)
     pyplot.close(figure)
 

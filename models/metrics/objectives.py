@@ -67,6 +67,8 @@ class Objective:
     Example:
         >>> OBJECTIVES["macro_f1"].better(0.71, 0.70)
         True
+        >>> f"{0.7123:{OBJECTIVES['macro_f1'].format()}}"
+        '71.2%'
     """
 
     function: Callable[[NDArray[np.float32], Split], float]
@@ -77,6 +79,10 @@ class Objective:
     def better(self, value: float, other: float) -> bool:
         """Whether `value` is better than `other`; two alike are not."""
         return value > other if self.direction == "max" else value < other
+
+    def format(self, decimals: int = 1) -> str:
+        """Return how a figure is written, as Python and plotly both read it: percent with `decimals`, nats with two more."""
+        return f".{decimals}%" if self.unit == "share" else f".{decimals + 2}f"
 
 
 OBJECTIVES: dict[str, Objective] = {

@@ -10,7 +10,7 @@ from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 
 from ferplus_data.dataset import Split
 from ferplus_data.labels import EMOTIONS, PROTOCOLS
-from models.metrics import photographs
+from models.metrics import objectives, photographs
 from models.metrics.calibration import against_votes, calibration
 from models.metrics.ties import tie_figures
 
@@ -35,10 +35,11 @@ def score(probabilities: np.ndarray, split: Split) -> dict[str, Any]:
 
     Returns:
         accuracy, n, interval; accuracy_new_photographs, n_new_photographs, interval_new_photographs (rows whose photograph is
-        not in training; None when there are none); macro_f1; majority_class_rate; per_class, a list of emotion, precision,
-        recall, f1 and support; confusion, 8x8 counts with the true class as row; calibration, votes, ties and photographs,
-        as `calibration.calibration`, `calibration.against_votes`, `ties.tie_figures` and `photographs.figures` give them;
-        protocols, for each of `labels.PROTOCOLS` accuracy, n and interval on the rows and labels of that rule.
+        not in training; None when there are none); macro_f1; objectives, the value of every objective by name;
+        majority_class_rate; per_class, a list of emotion, precision, recall, f1 and support; confusion, 8x8 counts with the
+        true class as row; calibration, votes, ties and photographs, as `calibration.calibration`, `calibration.against_votes`,
+        `ties.tie_figures` and `photographs.figures` give them; protocols, for each of `labels.PROTOCOLS` accuracy, n and
+        interval on the rows and labels of that rule.
     """
     protocols = {}
     for name in PROTOCOLS:
@@ -63,6 +64,7 @@ def score(probabilities: np.ndarray, split: Split) -> dict[str, Any]:
         "interval_new_photographs": new and new["interval"],
         # Over the classes that the split holds: a class without a row has no F1.
         "macro_f1": every["macro_f1"],
+        "objectives": objectives.measure(probabilities, split),
         "majority_class_rate": float(support.max() / support.sum()),
         "per_class": [
             {

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from statistics import fmean, stdev
 from typing import Any
 
+from models.metrics.objectives import DEFAULT_OBJECTIVE
 from reports.analysis.comparison import (
     Comparison,
     compare,
@@ -155,9 +156,10 @@ def _extent(view: StudyView) -> str:
 
 
 def _test_result(view: StudyView) -> str:
-    f1 = ((view.metrics or {}).get("macro_f1") or {}).get("test")
-    asked = view.objective_name == "macro_f1" and f1 is not None
-    also = f"; the saved model's macro-F1 there is {f1:.1%}" if asked else ""
+    objectives = ((view.metrics or {}).get("objectives") or {}).get("test") or {}
+    value, objective = objectives.get(view.objective_name), view.objective
+    asked = view.objective_name != DEFAULT_OBJECTIVE and value is not None
+    also = f"; the saved model's {objective.label} there is {value:{objective.format()}}" if asked else ""
     for spread in _spreads(list((view.metrics or {}).get("seeds") or [])):
         if spread.split == SPLITS["test"] and spread.deviation is not None:
             return (

@@ -8,7 +8,6 @@ import numpy as np
 import plotly.graph_objects as go
 
 from reports.analysis.trials import judged
-from reports.figures.score import score_format
 from reports.figures.style import ACCENT, SCORE_SURFACE, figure, plain
 from reports.figures.ticks import even_ticks, log_ticks
 from reports.hyperparameters.declared import Hyperparameter, shown
@@ -33,7 +32,7 @@ def draw(view: StudyView) -> go.Figure | None:
     x, y = _grid(across), _grid(up)
     pairs = np.array([(a, b) for b in _unit(up, y) for a in _unit(across, x)])
     surface = model.mean_over({across.name: pairs[:, 0], up.name: pairs[:, 1]}).reshape(len(y), len(x))
-    lowest, form = view.objective.direction == "min", score_format(view.objective)
+    lowest, form = view.objective.direction == "min", view.objective.format()
     row, column = np.unravel_index(int((surface.argmin if lowest else surface.argmax)()), surface.shape)
     label = view.objective.label
     at = f"{_said(across, x[column])} and {_said(up, y[row])}"
@@ -46,7 +45,7 @@ def draw(view: StudyView) -> go.Figure | None:
             colorscale=SCORE_SURFACE,
             reversescale=lowest,
             zsmooth=False if across.stepped or up.stepped else "best",
-            colorbar={"tickformat": score_format(view.objective, 0), "thickness": 12, "outlinewidth": 0},
+            colorbar={"tickformat": view.objective.format(0), "thickness": 12, "outlinewidth": 0},
             customdata=[[[_said(across, a), _said(up, b)] for a in x] for b in y],
             hovertemplate=f"%{{customdata[0]}}, %{{customdata[1]}}: about %{{z:{form}}}<extra></extra>",
             meta="own colours",
@@ -91,7 +90,7 @@ def _tried(view: StudyView, across: Hyperparameter, up: Hyperparameter) -> go.Sc
         mode="markers",
         meta="trials",
         customdata=[[trial.number] for trial, _ in points],
-        text=[f"{trial.score:{score_format(view.objective, 2)}}" for trial, _ in points],
+        text=[f"{trial.score:{view.objective.format(2)}}" for trial, _ in points],
         marker={"size": 6, "color": "white", "line": {"color": ACCENT, "width": 1.4}},
         opacity=0.85 if len(points) <= 200 else 0.5,
         hovertemplate="trial %{customdata[0]}: %{text}<extra></extra>",

@@ -10,7 +10,6 @@ from plotly.subplots import make_subplots
 
 from models.metrics.objectives import Objective
 from reports.analysis.trials import judged
-from reports.figures.score import score_format
 from reports.figures.style import COUNT_COLOURS, GRID, plain, styled
 from reports.hyperparameters.families import member
 from search.study.view import StudyView, TrialRecord
@@ -54,7 +53,7 @@ def draw(view: StudyView) -> go.Figure | None:
     tops = []
     for backbone, cells in maps.items():
         depth, column, trial = max(cells, key=lambda cell: cell[2].merit)
-        score = f"{trial.score:{score_format(view.objective)}}"
+        score = f"{trial.score:{view.objective.format()}}"
         tops.append(
             f"{backbone} {score} at freeze index {depth} and learning rate {_edge(column)} to {_edge(column + 1)}"
         )
@@ -95,7 +94,7 @@ def _score(trials: Sequence[TrialRecord]) -> float:
 
 
 def _map(cells: Sequence[_Cell], low: float, high: float, objective: Objective) -> go.Heatmap:
-    form = score_format(objective)
+    form = objective.format()
     found = _grouped(cells)
     depths = sorted({depth for depth, _ in found})
     columns = range(min(column for _, column in found), max(column for _, column in found) + 1)

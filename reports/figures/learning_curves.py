@@ -8,7 +8,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from reports.analysis.trials import STATES, STOPPED, best_first
-from reports.figures.score import score_axis, score_format
+from reports.figures.score import score_axis
 from reports.figures.style import ACCENT, NEUTRAL, SERIES, STATE_COLOURS, figure
 from reports.figures.ticks import whole_axis
 from search.study.view import StudyView, TrialRecord, best_trial
@@ -29,13 +29,13 @@ def draw(view: StudyView) -> go.Figure | None:
     if not curves:
         return None
     best = best_trial(view.trials)
-    label, hover = view.objective.label, score_format(view.objective, 2)
+    label, hover = view.objective.label, view.objective.format(2)
     traces = _every(curves, best, hover) if len(curves) <= FEW else _top_and_band(curves, hover)
     said = best or max(curves, key=lambda trial: trial.merit)
     return figure(
         *traces,
         shows=f"Validation {label} over the epochs of {len(curves):,} trials; the best, trial {said.number}, reached "
-        f"{said.score:{score_format(view.objective)}} in {len(said.values)} epochs.",
+        f"{said.score:{view.objective.format()}} in {len(said.values)} epochs.",
         caption=None
         if len(curves) <= FEW
         else f"Validation {label} after every epoch of the {TOP} best trials; of the other {len(curves) - TOP:,} the median and "

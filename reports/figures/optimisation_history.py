@@ -8,7 +8,7 @@ import plotly.graph_objects as go
 
 from models.metrics.objectives import Objective
 from reports.analysis.trials import STATES, count_states, first_line, judged, scored
-from reports.figures.score import score_axis, score_format
+from reports.figures.score import score_axis
 from reports.figures.style import ACCENT, STATE_COLOURS, figure, plain
 from reports.figures.ticks import whole_axis
 from search.study.view import ELIGIBLE, StudyView, TrialRecord
@@ -55,7 +55,7 @@ def draw(view: StudyView) -> go.Figure | None:
                 y=[trial.score for trial in (*leaders, leaders[-1])],
                 mode="lines",
                 line={"shape": "hv", "color": ACCENT, "width": 2},
-                hovertemplate=f"best after trial %{{x}}: %{{y:{score_format(view.objective, 2)}}}<extra></extra>",
+                hovertemplate=f"best after trial %{{x}}: %{{y:{view.objective.format(2)}}}<extra></extra>",
             )
         )
     return figure(
@@ -101,7 +101,7 @@ def _said(view: StudyView, leaders: list[TrialRecord]) -> str:
     counts = ", ".join(f"{count:,} {state}" for state, count in count_states(view.trials).items() if count)
     if not leaders:
         return f"{len(view.trials):,} trials ({counts}); none is complete yet."
-    first, best, form = leaders[0], leaders[-1], score_format(view.objective)
+    first, best, form = leaders[0], leaders[-1], view.objective.format()
     return (
         f"{len(view.trials):,} trials ({counts}). The best validation {view.objective.label} went from "
         f"{first.score:{form}} (trial {first.number}) to {best.score:{form}} (trial {best.number})."
@@ -113,4 +113,4 @@ def _remark(trial: TrialRecord, objective: Objective) -> str:
         return plain(first_line(trial.error), 120)
     if trial.score is None:
         return "no score"
-    return f"{trial.score:{score_format(objective, 2)}} after {len(trial.values)} epochs"
+    return f"{trial.score:{objective.format(2)}} after {len(trial.values)} epochs"

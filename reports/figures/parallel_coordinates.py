@@ -11,7 +11,6 @@ from plotly.colors import sample_colorscale
 
 from models.metrics.objectives import Objective
 from reports.analysis.trials import judged
-from reports.figures.score import score_format
 from reports.figures.style import NEUTRAL, SCORE_COLOURS, figure, plain
 from reports.figures.ticks import even_ticks, log_ticks
 from reports.hyperparameters.declared import Hyperparameter, shown, varied
@@ -149,8 +148,8 @@ def _score_axis(trials: Sequence[TrialRecord], objective: Objective) -> _Axis:
     merits = [trial.merit for trial in trials]
     low, high = min(merits), max(merits)
     ticks = sorted({low + (high - low) * step / (_TICKS - 1) for step in range(_TICKS)})
-    said = [f"{trial.score:{score_format(objective, 2)}}" for trial in trials]
-    sign, form = 1 if objective.direction == "max" else -1, score_format(objective)
+    said = [f"{trial.score:{objective.format(2)}}" for trial in trials]
+    sign, form = 1 if objective.direction == "max" else -1, objective.format()
     return _Axis(SCORE, merits, said, {tick: f"{sign * tick:{form}}" for tick in ticks})
 
 

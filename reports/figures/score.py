@@ -13,11 +13,6 @@ def score_name(objective: Objective) -> str:
     return f"validation {objective.label}" + ("" if objective.direction == "max" else ", lower is better")
 
 
-def score_format(objective: Objective, decimals: int = 1) -> str:
-    """The format of a score, which Python and plotly both read: percent with `decimals`, nats with two more."""
-    return f".{decimals}%" if objective.unit == "share" else f".{decimals + 2}f"
-
-
 def score_axis(objective: Objective) -> dict[str, Any]:
     """Settings of an axis of scores, its title among them."""
     shown = ACCURACY_AXIS if objective.unit == "share" else {"autorangeoptions": {"clipmin": 0}}

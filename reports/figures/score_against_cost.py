@@ -8,7 +8,7 @@ import plotly.graph_objects as go
 
 from reports.analysis.trials import judged
 from reports.analysis.words import duration_words
-from reports.figures.score import score_axis, score_format
+from reports.figures.score import score_axis
 from reports.figures.style import ACCENT, STATE_COLOURS, figure
 from reports.figures.ticks import log_ticks
 from search.study.view import ELIGIBLE, StudyView, TrialRecord
@@ -23,7 +23,7 @@ def draw(view: StudyView) -> go.Figure | None:
     costs = [(trial, cost) for trial in judged(view.trials) if (cost := epoch_seconds(trial)) is not None]
     if len(costs) < 3 or max(c for _, c in costs) < MIN_RATIO * min(c for _, c in costs):
         return None
-    label, form = view.objective.label, score_format(view.objective)
+    label, form = view.objective.label, view.objective.format()
     best: list[tuple[TrialRecord, float]] = []
     for trial, cost in sorted(costs, key=lambda one: (one[1], -one[0].merit)):
         if trial.state in ELIGIBLE and (not best or trial.merit > best[-1][0].merit):
@@ -44,7 +44,7 @@ def draw(view: StudyView) -> go.Figure | None:
                 customdata=[[trial.number, duration_words(cost)] for trial, cost in own],
                 marker={"color": STATE_COLOURS[state], "size": 7 if len(own) <= 150 else 5},
                 opacity=0.85 if len(own) <= 150 else 0.6,
-                hovertemplate=f"trial %{{customdata[0]}}: %{{y:{score_format(view.objective, 2)}}}, %{{customdata[1]}} an epoch"
+                hovertemplate=f"trial %{{customdata[0]}}: %{{y:{view.objective.format(2)}}}, %{{customdata[1]}} an epoch"
                 "<extra></extra>",
             )
             for state, name in (("pruned", "stopped"), ("complete", "complete"))

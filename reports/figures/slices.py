@@ -10,7 +10,7 @@ import plotly.graph_objects as go
 
 from models.metrics.objectives import Objective
 from reports.analysis.trials import judged
-from reports.figures.score import score_axis, score_format
+from reports.figures.score import score_axis
 from reports.figures.style import ACCENT, SERIES, figure, plain
 from reports.figures.ticks import log_ticks
 from reports.hyperparameters.declared import Hyperparameter, shown
@@ -52,7 +52,7 @@ def in_order(view: StudyView) -> list[Hyperparameter]:
 def _slice(
     trials: Sequence[TrialRecord], parameter: Hyperparameter, objective: Objective
 ) -> go.Figure | None:
-    name, label, hover = parameter.name, objective.label, score_format(objective, 2)
+    name, label, hover = parameter.name, objective.label, objective.format(2)
     points = [
         (trial, *found) for trial in trials if (found := member(trial.hyperparameters, name)) is not None
     ]
@@ -76,7 +76,7 @@ def _slice(
     return figure(
         *traces,
         shows=f"Validation {label} of {len(points):,} trials against {words}; the best, "
-        f"{best.score:{score_format(objective)}}, is trial {best.number}'s at {shown(best_value)}.",
+        f"{best.score:{objective.format()}}, is trial {best.number}'s at {shown(best_value)}.",
         title=words[:1].upper() + words[1:],
         caption=f"Validation {label} of every complete and stopped trial against {words}"
         + (f": {meaning}." if meaning else "."),

@@ -27,7 +27,7 @@ from reports.analysis.trials import count_states
 from reports.analysis.words import duration_words
 from reports.analysis.workers import REPORT_SECONDS, workers, written_seconds
 from reports.figures import FIGURES, FigureEntry
-from reports.figures.score import score_format, score_name
+from reports.figures.score import score_name
 from reports.html.gallery import confident_errors, of_each_emotion
 from reports.html.trial_table import details, meanings, trial_table
 from reports.hyperparameters.declared import shown
@@ -92,7 +92,7 @@ def render(view: StudyView, refresh: int | None = None) -> str:
     environment.filters.update(
         percent=_percent, shown=shown, duration=duration_words, moment=_moment, plain=_text, words=title
     )
-    environment.filters["score"] = partial(_score, score_format(view.objective, 2))
+    environment.filters["score"] = partial(_score, view.objective.format(2))
     environment.globals.update(explanation=explanation)
     figures, missing = _placed(view)
     return environment.get_template("report.html.j2").render(

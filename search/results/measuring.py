@@ -20,8 +20,8 @@ from search.study.predictions import SPLITS, Predictions
 from search.study.readings import append_reading
 
 BY_SPLIT = (
-    "interval", "interval_new_photographs", "macro_f1", "majority_class_rate", "per_class", "confusion", "calibration", "votes",
-    "ties", "photographs",
+    "interval", "interval_new_photographs", "macro_f1", "objectives", "majority_class_rate", "per_class", "confusion",
+    "calibration", "votes", "ties", "photographs",
 )  # fmt: skip
 """Figures of `models.metrics.scores.score` that metrics.json holds by split under their own names."""
 

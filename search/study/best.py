@@ -36,6 +36,7 @@ _SHAPE = {
     "per_class": {"val": _EMOTIONS, "test?": _EMOTIONS},
     "confusion": {"val": [[int]], "test?": [[int]]},
     "macro_f1?": _SPLITS,
+    "objectives?": {"val": dict, "test?": dict},
     "majority_class_rate?": _SPLITS,
     "protocols?": dict,
 }

@@ -26,6 +26,10 @@ def test_figures_of_known_predictions(tiny: Dataset) -> None:
         2,
     )
     assert figures["macro_f1"] == pytest.approx((0.5 + 0.8 + 0.0) / 3)
+    objectives = figures["objectives"]
+    assert objectives["accuracy"] == figures["accuracy"] and objectives["macro_f1"] == figures["macro_f1"]
+    assert objectives["balanced_accuracy"] == pytest.approx((0.5 + 1.0 + 0.0) / 3)
+    assert objectives["nll_majority"] == pytest.approx(2 / 5 * -np.log(1e-7), rel=1e-4)
 
 
 def test_no_row_with_a_new_photograph(tiny: Dataset) -> None:

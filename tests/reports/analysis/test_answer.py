@@ -229,13 +229,21 @@ def test_without_a_complete_trial_page_retraining_and_status_mean_the_same_best(
     assert f"Trial {best} was retrained as the best of {len(states)} trial" in found.headline
 
 
-def test_the_headline_tells_the_macro_f1_that_was_searched_for(study_of):
+@pytest.mark.parametrize(
+    ("objective", "said"),
+    [
+        ("macro_f1", "the saved model's macro-F1 there is 43.2%"),
+        ("balanced_accuracy", "the saved model's balanced accuracy there is 38.8%"),
+        ("nll_votes", "the saved model's NLL (annotators' votes) there is 1.235"),
+    ],
+)
+def test_the_headline_tells_the_objective_that_was_searched_for(objective, said, study_of):
     view = study_of("full")
-    metrics = {**view.metrics, "macro_f1": {"val": 0.51, "test": 0.4321}}
-    config = {**view.config, "arguments": {**view.config["arguments"], "objective": "macro_f1"}}
-    said = "the saved model's macro-F1 there is 43.2%"
+    test = {"macro_f1": 0.4321, "balanced_accuracy": 0.3876, "nll_votes": 1.2346}
+    metrics = {**view.metrics, "objectives": {"val": {}, "test": test}}
+    config = {**view.config, "arguments": {**view.config["arguments"], "objective": objective}}
     assert said in answer(replace(view, metrics=metrics, config=config)).headline
-    assert said not in answer(replace(view, metrics=metrics)).headline
+    assert "the saved model's" not in answer(replace(view, metrics=metrics)).headline
 
 
 def test_of_equal_trials_the_earliest_is_the_best(study_of):
