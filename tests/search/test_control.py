@@ -7,6 +7,7 @@ import signal
 import threading
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -22,7 +23,7 @@ from search import launch
 from search.commands import search as search_command
 from search.study.run_directory import RunDirectory
 from search.study.view import best_trial, read_study
-from search.workers import preemption, trial_runner
+from search.workers import preemption, time_budget, trial_runner
 from tests.search import simulated
 
 
@@ -126,6 +127,31 @@ def test_a_trial_that_takes_too_long_ends_with_its_epoch_and_counts(
     assert (trial.state, sorted(trial.values)) == ("complete", [1, 2])
     assert trial.score == pytest.approx(trial.values[2])
     assert "ended early, 0 s after epoch 2 of 4, allowed were 0.03" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("timeout", "trials"),
+    [("120", [("complete", 4)]), ("150", [("complete", 4), ("released", 1)])],
+    ids=["between two trials", "in the middle of a trial"],
+)
+def test_a_search_ends_when_what_is_left_of_its_time_is_the_retrainings(
+    timeout: str, trials: list, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    """An epoch takes ten seconds by the clock, and the retraining of whole trainings two thirds of all there is."""
+    now = [0.0]
+
+    def ten_seconds_an_epoch(recipe: Any, dataset: Any, *, listener: Any, **more: Any) -> None:
+        def on_epoch(epoch: Any) -> bool:
+            now[0] += 10
+            return listener.on_epoch(replace(epoch, seconds=10.0))
+
+        simulated.train(recipe, dataset, listener=replace(listener, on_epoch=on_epoch), **more)
+
+    monkeypatch.setattr(time_budget, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    monkeypatch.setattr(trial_runner, "train", ten_seconds_an_epoch)
+    run = search(tmp_path, "--epochs", "4", "--timeout", timeout, "--oracle", "random")
+    assert [(t.state, len(t.values)) for t in read_study(run).trials] == trials
+    assert "the search has ended: the time for it is over" in capsys.readouterr().out
 
 
 def test_a_queued_configuration_is_the_next_trial(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:

@@ -23,7 +23,7 @@ from search.study.view import read_study
 from search.workers import trial_runner
 from tests.search import simulated
 
-NOBODY: Any = SimpleNamespace(say=lambda line: None, callbacks=Callbacks())
+NOBODY: Any = SimpleNamespace(say=lambda line: None, stands=lambda *of: None, callbacks=Callbacks())
 
 
 def prepared(**given: Any) -> Any:
@@ -107,3 +107,24 @@ def test_the_time_is_for_search_and_retraining_together(
     launch.search(arguments, RunDirectory(tmp_path / "faces"), storage=None, fresh=False, progress=NOBODY)
     assert len(left) == 2 and most >= left[0] >= left[1]
     assert left[1] >= min(most, 1e9) - 300
+
+
+@pytest.mark.parametrize(("since", "left"), [(3000, 600), (4000, 0)])
+def test_who_joins_has_what_is_left_of_the_time(
+    since: int, left: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now, found = [1e9], []
+
+    def note(launched: launch.Launch, *_: Any, **__: Any) -> Any:
+        found.append(launched.time_budget.left())
+        return {}
+
+    monkeypatch.setattr(launch, "time", SimpleNamespace(time=lambda: now[0]))
+    monkeypatch.setattr(launch, "run_trials", note)
+    monkeypatch.setattr(launch, "retrain_best", note)
+    run = RunDirectory(tmp_path / "faces")
+    arguments = SearchArguments(data="demo", space="small", timeout="1h")
+    launch.search(arguments, run, storage=None, fresh=False, progress=NOBODY)
+    now[0] += since
+    launch.join(run, storage=None, data=None, workers=1, progress=NOBODY)
+    assert found[-1] == pytest.approx(left, abs=60) and found[-1] <= left + 1

@@ -29,6 +29,7 @@ from search.study.best import read_metrics
 from search.study.predictions import read_predictions
 from search.study.run_directory import RunDirectory
 from search.study.view import TrialRecord
+from search.workers import time_budget
 from search.workers.time_budget import TimeBudget
 
 HYPERPARAMETERS = {
@@ -187,6 +188,21 @@ def test_one_that_has_ended_is_not_done_again_and_another_one_is(
     assert retrain(run, dataset, retrain_seeds=1) == first and len(trainings.asked) == 1
     retrain(run, dataset, retrain_seeds=1, retrain_epochs=3)
     assert len(trainings.asked) == 2
+
+
+def test_a_retraining_is_as_long_as_there_is_time(
+    run: RunDirectory, dataset: Dataset, trainings: Trainings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An epoch has taken ten seconds, so it is given 11.5: in 90 seconds seven of nine, or three with two seeds."""
+    monkeypatch.setattr(time_budget, "time", SimpleNamespace(monotonic=lambda: 0.0))
+    monkeypatch.setattr(launch, "read_study", lambda *_: SimpleNamespace(trials=[trial()]))
+    for seeds, epochs in ((1, 7), (2, 3)):
+        said, budget = Said(), TimeBudget(90, retrain_epochs=9, retrain_rows=100)
+        budget.epoch_took(2, 10, rows=100)
+        launched: Any = launch.Launch(arguments(retrain_seeds=seeds), run, None, budget, said)  # type: ignore[arg-type]
+        metrics = launch.retrain_best(launched, dataset)
+        assert trainings.asked[-1]["epochs"] == metrics["epochs"] == epochs
+        assert f"the time there is allows {epochs} of 9 epochs of retraining" in said.lines
 
 
 @pytest.mark.parametrize("name", ["model.keras", "metrics.json", "predictions.npz"])
