@@ -14,6 +14,7 @@ import pytest
 
 from ferplus_data.dataset import Dataset, HeldOut, Split
 from models.metrics.objectives import OBJECTIVES, Objective
+from models.networks.build import build_model
 from models.networks.compiled import Networks
 from models.optimization.class_weights import CLASS_WEIGHTS
 from models.recipe import Recipe
@@ -98,6 +99,26 @@ def test_the_weights_are_those_of_the_whole_training_split(voted: Dataset) -> No
     np.testing.assert_allclose(
         soft, [0.6 * 2 / 3 + 0.4 * 4 / 3, 4 / 3, 0.625 * 4 / 3, 0.8 * 2 / 3], rtol=1e-6
     )
+
+
+def test_a_training_starts_from_the_weights_it_is_given_whatever_its_seed(
+    tiny: Dataset, tmp_path: Path, networks: Networks
+) -> None:
+    """With the backbone frozen, its weights are at the end those of the file."""
+    recipe = dataclasses.replace(QUIET, freeze_before=-3)
+    keras.utils.set_random_seed(77)
+    given = build_model(recipe)
+    given.save(tmp_path / "given.keras")
+    heads = []
+    for seed in (0, 1):
+        settings = Settings(weights=str(tmp_path / "given.keras"), seed=seed)
+        directory = tmp_path / str(seed)
+        trained = train(recipe, tiny, directory=directory, epochs=1, settings=settings, networks=networks).model
+        for name in ("conv1_1", "conv3_2"):
+            expected = given.get_layer(name).get_weights()[0]
+            np.testing.assert_array_equal(trained.get_layer(name).get_weights()[0], expected)
+        heads.append(trained.get_layer("dense").get_weights()[0])
+    assert not np.allclose(heads[0], heads[1], atol=1e-3)  # which is the seed's
 
 
 def test_the_loss_is_weighted_and_on_the_targets(
