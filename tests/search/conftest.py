@@ -42,8 +42,8 @@ def accuracy(values: dict[str, Any], epoch: int) -> float:
 class Driver:
     """Opens oracles on one study and plays the tuner."""
 
-    def __init__(self, path: Path) -> None:
-        self.storage = open_storage(f"sqlite:///{path}", grace=60)
+    def __init__(self, storage: Any) -> None:
+        self.storage = storage
 
     def store(self) -> TrialStore:
         return open_study(self.storage, "toy")
@@ -111,7 +111,7 @@ class Driver:
 
 @pytest.fixture
 def driver(tmp_path: Path) -> Driver:
-    return Driver(tmp_path / "study.db")
+    return Driver(open_storage(f"sqlite:///{tmp_path / 'study.db'}", grace=60))
 
 
 class Server:
