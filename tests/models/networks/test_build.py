@@ -4,8 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from models.backbones import dlib_face
-from models.backbones.registry import BACKBONES, BGR_MEAN
+from models.backbones.registry import BACKBONES
 from models.networks.build import build_model, compile_model
 from models.optimization.optimizers import OPTIMIZERS, make_optimizer
 from models.recipe import Recipe
@@ -33,7 +32,10 @@ def test_the_network_sees_grey_minus_the_mean(built: keras.Model) -> None:
     centred = keras.Model(built.input, built.get_layer("subtract_mean").output)
     faces = np.full((1, 48, 48, 1), 200, np.uint8)
     backbone = BACKBONES[built.name.removeprefix("ferplus_")]
-    means, scale = {"dlib_face": (dlib_face.RGB_MEAN, 256)}.get(backbone.name, (BGR_MEAN, 1))
+    # Of keras-vggface's preprocess_input, version 2 (VGGFace2), BGR; of dlib's input_rgb_image_sized, RGB.
+    means, scale = (91.4953, 103.8827, 131.0912), 1
+    if backbone.name == "dlib_face":
+        means, scale = (122.782, 117.001, 104.298), 256
     expected = (200 - np.array(means)) / scale
     np.testing.assert_allclose(np.asarray(centred(faces))[0, 5, 7], expected, rtol=1e-6)
 

@@ -113,7 +113,9 @@ def test_a_training_starts_from_the_weights_it_is_given_whatever_its_seed(
     for seed in (0, 1):
         settings = Settings(weights=str(tmp_path / "given.keras"), seed=seed)
         directory = tmp_path / str(seed)
-        trained = train(recipe, tiny, directory=directory, epochs=1, settings=settings, networks=networks).model
+        trained = train(
+            recipe, tiny, directory=directory, epochs=1, settings=settings, networks=networks
+        ).model
         for name in ("conv1_1", "conv3_2"):
             expected = given.get_layer(name).get_weights()[0]
             np.testing.assert_array_equal(trained.get_layer(name).get_weights()[0], expected)
