@@ -11,6 +11,7 @@ import pytest
 from keras_tuner.engine.trial import TrialStatus
 from optuna.trial import FrozenTrial
 
+from search.oracles.optuna_oracle import OptunaOracle
 from search.oracles.pruners import PRUNERS, Decision, RestingPruner, Trials
 from search.oracles.registry import OracleSettings, make_oracle, remarks
 from search.oracles.space.search_space import SpaceModel, declared
@@ -67,6 +68,25 @@ def test_what_a_trial_draws_does_not_depend_on_restarts(name: str) -> None:
     restarted = Memory()
     one_by_one = [play(restarted.oracle(name, trials=16), most=1)[0] for _ in range(16)]
     assert one_by_one == play(Memory().oracle(name, trials=16))
+
+
+@pytest.mark.filterwarnings(
+    "ignore::FutureWarning"
+)  # of Optuna 5, which has constraints told in the trial as well
+def test_what_a_sampler_notes_when_a_trial_has_ended_is_kept_with_it() -> None:
+    """Optuna's TPE notes constraints in `after_trial`, here the number of the trial and what it has reported last."""
+
+    def tpe(seed: int) -> optuna.samplers.BaseSampler:
+        return optuna.samplers.TPESampler(
+            seed=seed, constraints_func=lambda trial: (trial.number, trial.intermediate_values[3])
+        )
+
+    space = keras_tuner.HyperParameters()
+    space.Float("dropout", 0.0, 0.5)
+    oracle = OptunaOracle(sampler=tpe, hyperparameters=space, max_trials=3, seed=1)
+    assert len(play(oracle)) == 3
+    noted = [list(trial.system_attrs["constraints"]) for trial in oracle.store.read()]
+    assert noted == [[number, pytest.approx(0.53)] for number in range(3)]
 
 
 def small_space(hp: keras_tuner.HyperParameters) -> None:
