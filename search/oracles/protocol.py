@@ -33,6 +33,7 @@ class OneProcess:
         return False
 
 
+@runtime_checkable
 class TrialOracle(Protocol):
     """What the trial runner asks of an oracle, which may be in this process or a chief's in another.
 
