@@ -10,7 +10,7 @@ import plotly.graph_objects as go
 from reports.analysis.trials import judged
 from reports.figures.style import ACCENT, SCORE_SURFACE, figure, plain
 from reports.figures.ticks import even_ticks, log_ticks
-from reports.hyperparameters.declared import Hyperparameter, shown
+from reports.hyperparameters.declared import ObservedHyperparameter, shown
 from reports.hyperparameters.explanations import title
 from reports.hyperparameters.families import member
 from reports.hyperparameters.importance import importances
@@ -61,23 +61,23 @@ def draw(view: StudyView) -> go.Figure | None:
     )
 
 
-def _grid(parameter: Hyperparameter) -> list[float]:
+def _grid(parameter: ObservedHyperparameter) -> list[float]:
     if parameter.stepped:
         return [float(index) for index in range(len(parameter.choices))]
     return [step / (STEPS - 1) for step in range(STEPS)]
 
 
-def _unit(parameter: Hyperparameter, places: list[float]) -> list[float]:
+def _unit(parameter: ObservedHyperparameter, places: list[float]) -> list[float]:
     """The places as coordinates of the unit cube: a choice's is the middle of its share."""
     return [(one + 0.5) / len(parameter.choices) for one in places] if parameter.stepped else places
 
 
-def _said(parameter: Hyperparameter, at: float) -> str:
+def _said(parameter: ObservedHyperparameter, at: float) -> str:
     value = parameter.choices[round(at)] if parameter.stepped else value_at(parameter, at)
     return plain(f"{parameter.name} {shown(float(f'{value:.3g}') if isinstance(value, float) else value)}")
 
 
-def _tried(view: StudyView, across: Hyperparameter, up: Hyperparameter) -> go.Scatter:
+def _tried(view: StudyView, across: ObservedHyperparameter, up: ObservedHyperparameter) -> go.Scatter:
     points = []
     for trial in judged(view.trials):
         own = [member(trial.hyperparameters, parameter.name) for parameter in (across, up)]
@@ -97,7 +97,7 @@ def _tried(view: StudyView, across: Hyperparameter, up: Hyperparameter) -> go.Sc
     )
 
 
-def _at(parameter: Hyperparameter, value: Any) -> float:
+def _at(parameter: ObservedHyperparameter, value: Any) -> float:
     if parameter.kind == "categorical":
         return float(parameter.choices.index(shown(value)))
     if parameter.discrete:
@@ -105,7 +105,7 @@ def _at(parameter: Hyperparameter, value: Any) -> float:
     return place(parameter, value)
 
 
-def _axis(parameter: Hyperparameter) -> dict[str, Any]:
+def _axis(parameter: ObservedHyperparameter) -> dict[str, Any]:
     if parameter.stepped:
         texts = [plain(shown(choice), 16) for choice in parameter.choices]
         return {"tickvals": list(range(len(texts))), "ticktext": texts, "range": [-0.5, len(texts) - 0.5]}

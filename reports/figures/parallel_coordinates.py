@@ -13,7 +13,7 @@ from models.metrics.objectives import Objective
 from reports.analysis.trials import judged
 from reports.figures.style import NEUTRAL, SCORE_COLOURS, figure, plain
 from reports.figures.ticks import even_ticks, log_ticks
-from reports.hyperparameters.declared import Hyperparameter, shown, varied
+from reports.hyperparameters.declared import ObservedHyperparameter, shown, varied
 from reports.hyperparameters.families import family
 from reports.hyperparameters.importance import importances
 from search.study.view import StudyView, TrialRecord
@@ -135,7 +135,7 @@ def _ticks_text(axes: Sequence[_Axis]) -> go.Scatter:
     )
 
 
-def _chosen(view: StudyView, parameters: list[Hyperparameter]) -> list[Hyperparameter]:
+def _chosen(view: StudyView, parameters: list[ObservedHyperparameter]) -> list[ObservedHyperparameter]:
     """The MAX_AXES most important, rising towards the score; the first MAX_AXES if importance is unknown."""
     shares = {one.name: one.share for one in importances(view)}
     if not shares:
@@ -153,7 +153,7 @@ def _score_axis(trials: Sequence[TrialRecord], objective: Objective) -> _Axis:
     return _Axis(SCORE, merits, said, {tick: f"{sign * tick:{form}}" for tick in ticks})
 
 
-def _axis(parameter: Hyperparameter, trials: Sequence[TrialRecord]) -> _Axis:
+def _axis(parameter: ObservedHyperparameter, trials: Sequence[TrialRecord]) -> _Axis:
     values = [
         _placed(parameter, trial.hyperparameters[parameter.name])
         if parameter.name in trial.hyperparameters
@@ -172,14 +172,14 @@ def _axis(parameter: Hyperparameter, trials: Sequence[TrialRecord]) -> _Axis:
     return _Axis(parameter.name, [below if value is None else value for value in values], texts, ticks)
 
 
-def _placed(parameter: Hyperparameter, value: Any) -> float:
+def _placed(parameter: ObservedHyperparameter, value: Any) -> float:
     """Height of a value on its axis: its place among the choices, its log10, or itself."""
     if parameter.stepped:
         return float(parameter.choices.index(shown(value) if parameter.kind == "categorical" else value))
     return log10(value) if parameter.log else float(value)
 
 
-def _ticks(parameter: Hyperparameter) -> dict[float, str]:
+def _ticks(parameter: ObservedHyperparameter) -> dict[float, str]:
     """Height -> label: every choice, or round values between the two ends of the range."""
     if parameter.stepped:
         return {float(place): plain(shown(choice), 14) for place, choice in enumerate(parameter.choices)}

@@ -13,7 +13,7 @@ from reports.analysis.trials import judged
 from reports.figures.score import score_axis
 from reports.figures.style import ACCENT, SERIES, figure, plain
 from reports.figures.ticks import log_ticks
-from reports.hyperparameters.declared import Hyperparameter, shown
+from reports.hyperparameters.declared import ObservedHyperparameter, shown
 from reports.hyperparameters.explanations import explanation, title
 from reports.hyperparameters.families import families, member
 from reports.hyperparameters.importance import importances
@@ -38,7 +38,7 @@ def of(place: int) -> Callable[[StudyView], go.Figure | None]:
     return draw
 
 
-def in_order(view: StudyView) -> list[Hyperparameter]:
+def in_order(view: StudyView) -> list[ObservedHyperparameter]:
     """The hyperparameters that varied, families as one, the most important first, or as declared where nothing is known."""
     varied = {
         one.name: one
@@ -50,7 +50,7 @@ def in_order(view: StudyView) -> list[Hyperparameter]:
 
 
 def _slice(
-    trials: Sequence[TrialRecord], parameter: Hyperparameter, objective: Objective
+    trials: Sequence[TrialRecord], parameter: ObservedHyperparameter, objective: Objective
 ) -> go.Figure | None:
     name, label, hover = parameter.name, objective.label, objective.format(2)
     points = [
@@ -86,7 +86,7 @@ def _slice(
     )
 
 
-def _axis(parameter: Hyperparameter, order: list[str] | None) -> dict[str, Any]:
+def _axis(parameter: ObservedHyperparameter, order: list[str] | None) -> dict[str, Any]:
     if order is not None:
         texts = [plain(text, 16) for text in order]
         crowded = len(texts) > 6 or max(len(text) for text in texts) * len(texts) > 40

@@ -57,7 +57,7 @@ def trial_table(view: StudyView) -> TrialTable:
     constant = {
         name: shown(one.choices[0])
         for name, one in all_of_them.items()
-        if len(one.choices) == 1 and not one.conditional and len(view.trials) > 1
+        if len(one.choices) == 1 and not one.absent and len(view.trials) > 1
     }
     first = [one.name for one in in_order(view)]
     names = [name for name in [*first, *(n for n in all_of_them if n not in first)] if name not in constant]

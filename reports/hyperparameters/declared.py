@@ -1,7 +1,7 @@
 """What may vary in a study: kind, scale, choices and conditions of each hyperparameter, as its space declares them.
 
-config.json's "space" is the declaration, in the form of this version or of the one before (Keras Tuner's). A name that is not
-declared there, such as one of a study without a space, is described by the values that its trials have.
+config.json's "space" is the declaration, in the form of this version or of the one before (Keras Tuner's). Only a name that is
+not declared there, such as one of a study without a space, is described by the values that its trials have.
 """
 
 from __future__ import annotations
@@ -12,13 +12,15 @@ from typing import Any
 
 from search.study.view import TrialRecord
 
+_KINDS = {"float": "real", "int": "integer", "boolean": "categorical"}
+"""Of declarations that leave no doubt."""
 DISCRETE = 8
 """Values up to which whole numbers, and numbers that nothing declares, are ordered choices, evenly spaced."""
 
 
 @dataclass(frozen=True)
-class Hyperparameter:
-    """One hyperparameter over a set of trials.
+class ObservedHyperparameter:
+    """One hyperparameter over a set of trials: what is declared of it, and the values that they have.
 
     Attributes:
         name: the user's name for it.
@@ -29,7 +31,7 @@ class Hyperparameter:
         discrete: whether it is a number whose values stand evenly spaced: 0, 1e-4, 1e-3.
         low, high: of a number, the range that is searched.
         conditions: others' names with the values that each must have for this one to be active.
-        conditional: whether some trials do not have it.
+        absent: whether some trials do not have it.
     """
 
     name: str
@@ -40,7 +42,7 @@ class Hyperparameter:
     low: float = 0.0
     high: float = 0.0
     conditions: tuple[tuple[str, tuple[Any, ...]], ...] = ()
-    conditional: bool = False
+    absent: bool = False
 
     @property
     def stepped(self) -> bool:
@@ -57,7 +59,7 @@ def shown(value: Any) -> str:
     return str(value)
 
 
-def hyperparameters(trials: Sequence[TrialRecord], space: Any = None) -> list[Hyperparameter]:
+def hyperparameters(trials: Sequence[TrialRecord], space: Any = None) -> list[ObservedHyperparameter]:
     """Every hyperparameter that occurs in `trials`, in order of first appearance, by config.json's `space` where it declares
     it."""
     declared = {one["name"]: one for one in declarations(space)}
@@ -71,7 +73,7 @@ def hyperparameters(trials: Sequence[TrialRecord], space: Any = None) -> list[Hy
     ]
 
 
-def varied(trials: Sequence[TrialRecord], space: Any = None) -> list[Hyperparameter]:
+def varied(trials: Sequence[TrialRecord], space: Any = None) -> list[ObservedHyperparameter]:
     """Those of `hyperparameters` that took more than one value."""
     return [parameter for parameter in hyperparameters(trials, space) if len(parameter.choices) > 1]
 
@@ -102,15 +104,15 @@ def _of_keras_tuner(one: Mapping[str, Any]) -> Mapping[str, Any]:
 
 def _describe(
     name: str, values: Sequence[Any], absent: bool, declared: Mapping[str, Any] | None
-) -> Hyperparameter:
+) -> ObservedHyperparameter:
     kind = _kind(values, declared)
     conditions = tuple((of, tuple(wanted)) for of, wanted in (declared or {}).get("conditions") or ())
     if kind == "categorical":
         order = [shown(value) for value in (declared or {}).get("values") or ()]
         seen = dict.fromkeys(shown(value) for value in values)
         texts = [text for text in order if text in seen] + [text for text in seen if text not in order]
-        return Hyperparameter(
-            name, kind, False, tuple(texts), False, conditions=conditions, conditional=absent
+        return ObservedHyperparameter(
+            name, kind, False, tuple(texts), False, conditions=conditions, absent=absent
         )
     choices = tuple(sorted(set(values)))
     low, high = choices[0], choices[-1]
@@ -121,12 +123,16 @@ def _describe(
         log = declared.get("scale") == "log" and low > 0
     elif declared is not None:
         discrete = True
-    return Hyperparameter(name, kind, log, choices, discrete, low, high, conditions, absent)
+    return ObservedHyperparameter(name, kind, log, choices, discrete, low, high, conditions, absent)
 
 
 def _kind(values: Sequence[Any], declared: Mapping[str, Any] | None) -> str:
-    if any(isinstance(value, bool) or not isinstance(value, int | float) for value in values):
+    declared = declared or {}
+    if declared.get("kind") in _KINDS:
+        return _KINDS[declared["kind"]]
+    if declared.get("kind") == "choice" and declared.get("ordered") is False:
         return "categorical"
-    if declared is not None and declared.get("kind") == "choice" and declared.get("ordered") is False:
+    possible = declared.get("values") or values
+    if any(isinstance(value, bool) or not isinstance(value, int | float) for value in possible):
         return "categorical"
-    return "real" if any(isinstance(value, float) for value in values) else "integer"
+    return "real" if any(isinstance(value, float) for value in possible) else "integer"

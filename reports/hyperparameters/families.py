@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from reports.hyperparameters.declared import Hyperparameter, hyperparameters, shown
+from reports.hyperparameters.declared import ObservedHyperparameter, hyperparameters, shown
 from search.study.view import TrialRecord
 
 
@@ -35,25 +35,27 @@ def joined(trials: Sequence[TrialRecord]) -> list[TrialRecord]:
     return together
 
 
-def families(trials: Sequence[TrialRecord], space: Any = None) -> list[Hyperparameter]:
+def families(trials: Sequence[TrialRecord], space: Any = None) -> list[ObservedHyperparameter]:
     """The hyperparameters of `trials` with those of one family as one, over the union of their values and ranges and under no
     condition of their own."""
-    members: dict[str, list[Hyperparameter]] = {}
+    members: dict[str, list[ObservedHyperparameter]] = {}
     for one in hyperparameters(trials, space):
         members.setdefault(family(one.name), []).append(one)
     return [_merged(name, own, trials) for name, own in members.items()]
 
 
-def _merged(name: str, own: Sequence[Hyperparameter], trials: Sequence[TrialRecord]) -> Hyperparameter:
+def _merged(
+    name: str, own: Sequence[ObservedHyperparameter], trials: Sequence[TrialRecord]
+) -> ObservedHyperparameter:
     if len(own) == 1:
         return replace(own[0], name=name)
     absent = any(member(trial.hyperparameters, name) is None for trial in trials)
     if any(one.kind == "categorical" for one in own):
         texts = dict.fromkeys(shown(choice) for one in own for choice in one.choices)
-        return Hyperparameter(name, "categorical", False, tuple(texts), False, conditional=absent)
+        return ObservedHyperparameter(name, "categorical", False, tuple(texts), False, absent=absent)
     choices = tuple(sorted({choice for one in own for choice in one.choices}))
     low, high = min(one.low for one in own), max(one.high for one in own)
-    return Hyperparameter(
+    return ObservedHyperparameter(
         name,
         "real" if any(one.kind == "real" for one in own) else "integer",
         any(one.log for one in own) and low > 0,
@@ -61,5 +63,5 @@ def _merged(name: str, own: Sequence[Hyperparameter], trials: Sequence[TrialReco
         all(one.discrete for one in own),
         low,
         high,
-        conditional=absent,
+        absent=absent,
     )

@@ -18,7 +18,7 @@ from sklearn.gaussian_process.kernels import ConstantKernel, Matern, WhiteKernel
 from threadpoolctl import threadpool_limits
 
 from reports.analysis.trials import judged
-from reports.hyperparameters.declared import Hyperparameter, shown
+from reports.hyperparameters.declared import ObservedHyperparameter, shown
 from reports.hyperparameters.families import families, family, joined
 from search.study.view import StudyView, TrialRecord
 
@@ -54,7 +54,7 @@ class Surrogate:
         parameters: What varied among them.
     """
 
-    def __init__(self, trials: Sequence[TrialRecord], parameters: Sequence[Hyperparameter]) -> None:
+    def __init__(self, trials: Sequence[TrialRecord], parameters: Sequence[ObservedHyperparameter]) -> None:
         self.parameters, self.trials = tuple(parameters), len(trials)
         rng = np.random.default_rng(0)
         order = rng.permutation(len(trials))[:KEPT]
@@ -196,7 +196,9 @@ def _minimise(objective: Any, initial: Floats, bounds: Floats) -> tuple[Floats, 
     return found.x, float(found.fun)
 
 
-def _places(parameter: Hyperparameter, trials: Sequence[TrialRecord]) -> tuple[Floats, NDArray[np.bool_]]:
+def _places(
+    parameter: ObservedHyperparameter, trials: Sequence[TrialRecord]
+) -> tuple[Floats, NDArray[np.bool_]]:
     """Where each trial's value stands, a choice's index or 0 to 1, and whether it has one."""
     has = np.array([parameter.name in trial.hyperparameters for trial in trials])
     places = np.zeros(len(trials))
@@ -210,7 +212,7 @@ def _places(parameter: Hyperparameter, trials: Sequence[TrialRecord]) -> tuple[F
     return places, has
 
 
-def place(parameter: Hyperparameter, value: float) -> float:
+def place(parameter: ObservedHyperparameter, value: float) -> float:
     """Where a free number stands in its range, 0 to 1, on its scale."""
     low, high = parameter.low, parameter.high
     if parameter.log:
@@ -218,14 +220,14 @@ def place(parameter: Hyperparameter, value: float) -> float:
     return (value - low) / (high - low)
 
 
-def value_at(parameter: Hyperparameter, drawn: float) -> float:
+def value_at(parameter: ObservedHyperparameter, drawn: float) -> float:
     """The inverse of `place`."""
     if parameter.log:
         return math.exp(math.log(parameter.low) + drawn * math.log(parameter.high / parameter.low))
     return parameter.low + drawn * (parameter.high - parameter.low)
 
 
-def _columns(parameter: Hyperparameter, places: Floats, active: NDArray[np.bool_]) -> Floats:
+def _columns(parameter: ObservedHyperparameter, places: Floats, active: NDArray[np.bool_]) -> Floats:
     if parameter.kind == "categorical":
         hot = np.eye(len(parameter.choices))[places.astype(int)] / math.sqrt(2)
         return np.where(active[:, None], hot, 0.0)

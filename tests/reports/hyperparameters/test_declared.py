@@ -27,7 +27,7 @@ def test_kind_scale_and_choices(name, study_of):
     values, kind, log, choices = CASES[name]
     trials = [replace(t, hyperparameters={name: v}) for t, v in zip(study_of().trials, values, strict=False)]
     (found,) = hyperparameters(trials)
-    assert (found.kind, found.log, found.choices, found.conditional) == (kind, log, choices, False)
+    assert (found.kind, found.log, found.choices, found.absent) == (kind, log, choices, False)
 
 
 DECLARED = {
@@ -112,15 +112,34 @@ def test_the_declared_space_says_what_three_trials_cannot(version, study_of):
     assert (rate.kind, rate.log, rate.discrete, rate.low, rate.high) == ("real", True, False, 1e-5, 1e-1)
     assert (depth.kind, depth.discrete, depth.choices) == ("integer", True, (-51, -3, 0))
     assert (size.kind, size.choices, size.conditions) == ("categorical", ("1", "2"), (("net", ("a",)),))
-    assert size.conditional and not depth.conditional
+    assert size.absent and not depth.absent
     assert (wait.kind, wait.discrete, wait.low, wait.high) == ("integer", True, 1, 5)
 
 
-def test_conditional_and_constant_ones_are_told_apart(study_of):
+@pytest.mark.parametrize(
+    ("declared", "values", "kind"),
+    [
+        ({"kind": "float", "low": 0.0, "high": 2.0}, [0, 1, 2], "real"),
+        ({"kind": "int", "low": 1, "high": 9}, [1, 2, 3], "integer"),
+        ({"kind": "choice", "values": [0, 0.5, 1], "ordered": True}, [0, 1, 0], "real"),
+        ({"kind": "choice", "values": [16, 32], "ordered": False}, [16, 16, 32], "categorical"),
+        ({"kind": "boolean", "values": [False, True]}, [True, True, True], "categorical"),
+        ({"kind": "fixed", "values": [2]}, [2, 2, 2], "integer"),
+    ],
+)
+def test_the_kind_is_the_declared_one_whatever_the_trials_have_of_it(declared, values, kind, study_of):
+    """And its conditions are, also where every trial meets them."""
+    conditions = [["optimizer", ["sgd"]]]
+    trials = [replace(t, hyperparameters={"x": v}) for t, v in zip(study_of().trials, values, strict=False)]
+    (found,) = hyperparameters(trials, [{"name": "x", "conditions": conditions, **declared}])
+    assert (found.kind, found.conditions, found.absent) == (kind, (("optimizer", ("sgd",)),), False)
+
+
+def test_absent_and_constant_ones_are_told_apart(study_of):
     trials = study_of().trials[:3]
     sets = [{"a": 1, "fixed": 2}, {"a": 2, "fixed": 2, "b": 1}, {"a": 3, "fixed": 2, "b": 5}]
     trials = [replace(t, hyperparameters=chosen) for t, chosen in zip(trials, sets, strict=True)]
-    assert {p.name: p.conditional for p in varied(trials)} == {"a": False, "b": True}
+    assert {p.name: p.absent for p in varied(trials)} == {"a": False, "b": True}
 
 
 @pytest.mark.parametrize(
