@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from ferplus_data.labels import EMOTIONS
 from search.study.best import CHOSEN as CHOSEN
-from search.study.view import ELIGIBLE, StudyView, TrialRecord, by_merit
+from search.study.view import StudyView, TrialRecord, by_merit
 
 CONFIGURATIONS = 200
 """Best complete and resting trials that the bootstrap chooses among: the others are not chosen in any resample that matters."""
@@ -82,7 +82,7 @@ def _right(view: StudyView) -> dict[int, NDArray[np.bool_]]:
     rows."""
     found: dict[int, NDArray[np.bool_]] = {}
     labels: NDArray[np.integer] | None = None
-    for trial in by_merit([trial for trial in view.trials if trial.state in ELIGIBLE]):
+    for trial in by_merit([trial for trial in view.trials if trial.eligible]):
         kept = _kept(trial)
         if kept is None:
             continue

@@ -11,7 +11,7 @@ from reports.analysis.trials import STATES, count_states, first_line, judged, sc
 from reports.figures.score import score_axis
 from reports.figures.style import ACCENT, STATE_COLOURS, figure, plain
 from reports.figures.ticks import whole_axis
-from search.study.view import ELIGIBLE, StudyView, TrialRecord
+from search.study.view import StudyView, TrialRecord
 
 _SYMBOLS = {
     "complete": "circle",
@@ -43,7 +43,7 @@ def draw(view: StudyView) -> go.Figure | None:
             traces.append(_points(state, with_score, view.objective, at_edge=False))
         if without:
             traces.append(_points(state, without, view.objective, at_edge=True, legend=not with_score))
-    eligible = [trial for trial in judged(view.trials) if trial.state in ELIGIBLE]
+    eligible = [trial for trial in judged(view.trials) if trial.eligible]
     leaders: list[TrialRecord] = list(accumulate(eligible, _better))
     with_scores = any(trial.score is not None for trial in view.trials)
     if leaders:

@@ -11,7 +11,7 @@ from reports.analysis.words import duration_words
 from reports.figures.score import score_axis
 from reports.figures.style import ACCENT, STATE_COLOURS, figure
 from reports.figures.ticks import log_ticks
-from search.study.view import ELIGIBLE, StudyView, TrialRecord
+from search.study.view import StudyView, TrialRecord
 
 MIN_RATIO = 1.5
 """Ratio of the dearest to the cheapest epoch below which cost tells configurations apart no better than noise."""
@@ -26,7 +26,7 @@ def draw(view: StudyView) -> go.Figure | None:
     label, form = view.objective.label, view.objective.format()
     best: list[tuple[TrialRecord, float]] = []
     for trial, cost in sorted(costs, key=lambda one: (one[1], -one[0].merit)):
-        if trial.state in ELIGIBLE and (not best or trial.merit > best[-1][0].merit):
+        if trial.eligible and (not best or trial.merit > best[-1][0].merit):
             best.append((trial, cost))
     ticks = log_ticks(min(c for _, c in costs), max(c for _, c in costs))
     cheapest = "; ".join(

@@ -10,7 +10,7 @@ from typing import Any
 from optuna.trial import FrozenTrial
 
 from models.metrics.objectives import DEFAULT_OBJECTIVE, OBJECTIVES
-from search.storages.trial_life import State, state_of
+from search.storages.trial_life import State, best_of, score_of, state_of
 
 
 @dataclass(frozen=True)
@@ -58,10 +58,8 @@ def trial_line(
 ) -> str:
     """Return the line of trial `number` of `trials`, which has ended, or rests, after `seconds`."""
     trial = trials[number]
-    best_of = _best_of(objective)
-    score = best_of(trial.intermediate_values.values(), default=None)
+    score = score_of(trial, minimized=_minimized(objective))
     state = state_of(trial)
-    best = _best(trials.values(), objective)
     outcome = _OUTCOMES.get(state, state.value)
     parts = [
         f"trial {number:>3} {outcome:<6} {goal.said(trials.values())}",
@@ -73,8 +71,9 @@ def trial_line(
         parts.append(str(trial.user_attrs.get("error", ""))[:160])
     if "ended_early" in trial.user_attrs:
         parts.append(f"ended early, {trial.user_attrs['ended_early']}")
+    best = _best(trials.values(), objective)
     if best is not None:
-        parts.append(f"best {best.value:.4f} (trial {best.number})")
+        parts.append(f"best {best}")
     names = varied([t.params for t in trials.values()])
     values = " ".join(f"{name}={short(trial.params[name])}" for name in names if name in trial.params)
     return "  ".join([*parts, *([values] if values else []), f"{seconds:.0f} s"])
@@ -84,7 +83,7 @@ def standing(trials: Sequence[FrozenTrial], goal: Goal, objective: str) -> str:
     """Return how far a study with these trials is: what is done, what runs, the best so far."""
     running = sum(state_of(trial) == State.RUNNING for trial in trials)
     best = _best(trials, objective)
-    said = "" if best is None else f"; best val_{objective} {best.value:.4f} (trial {best.number})"
+    said = "" if best is None else f"; best val_{objective} {best}"
     done = goal.done(trials)
     if goal.budget is None:
         return f"{done} of {goal.trials} trials are done, {running} run{said}"
@@ -137,11 +136,12 @@ def duration(seconds: float) -> str:
     return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02d} min"
 
 
-def _best_of(objective: str) -> Any:
-    lowest = objective in OBJECTIVES and OBJECTIVES[objective].direction == "min"
-    return min if lowest else max
+def _minimized(objective: str) -> bool:
+    return objective in OBJECTIVES and OBJECTIVES[objective].direction == "min"
 
 
-def _best(trials: Iterable[FrozenTrial], objective: str) -> FrozenTrial | None:
-    complete = [t for t in trials if state_of(t) == State.COMPLETE and t.value is not None]
-    return _best_of(objective)(complete, key=lambda trial: trial.value, default=None)
+def _best(trials: Iterable[FrozenTrial], objective: str) -> str | None:
+    """The best score so far and whose it is."""
+    minimized = _minimized(objective)
+    best = best_of(trials, minimized=minimized)
+    return None if best is None else f"{score_of(best, minimized=minimized):.4f} (trial {best.number})"

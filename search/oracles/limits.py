@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from optuna.trial import FrozenTrial
 
 from models.metrics.objectives import DEFAULT_OBJECTIVE, OBJECTIVES
-from search.storages.trial_life import State, state_of
+from search.storages.trial_life import State, best_of, state_of
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,9 @@ class Limits:
             spent = sum(len(trial.intermediate_values) for trial in trials)
             if spent >= self.budget * self.epochs:
                 return f"the budget of {self.budget:g} full trainings is spent: {spent} epochs in {len(trials)} trials"
-        best = self._best(trials)
+        minimized = OBJECTIVES[self.objective].direction == "min"
+        # One that rests may have a better value, but has not had the epochs that the complete ones are judged after.
+        best = best_of((t for t in trials if state_of(t) == State.COMPLETE), minimized=minimized)
         if best is None:
             return None
         name = f"trial {best.number} (val_{self.objective} {best.value:.4f})"
@@ -56,14 +58,6 @@ class Limits:
         if self.stop_after is not None and self._without_gain(trials, best) >= self.stop_after:
             return f"{self.stop_after} trials have brought no gain over {name}"
         return None
-
-    def _best(self, trials: Sequence[FrozenTrial]) -> FrozenTrial | None:
-        """The best complete trial, the first of equals to end."""
-        complete = [t for t in trials if state_of(t) == State.COMPLETE and t.value is not None]
-        sign = -1 if OBJECTIVES[self.objective].direction == "max" else 1
-        return min(
-            complete, key=lambda trial: (sign * (trial.value or 0.0), trial.datetime_complete), default=None
-        )
 
     def _without_gain(self, trials: Sequence[FrozenTrial], best: FrozenTrial) -> int:
         """How many trials were begun, or promoted, after the end of the best one and have since got as far as they were let."""

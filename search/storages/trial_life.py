@@ -85,11 +85,37 @@ _UNMARKED = {
 }
 
 
+ELIGIBLE = (State.COMPLETE, State.RESTING)
+"""States of the trials among which a retraining chooses; it takes another only where there is none of them."""
+
+
 def state_of(trial: FrozenTrial) -> State:
     """Return the state of a stored trial. The attribute is written before Optuna's state where a trial leaves its worker and
     after it where one takes it, and counts only if it fits: so a process may die between the two."""
     marked: str = trial.user_attrs.get(STATE, "")
     return State(marked) if _STORED.get(marked) == trial.state else _UNMARKED[trial.state]
+
+
+def score_of(trial: FrozenTrial, *, minimized: bool) -> float | None:
+    """Return the best value of the objective that `trial` has had after an epoch; None before its first."""
+    return (min if minimized else max)(trial.intermediate_values.values(), default=None)
+
+
+def rank(state: str, merit: float, number: int) -> tuple[bool, float, int]:
+    """Return what is highest for the best of several trials: of those that are complete or rest, else of any, the one of most
+    `merit`, which is its score, negated where the lowest is the best; of equals the earliest."""
+    return state in ELIGIBLE, merit, -number
+
+
+def best_of(trials: Iterable[FrozenTrial], *, minimized: bool) -> FrozenTrial | None:
+    """Return the best, by `rank`, of the trials that have had an epoch and have not failed; None if there is none."""
+    ranked = [
+        (rank(state, -score if minimized else score, trial.number), trial)
+        for trial in trials
+        if (score := score_of(trial, minimized=minimized)) is not None
+        and (state := state_of(trial)) != State.FAILED
+    ]
+    return max(ranked, key=lambda one: one[0])[1] if ranked else None
 
 
 def counted(trials: Iterable[FrozenTrial]) -> list[FrozenTrial]:

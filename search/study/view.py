@@ -18,7 +18,7 @@ from models.metrics.objectives import DEFAULT_OBJECTIVE, OBJECTIVES, Objective
 from models.training.history import read_history
 from search.storages.redaction import redact
 from search.storages.registry import open_storage
-from search.storages.trial_life import State, state_of, trials_of
+from search.storages.trial_life import ELIGIBLE, State, rank, score_of, state_of, trials_of
 from search.storages.trial_store import ATTEMPT_PREFIX, TrialStore
 from search.study.best import read_metrics
 from search.study.ownership import stored_study
@@ -30,8 +30,6 @@ from search.study.version_one import is_version_one, trials_of_version_one
 
 MAX_FAILURES = 3
 """Failed trials in a row after which a search stops, as in `search.oracles.optuna_oracle`, which is slow to import."""
-ELIGIBLE = ("complete", "resting")
-"""States of the trials among which a retraining chooses; it takes another only where there is none of them."""
 
 
 class Attempt(NamedTuple):
@@ -102,6 +100,11 @@ class TrialRecord:
         if self.score is None:
             return -math.inf
         return -self.score if self.minimized else self.score
+
+    @property
+    def eligible(self) -> bool:
+        """Whether a retraining may choose it before others."""
+        return self.state in ELIGIBLE
 
 
 @dataclass(frozen=True)
@@ -231,9 +234,7 @@ def best_trial(trials: Sequence[TrialRecord]) -> TrialRecord | None:
 def by_merit(trials: Sequence[TrialRecord]) -> list[TrialRecord]:
     """Return the trials that have a score and have not failed, as `best_trial` orders them."""
     scored = [trial for trial in trials if trial.score is not None and trial.state != "failed"]
-    return sorted(
-        scored, key=lambda trial: (trial.state in ELIGIBLE, trial.merit, -trial.number), reverse=True
-    )
+    return sorted(scored, key=lambda trial: rank(trial.state, trial.merit, trial.number), reverse=True)
 
 
 def _records(run: RunDirectory, study: optuna.Study) -> list[TrialRecord]:
@@ -262,14 +263,13 @@ def record_of(
 ) -> TrialRecord:
     """Return what the row `trial` of a study says of its trial `number`, which has the hyperparameters `values`."""
     state = state_of(trial)
-    best = min if minimized else max
     attempts = _attempts(trial)
     last = attempts[-1].worker if attempts else None
     return TrialRecord(
         number=number,
         state=state.value,
         hyperparameters=dict(values),
-        score=best(trial.intermediate_values.values(), default=None),
+        score=score_of(trial, minimized=minimized),
         values=dict(trial.intermediate_values),
         started=attempts[0].began if attempts else trial.datetime_start,
         ended=trial.datetime_complete,

@@ -22,7 +22,7 @@ from search.console.trial_lines import Goal, standing, time_left, trial_line, va
 from search.storages.registry import open_storage, open_study
 from search.storages.trial_life import State
 from search.study.run_directory import RunDirectory
-from search.study.view import TrialRecord
+from search.study.view import TrialRecord, best_trial, record_of
 
 
 def row(number: int, values: list[float], state: str = "complete", **attributes: Any) -> FrozenTrial:
@@ -100,6 +100,23 @@ def test_how_far_a_study_is() -> None:
         "1 of 9 trials are done, 1 run; best val_accuracy 0.6000 (trial 0)"
     )
     assert standing([], Goal(9), "accuracy") == "0 of 9 trials are done, 0 run"
+
+
+@pytest.mark.parametrize(
+    ("trials", "best"),
+    [
+        ([row(0, [0.5]), row(1, [0.6, 0.4], "resting"), row(2, [0.9], "running"), row(3, [0.6])], 1),
+        ([row(0, [0.5], "pruned"), row(1, [0.6], "running"), row(2, [], "running")], 1),
+        ([row(0, [], "running")], None),
+    ],
+)
+def test_the_best_so_far_is_the_one_that_a_retraining_would_take(
+    trials: list[FrozenTrial], best: int | None, tmp_path: Path
+) -> None:
+    said = standing(trials, Goal(9), "accuracy")
+    taken = best_trial([record_of(RunDirectory(tmp_path), one.number, one, one.params) for one in trials])
+    assert (taken and taken.number) == best
+    assert said.endswith(f"best val_accuracy 0.6000 (trial {best})" if best else "run")
 
 
 def test_trials_that_rest_are_done_and_a_budget_is_told_in_full_trainings() -> None:
