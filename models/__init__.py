@@ -8,5 +8,5 @@ recipe.py holds every choice of one training, hyperparameters.py what a hyperpar
     frozen_prefix/  the frozen layers, run once for each image
     metrics/        figures of a model's probabilities: objectives, intervals
     serving/        a finished model in use: pictures, exports, runtimes
-    device/         GPUs, cores, number formats
+    device/         GPUs, number formats
 """

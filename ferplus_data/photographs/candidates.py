@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -10,6 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
+
+from ferplus_data.cores import cores
 
 from .descriptors import (
     VIEWS_OF_A_COPY,
@@ -59,7 +60,7 @@ def candidates(faces: Floats, progress: Callable[[int, int], None]) -> Pairs:
         return Pairs(nothing, nothing, nothing)
     faces = rows_together(faces)
     found: list[tuple[NDArray[np.int64], Floats]] = []
-    with threadpool_limits(1), ThreadPoolExecutor(os.cpu_count()) as pool:
+    with threadpool_limits(1), ThreadPoolExecutor(cores()) as pool:
         projection = learn_projection(faces)
         cells = Cells(projection(windows(faces, View())))
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
@@ -10,6 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
+
+from ferplus_data.cores import cores
 
 from .alignment import COPY, likeness
 from .candidates import Pairs, candidates, plausible
@@ -56,7 +57,7 @@ def aligned(faces: Floats, pairs: Pairs, progress: Callable[[float], None]) -> N
         ]
 
     measured: list[float] = []
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
+    with ThreadPoolExecutor(cores()) as pool:
         for chunk in pool.map(measure, range(0, len(pairs), CHUNK)):
             measured += chunk
             progress(len(measured) / len(pairs))

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import importlib.metadata
-import os
 import platform
 import subprocess
 from pathlib import Path
 from typing import Any
+
+from ferplus_data.cores import cores
 
 _PACKAGES = [
     "tensorflow",
@@ -53,11 +54,6 @@ def machine() -> dict[str, Any]:
         "gpus": gpus,
         "backend": keras.backend.backend(),
     }
-
-
-def cores() -> int:
-    """Return how many CPU cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def processor() -> str:

@@ -14,6 +14,7 @@ import numpy as np
 
 from ferplus_data.errors import InputError
 from ferplus_data.files.owned import OwnFolder, sha256_of
+from models.device.machine import machine
 from models.serving.classifier import Classifier
 from models.serving.export.card import write_card
 from models.serving.export.exporter import PRECISIONS, Conversion, Exporter
@@ -24,7 +25,7 @@ from models.serving.export.onnx import ONNX
 from models.serving.export.proof import Evidence, prove, said
 from models.serving.export.saved_model import SAVED_MODEL
 from models.serving.export.signature import signature
-from models.serving.export.speed import measure, recommended, serving_machine
+from models.serving.export.speed import measure, recommended
 from models.serving.export.web import WEB
 from models.serving.runtimes.keras_archive import classifier_of
 
@@ -152,7 +153,7 @@ def _export(
     best = recommended(speeds) if speeds else None
     record = {
         **about,
-        "machine": serving_machine(),
+        "machine": machine(),
         "recommended_for_cpu": best,
         "example": _example(expected),
     }

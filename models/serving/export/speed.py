@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import platform
 import time
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from models.device.machine import cores, processor
 from models.serving.classifier import Classifier
 
 BATCH_SIZES = (1, 64)
@@ -48,12 +45,3 @@ def recommended(speeds: Mapping[str, Mapping[str, float]]) -> str:
     """Return the format to serve with on a CPU: the one with the highest product of both speeds, as neither single faces nor
     whole batches should be slow."""
     return max(speeds, key=lambda name: float(np.prod(list(speeds[name].values()))))
-
-
-def serving_machine() -> dict[str, Any]:
-    """Return the processor, its cores that this process may use, and the system."""
-    return {
-        "processor": processor(),
-        "cores": cores(),
-        "system": f"{platform.system()} {platform.machine()}",
-    }

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from models.device.machine import cores
+from ferplus_data.cores import cores
 from models.device.quiet import quietly
 from models.serving.classifier import Classifier, check_ends, check_shapes, in_batches, unreadable
 

@@ -7,8 +7,8 @@ import signal
 import subprocess
 from types import TracebackType
 
+from ferplus_data.cores import cores
 from models.device.gpus import visible_gpus
-from models.device.machine import cores
 from search.workers.engines.team import RESTARTS, Team
 from search.workers.preemption import GONE_EARLY, SHUTDOWN_SECONDS
 
