@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ferplus_data.errors import InputError
+from ferplus_data.files import writing
 
 _CACHE_SUBDIR = "models/vggface"  # keras_vggface.utils.VGGFACE_DIR, so that a file it has fetched is found
 
@@ -80,11 +81,9 @@ class Release(PublishedWeights):
         if (folder / self.file).is_file():
             return folder / self.file
         try:
-            # Fetched under a name of its own, so that no other worker or later run finds a half-written file.
-            partial = Path(
-                keras.utils.get_file(f"{self.file}.{os.getpid()}.part", self.url, cache_subdir=str(folder))
-            )
-            os.replace(partial, folder / self.file)
+            # Under a name of its own, so that no other worker or later run finds a half-written file.
+            with writing(folder / self.file) as partial:
+                keras.utils.get_file(partial.name, self.url, cache_subdir=str(folder))
         except Exception as error:  # get_file raises a bare Exception for what the network refuses
             reason = " ".join(str(error).split()) or type(error).__name__
             raise MissingWeights(

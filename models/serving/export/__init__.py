@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -141,13 +140,9 @@ def _export(
     expected = classifier_of(model)
     proofs: dict[str, dict[str, Any]] = {}
     for name in formats:
-        place = work / f"of-{name}"
-        place.mkdir()
-        proofs[name] = _write_and_prove(EXPORTERS[name], model, place, conversion, expected, evidence)
+        proofs[name] = _write_and_prove(EXPORTERS[name], model, work, conversion, expected, evidence)
     proven = [EXPORTERS[name] for name in formats if proofs[name]["ok"]]
-    speeds = measure(
-        {e.name: e.open(work / f"of-{e.name}" / e.files[0]) for e in proven if e.measured}, evidence.faces
-    )
+    speeds = measure({e.name: e.open(work / e.files[0]) for e in proven if e.measured}, evidence.faces)
     for name, speed in speeds.items():
         proofs[name]["images_per_second"] = speed
     best = recommended(speeds) if speeds else None
@@ -160,11 +155,7 @@ def _export(
     _json(work / _PROOF, proofs)
     _json(work / _SIGNATURE, signature(proven, record))
     write_card(work / _CARD, proven, proofs, record, metrics)
-    files = [file for e in proven for file in e.files]
-    for exporter in proven:
-        for file in exporter.files:
-            os.replace(work / f"of-{exporter.name}" / file, work / file)
-    files += [_PROOF, _SIGNATURE, _CARD]
+    files = [*(file for e in proven for file in e.files), _PROOF, _SIGNATURE, _CARD]
     (work / _SUMS).write_text("".join(_sums(work / name, name) for name in files), encoding="utf-8")
     own.put(work, [*files, _SUMS], instead=own.written())
     failed = [name for name in formats if not proofs[name]["ok"]]
@@ -179,16 +170,16 @@ def _export(
 def _write_and_prove(
     exporter: Exporter,
     model: keras.Model,
-    place: Path,
+    work: Path,
     conversion: Conversion,
     expected: Classifier,
     evidence: Evidence,
 ) -> dict[str, Any]:
     try:
-        exporter.write(model, place, conversion)
-        return prove(exporter, place / exporter.files[0], conversion.precision, expected, evidence)
+        exporter.write(model, work, conversion)
+        return prove(exporter, work / exporter.files[0], conversion.precision, expected, evidence)
     except InputError as error:
-        if not any(place.iterdir()):
+        if not any((work / file).exists() for file in exporter.files):
             raise  # of the call, not of what was written
         return {"precision": conversion.precision, "ok": False, "error": str(error)}
     except Exception as error:
