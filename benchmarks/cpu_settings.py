@@ -34,7 +34,7 @@ def measure(backbone: str, batches: int) -> None:
     from models.device import setup as device
 
     if os.environ["KEEP"] == "0":
-        device._keep_freed_memory = lambda: None
+        device.keep_freed_memory = lambda: None
     device.prepare_device()
     import numpy as np
 

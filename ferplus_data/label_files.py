@@ -23,7 +23,7 @@ class LabelFile:
     """One official file.
 
     Attributes:
-        sums: per split the sha256 of its rows, as `_sum` makes it.
+        sums: per split the sha256 of its rows, as `sum_of_rows` makes it.
         kept: per key of `labels.PROTOCOLS` the rows that it keeps of each split.
     """
 
@@ -75,7 +75,7 @@ def labels_source(names: Sequence[str], votes: NDArray[np.uint8], split: NDArray
     found: dict[str, list[str]] = {}
     for index, name in enumerate(SPLITS):
         rows = np.flatnonzero(split == index).tolist()
-        digest = _sum([names[row] for row in rows], votes[rows])
+        digest = sum_of_rows([names[row] for row in rows], votes[rows])
         for file, official in LABEL_FILES.items():
             if digest == official.sums[index]:
                 found.setdefault(file, []).append(name)
@@ -84,7 +84,7 @@ def labels_source(names: Sequence[str], votes: NDArray[np.uint8], split: NDArray
     return next(iter(found), OTHER)
 
 
-def _sum(names: Sequence[str], votes: NDArray[np.uint8]) -> str:
+def sum_of_rows(names: Sequence[str], votes: NDArray[np.uint8]) -> str:
     """sha256 of the different rows "name,votes" in order; rows that stand twice count once, as images do on a disk."""
     rows = {
         f"{name},{','.join(map(str, counts))}\n"

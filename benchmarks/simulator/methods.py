@@ -46,7 +46,8 @@ def _ours(told: Told, seed: int, trials: int, folder: Path, *, oracle: str, prun
     settings = OracleSettings(model, declared, [], trials, told.task.epochs, seed, pruner)
     made = make_oracle(oracle, settings, open_study(memory(), "simulated"))
     if not isinstance(made, OptunaOracle):
-        made._set_project_dir(str(folder), "keras_tuner")  # Keras Tuner's own write their trials to files
+        # Keras Tuner's own write their trials to files. Private, Keras Tuner 1.4.8: nothing public but a tuner tells them where.
+        made._set_project_dir(str(folder), "keras_tuner")  # noqa: SLF001
     return made
 
 

@@ -38,7 +38,7 @@ def prepare_device() -> None:
     # oneDNN's convolutions are faster also on the CPUs for which TensorFlow does not choose them by itself.
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
     os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")  # JAX's
-    with _without_start_up_noise():
+    with without_start_up_noise():
         import keras
 
         apply_keras_settings()
@@ -53,7 +53,7 @@ def prepare_device() -> None:
         for gpu in gpus:
             tf.config.experimental.set_memory_growth(gpu, True)
     if not gpus:
-        _keep_freed_memory()
+        keep_freed_memory()
 
 
 @functools.cache
@@ -95,7 +95,7 @@ def has_gpu() -> bool:
     return any(name.startswith(("gpu", "cuda")) for name in keras.distribution.list_devices())
 
 
-def _keep_freed_memory() -> None:
+def keep_freed_memory() -> None:
     """Stop glibc's malloc from giving every step's tensors back to the system. Their pages are otherwise mapped and cleared
     anew each step."""
     if platform.libc_ver()[0] != "glibc":
@@ -108,7 +108,7 @@ def _keep_freed_memory() -> None:
 
 
 @contextlib.contextmanager
-def _without_start_up_noise() -> Iterator[None]:
+def without_start_up_noise() -> Iterator[None]:
     """Set file descriptor 2 aside while the block runs, then pass on what is not the known noise."""
     sys.stderr.flush()
     with tempfile.TemporaryFile(mode="w+", encoding="utf-8", errors="replace") as aside:

@@ -129,7 +129,7 @@ class PrefixActivations:
         name = f"prefix cache, cut after {self._network.prefix.layers[-1].name}"  # type: ignore[union-attr]
         if not missing and cache.has(self._identity(val, None)):
             return True, f"{name}: used, all {views} views are there"
-        compute, transfer, size = self._measure(train, missing[0] if missing else 0)
+        compute, transfer, size = self.measure(train, missing[0] if missing else 0)
         kilobytes = f"{size / 1000:.0f} kB an image"
         need = size * (len(train) + len(val))
         if need > cache.max_bytes:
@@ -224,8 +224,8 @@ class PrefixActivations:
                     return position, self._caching.cache.get(identity, len(split), gone)
         return None, None
 
-    def _measure(self, split: Split, view: int) -> tuple[float, float, int]:
-        """Seconds an image to compute and to write or read its activations, and their bytes."""
+    def measure(self, split: Split, view: int) -> tuple[float, float, int]:
+        """Return the seconds an image takes to compute and to write or read its activations, and their bytes."""
         run = self._runner(split, view)
         run(0)  # traces the graph
         start = time.perf_counter()

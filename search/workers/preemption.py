@@ -37,6 +37,7 @@ def handle_sigterm(exit_code: int, notice: str) -> None:
         exit_code: Of the process, once it has released what it had.
         notice: Printed on standard error when the signal comes.
     """
+    _requested.clear()  # what an earlier command of this process was sent
     # A socket can be made non-blocking on every system, as a pipe cannot.
     receiving, sending = socket.socketpair()
     sending.setblocking(False)

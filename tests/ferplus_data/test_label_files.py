@@ -11,7 +11,7 @@ import pytest
 
 from ferplus_data import label_files
 from ferplus_data.dataset import load_dataset
-from ferplus_data.label_files import LABEL_FILES, OTHER, LabelFile, labels_source
+from ferplus_data.label_files import LABEL_FILES, OTHER, LabelFile, labels_source, sum_of_rows
 from ferplus_data.labels import PROTOCOLS, VOTE_COLUMNS
 from ferplus_data.readers import SPLITS
 from ferplus_data.readers.row_order import USAGES
@@ -66,9 +66,7 @@ def test_the_other_official_votes() -> None:
 def test_both_layouts_and_mixtures_are_named(rows, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     names, votes, split = table(rows.write_csv(tmp_path / "csv") / "fer2013new.csv")
     assert load_dataset(tmp_path / "csv").labels_source == OTHER
-    sums = [
-        label_files._sum([names[i] for i in np.flatnonzero(split == s)], votes[split == s]) for s in range(3)
-    ]
+    sums = [sum_of_rows([names[i] for i in np.flatnonzero(split == s)], votes[split == s]) for s in range(3)]
     of_one, of_other = LabelFile((sums[0], "", ""), KEPT), LabelFile(("", sums[1], sums[2]), KEPT)
     monkeypatch.setattr(label_files, "LABEL_FILES", {"one": LabelFile(tuple(sums), KEPT)})
     for write in (rows.write_csv, rows.write_png):

@@ -69,7 +69,8 @@ class Driver:
         settings = OracleSettings(model, declared(model), recipes or [], trials, epochs, seed, pruner)
         oracle = make_oracle(name, settings, self.store(), ThisProcess(), **options)
         if directory is not None:
-            oracle._set_project_dir(str(directory), "keras_tuner")
+            # Private, Keras Tuner 1.4.8: nothing public but a tuner tells an oracle where its files are.
+            oracle._set_project_dir(str(directory), "keras_tuner")  # noqa: SLF001
             if (directory / "keras_tuner" / "oracle.json").exists():
                 oracle.reload()
         return oracle

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import threading
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -209,7 +208,6 @@ def test_a_search_that_is_stopped_twice_has_the_same_trials(
     monkeypatch.setattr(preemption, "SHUTDOWN_SECONDS", 1e6)  # until this process would be ended
     pieces = []
     for _ in range(3):
-        monkeypatch.setattr(preemption, "_requested", threading.Event())
         pieces.append(search(tmp_path / "pieces", *options))
     assert stops == []
     assert _trials(pieces[-1]) == _trials(whole)

@@ -4,11 +4,11 @@ import os
 
 import pytest
 
-from models.device.setup import _without_start_up_noise
+from models.device.setup import without_start_up_noise
 
 
 def test_only_the_known_noise_is_kept_off_the_screen(capfd: pytest.CaptureFixture) -> None:
-    with _without_start_up_noise():
+    with without_start_up_noise():
         os.write(
             2,
             b"I0000 cudart_stub.cc:31] Could not find cuda drivers on your machine\nE0000 something is wrong\n",
@@ -17,7 +17,7 @@ def test_only_the_known_noise_is_kept_off_the_screen(capfd: pytest.CaptureFixtur
 
 
 def test_what_was_said_before_a_failure_is_passed_on(capfd: pytest.CaptureFixture) -> None:
-    with pytest.raises(ImportError), _without_start_up_noise():
+    with pytest.raises(ImportError), without_start_up_noise():
         os.write(2, b"the reason\n")
         raise ImportError("no backend")
     assert capfd.readouterr().err == "the reason\n"

@@ -32,8 +32,9 @@ training = train(recipe, dataset, directory=directory, epochs=2, settings=Settin
 assert [e.epoch for e in training.history] == [1, 2], training.history
 assert all(0 < e.loss < 100 for e in training.history), training.history
 assert training.model.predict(dataset.val.images[:3][..., None], verbose=0).shape == (3, 8)
-from models.device.setup import _strategy
-print("replicas", _strategy(2).num_replicas_in_sync)
+from models.device.setup import replicated
+with replicated(2):
+    print("replicas", tf.distribute.get_strategy().num_replicas_in_sync)
 try:
     train(recipe, dataset, directory=directory, epochs=2, settings=Settings(replicas=3))
 except Exception as error:
