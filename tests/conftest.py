@@ -10,7 +10,10 @@ import pytest
 TESTS = Path(__file__).parent
 SLOW = (
     "benchmarks",
+    "ferplus_data/files/test_owned.py::test_a_kill_between_the_files_is_mended_by_the_next_reader",
+    "ferplus_data/files/test_owned.py::test_what_a_killed_process_was_filling_goes_and_what_a_living_one_fills_stays",
     "ferplus_data/photographs",
+    "ferplus_data/test_dataset.py::test_nothing_heavy_is_imported_before_batches",
     "models/backbones",
     "models/frozen_prefix",
     "models/networks",
@@ -23,6 +26,7 @@ SLOW = (
     "reports/writers/test_images.py",
     "search/console",
     "search/oracles/test_conformance.py",
+    "search/oracles/test_optuna_oracle.py",
     "search/results",
     "search/storages/test_conformance.py",
     "search/storages/test_grpc_proxy.py",
@@ -30,11 +34,14 @@ SLOW = (
     "search/storages/test_rdb.py",
     "search/storages/test_trial_cache.py",
     "search/study/test_ownership.py",
+    "search/study/test_readings.py::test_several_processes_lose_no_line",
+    "search/study/test_version_one.py",
     "search/test_continuing.py",
     "search/test_control.py",
     "search/test_damaged_files.py",
     "search/test_end_to_end.py",
     "search/test_library.py",
+    "search/test_names.py",
     "search/test_objective.py",
     "search/test_readiness.py",
     "search/test_tracking.py",
@@ -54,7 +61,8 @@ SLOW = (
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         path = item.path.relative_to(TESTS)
-        if any(path.is_relative_to(slow) for slow in SLOW):
+        name = f"{path.as_posix()}::{getattr(item, 'originalname', item.name)}"
+        if name in SLOW or any(path.is_relative_to(slow) for slow in SLOW):
             item.add_marker(pytest.mark.slow)
 
 

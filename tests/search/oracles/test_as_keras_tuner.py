@@ -13,7 +13,7 @@ from keras_tuner.engine.base_tuner import BaseTuner
 from keras_tuner.engine.trial import Trial, TrialStatus
 
 from search.oracles.optuna_oracle import OptunaOracle
-from search.storages.registry import open_storage, open_study
+from search.storages.registry import memory, open_study
 
 
 class Model(keras_tuner.HyperModel):
@@ -37,12 +37,10 @@ class Tuner(BaseTuner):
         return {"val_loss": self._score(self.built[-1])}
 
 
-def oracle(path: Path, **options: Any) -> OptunaOracle:
+def oracle(*, storage: Any = None, **options: Any) -> OptunaOracle:
     objective = options.pop("objective", keras_tuner.Objective("val_loss", "min"))
     direction = "minimize" if objective.direction == "min" else "maximize"
-    store = open_study(
-        open_storage(f"sqlite:///{path}/study.db"), "plain", direction=direction, metric=objective.name
-    )
+    store = open_study(storage or memory(), "plain", direction=direction, metric=objective.name)
     made = OptunaOracle(store, objective=objective, seed=3, **{"max_trials": 8, **options})
     made.verbose = 0
     return made
@@ -50,7 +48,7 @@ def oracle(path: Path, **options: Any) -> OptunaOracle:
 
 @pytest.mark.parametrize("direction", ["min", "max"])
 def test_an_objective_of_either_direction(direction: str, tmp_path: Path) -> None:
-    asked = oracle(tmp_path, objective=keras_tuner.Objective("val_loss", direction))
+    asked = oracle(objective=keras_tuner.Objective("val_loss", direction))
     tuner = Tuner(asked, lambda model: float(model["width"]), tmp_path)
     tuner.search()
     widths = [model["width"] for model in tuner.built]
@@ -63,7 +61,7 @@ def test_an_objective_of_either_direction(direction: str, tmp_path: Path) -> Non
 
 
 def test_hyperparameters_that_appear_while_a_model_is_built(tmp_path: Path) -> None:
-    asked = oracle(tmp_path, max_trials=12)
+    asked = oracle(max_trials=12)
     assert [hp.name for hp in asked.get_space().space] == []
     tuner = Tuner(asked, lambda model: -float(model["width"] + model["depth"]), tmp_path)
     tuner.search()
@@ -83,7 +81,7 @@ def test_new_entries_are_tuned_only_where_they_may_be(
 ) -> None:
     known = keras_tuner.HyperParameters()
     known.Int("width", 1, 64)
-    asked = oracle(tmp_path, hyperparameters=known, **options)
+    asked = oracle(hyperparameters=known, **options)
     Tuner(asked, lambda model: 1.0, tmp_path).search()
     assert {hp.name for hp in asked.get_space().space} == names
 
@@ -92,13 +90,14 @@ def test_a_new_entry_that_is_not_allowed_is_refused(tmp_path: Path) -> None:
     known = keras_tuner.HyperParameters()
     known.Int("width", 40, 64)
     with pytest.raises(RuntimeError, match="allow_new_entries"):
-        Tuner(oracle(tmp_path, hyperparameters=known, allow_new_entries=False), lambda model: 1.0, tmp_path)
+        Tuner(oracle(hyperparameters=known, allow_new_entries=False), lambda model: 1.0, tmp_path)
 
 
 def test_reload_after_a_restart(tmp_path: Path) -> None:
-    first = oracle(tmp_path, max_trials=4)
+    storage = memory()
+    first = oracle(storage=storage, max_trials=4)
     Tuner(first, lambda model: float(model["width"]), tmp_path).search()
-    again = oracle(tmp_path, max_trials=6)
+    again = oracle(storage=storage, max_trials=6)
     tuner = Tuner(again, lambda model: float(model["width"]), tmp_path)
     assert {hp.name for hp in again.get_space().space} == {hp.name for hp in first.get_space().space}
     assert len(again.trials) == 4
@@ -116,7 +115,7 @@ def test_an_objective_that_is_not_a_number_is_tried_again_and_fails(tmp_path: Pa
         runs.append(model["width"])
         return math.nan if model["width"] == runs[0] else 1.0
 
-    asked = oracle(tmp_path, max_trials=3, max_retries_per_trial=2)
+    asked = oracle(max_trials=3, max_retries_per_trial=2)
     tuner = Tuner(asked, score, tmp_path)
     tuner.search()
     assert runs[:3] == [runs[0]] * 3 and len(runs) == 5
@@ -134,7 +133,7 @@ def test_a_trial_that_succeeds_at_its_second_run_is_complete(tmp_path: Path) -> 
             raise ValueError("once")
         return 1.0
 
-    asked = oracle(tmp_path, max_trials=2, max_retries_per_trial=1)
+    asked = oracle(max_trials=2, max_retries_per_trial=1)
     Tuner(asked, score, tmp_path).search()
     assert runs[0] == runs[1] and len(runs) == 3
     assert [row.state.name for row in asked.store.read()] == ["COMPLETE"] * 2
@@ -145,7 +144,7 @@ def test_consecutive_failures_end_the_search(most: int, tmp_path: Path) -> None:
     def score(model: dict[str, Any]) -> float:
         raise ValueError("too wide")
 
-    asked = oracle(tmp_path, max_consecutive_failed_trials=most)
+    asked = oracle(max_consecutive_failed_trials=most)
     with pytest.raises(RuntimeError, match=f"exceeded the limit of {most}.*\n.*too wide"):
         Tuner(asked, score, tmp_path).search()
     assert len(asked.store.read()) == most and "too wide" in str(asked.stopped_because)
@@ -160,7 +159,7 @@ def test_failures_that_are_not_consecutive_do_not(tmp_path: Path) -> None:
             raise ValueError("now and then")
         return 1.0
 
-    asked = oracle(tmp_path, max_trials=7)
+    asked = oracle(max_trials=7)
     Tuner(asked, score, tmp_path).search()
     assert len(runs) == 7
 

@@ -10,6 +10,8 @@ from optuna.samplers import BaseSampler
 from search.oracles.pruners import PRUNERS
 from search.oracles.registry import ORACLES
 from search.oracles.samplers import SAMPLERS, SamplerSettings
+from search.storages.registry import memory
+from tests.search.conftest import Driver
 
 
 def plain_tpe(settings: SamplerSettings) -> BaseSampler:
@@ -20,7 +22,8 @@ def percentile(epochs: int) -> BasePruner:
     return optuna.pruners.PercentilePruner(25.0, n_startup_trials=2)
 
 
-def test_an_oracle_and_a_pruner_are_named_and_run(driver, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_oracle_and_a_pruner_are_named_and_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    driver = Driver(memory())
     make, _ = ORACLES["random"]
     monkeypatch.setitem(SAMPLERS, "plain-tpe", plain_tpe)
     monkeypatch.setitem(ORACLES, "plain-tpe", (make, {"sampler": "plain-tpe"}))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import optuna
@@ -16,6 +15,8 @@ from benchmarks.simulator.study import run_study
 from benchmarks.simulator.tasks import Range, Task
 from benchmarks.simulator.tellings import tell
 from search.oracles.pruners import Decision, PromotionPruner, rungs
+from search.storages.registry import memory
+from tests.search.conftest import Driver
 
 
 def trial(*values: float, state: TrialState = TrialState.WAITING) -> FrozenTrial:
@@ -97,8 +98,9 @@ def test_a_promoted_trial_goes_on_after_its_last_epoch(workers: int) -> None:
     assert len(epochs[11]) == 9
 
 
-def test_a_promoted_trial_may_tell_of_its_earlier_epochs_again(driver: Any) -> None:
+def test_a_promoted_trial_may_tell_of_its_earlier_epochs_again() -> None:
     """As a training does that goes on from its checkpoint."""
+    driver = Driver(memory())
     oracle = driver.oracle("random", trials=9, epochs=9, pruner="promotion")
     played = driver.run(oracle, epochs=9, most=40)  # every time from epoch 1
     epochs = [len(trial.intermediate_values) for trial in driver.trials()]
