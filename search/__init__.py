@@ -2,7 +2,7 @@
 
     from search import tune, Study          # docs/library.md
 
-library.py is the front door for Python, launch.py a search from its configuration to its result, callbacks.py what programs
+library/ is the front door for Python, launch.py a search from its configuration to its result, callbacks.py what programs
 are told. Before the first trial: preflight.py checks, setup.py makes what a search needs, readiness.py and time_estimate.py say
 what it would find and take, warm_start.py brings results known before, user_functions.py loads FILE.py:FUNCTION. queueing.py
 takes configurations of the user's own.

@@ -12,7 +12,7 @@ import pytest
 import run_search
 
 ROOT = Path(run_search.__file__).parent
-ELSEWHERE = {"models.training.loop", "search.library"}
+ELSEWHERE = ("models.training.loop", "search.library")
 """Modules whose examples train networks: tests/models/training and tests/search/test_library.py do what they do."""
 
 
@@ -21,7 +21,7 @@ def modules_with_examples() -> list[str]:
     for top in ("ferplus_data", "models", "search", "spaces", "reports"):
         for path in sorted((ROOT / top).rglob("*.py")):
             name = ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
-            if name not in ELSEWHERE and ">>> " in path.read_text(encoding="utf-8"):
+            if not name.startswith(ELSEWHERE) and ">>> " in path.read_text(encoding="utf-8"):
                 found.append(name)
     return found
 

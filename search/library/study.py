@@ -1,19 +1,11 @@
-"""The front door for Python: a search, and a study to look at, as the commands do it.
-
->>> from search import tune
->>> study = tune(data="demo", subset=0.1, trials=2, epochs=2, finalists=1, study="first", quiet=True)
->>> study.get_best_trials()[0].score == max(trial.score for trial in study.get_best_trials(2))
-True
-"""
+"""A study to look at and to go on with, as the commands do it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ferplus_data.errors import InputError
-from search.commands.search import SearchOptions
 from search.commands.study_options import StorageOptions, progress_of, start
 from search.study.run_directory import RunDirectory
 
@@ -26,64 +18,9 @@ if TYPE_CHECKING:
     from models.serving.prediction import Prediction
     from reports.notebook import Figures, Report
     from search.study.view import StudyView, TrialRecord
-    from spaces.space import Space
 
 FORMATS = ("keras", "onnx", "saved_model", "litert")
 """What `Study.export` writes, if nothing else is asked for."""
-
-
-def tune(
-    *,
-    data: str = "demo",
-    space: str | Space | Callable[[keras_tuner.HyperParameters], None] | None = None,
-    callbacks: Sequence[Any] = (),
-    quiet: bool = False,
-    **options: Any,
-) -> Study:
-    """Search, retrain the finalists, read the test split once, report; return the study. The same call continues it.
-
-    Args:
-        data: Folder with FER+, or "demo" for generated faces.
-        space: As for --space, a `spaces.space.Space`, or a function that declares on a `keras_tuner.HyperParameters`; of one
-            that no module holds, what it declares is kept in RUNS_DIR/spaces.
-        callbacks: Keras callbacks, of which every trial gets a copy, and `search.callbacks.SearchCallback`s. With several
-            workers, which are processes of their own, Keras callbacks are named by `callbacks="FILE.py:FUNCTION"`.
-        quiet: Whether nothing is said.
-        options: Every other option of the command `search`, with its name there: trials, timeout, study, runs_dir, workers,
-            pins={"backbone": "small"} for --set, fresh=True.
-
-    Raises:
-        InputError: An option or the data is not usable.
-        NoTrialCompleted: No trial finished an epoch.
-        KeyboardInterrupt: Interrupted; the same call continues.
-
-    Example:
-        >>> tune(data="demo", subset=0.1, trials=2, epochs=2, finalists=1, study="first", quiet=True).name
-        'first'
-    """
-    runs_dir = Path(options.get("runs_dir", "runs"))
-    given = {"data": data, "quiet": quiet, **options}
-    if isinstance(callbacks, str):
-        given["callbacks"], callbacks = callbacks, ()
-    if space is not None:
-        from search.oracles.space.space_file import name_of
-
-        given["space"] = name_of(space, runs_dir / "spaces")
-    chosen = SearchOptions(**given)
-    progress = progress_of(chosen, [*callbacks, *chosen.trackers])
-    if progress.callbacks.keras and (chosen.workers > 1 or chosen.engine != "local"):
-        raise InputError(
-            "callbacks: expected FILE.py:FUNCTION with several workers, which are processes of their own, found Keras callbacks"
-        )
-    start(chosen)
-    from reports.reporting import StudyReports
-    from search.launch import search
-
-    run, reports = chosen.run, StudyReports()
-    with progress, reports.live(run, chosen.storage, progress):
-        search(chosen.arguments, run, storage=chosen.storage, fresh=chosen.fresh, progress=progress)
-        reports.write(run, chosen.storage)
-    return Study(run, chosen.storage)
 
 
 class Study:
@@ -112,6 +49,10 @@ class Study:
 
         Raises:
             InputError: There is no study.
+
+        Example:
+            >>> Study.open("runs/first").metrics["trial"] in (0, 1)
+            True
         """
         path = Path(folder)
         options = StorageOptions(study=path.resolve().name, runs_dir=path.resolve().parent, storage=storage)
@@ -129,14 +70,22 @@ class Study:
 
     @property
     def view(self) -> StudyView:
-        """All that is known of the study now, as the report reads it."""
+        """All that is known of the study now, as the report reads it.
+
+        >>> study.view.finished, study.view.objective_name
+        (True, 'accuracy')
+        """
         from search.study.view import read_study
 
         return read_study(self.run, self.storage)
 
     @property
     def metrics(self) -> dict[str, Any] | None:
-        """The content of best/metrics.json; None before the retraining."""
+        """The content of best/metrics.json; None before the retraining.
+
+        >>> 0 <= study.metrics["val_accuracy"] <= 1
+        True
+        """
         return self.view.metrics
 
     @property
@@ -162,7 +111,11 @@ class Study:
         return load_model(self.run.best_model)
 
     def results_summary(self, num_trials: int = 10) -> None:
-        """Print the study's state and its best trials."""
+        """Print the study's state and its best trials.
+
+        >>> study.results_summary(num_trials=1)
+        study first: 2 of 2 trials...
+        """
         from rich.console import Console
 
         from search.console.status import status_table
@@ -249,7 +202,13 @@ class Study:
         seeds: int | None = None,
         test: bool = False,
     ) -> dict[str, Any]:
-        """Retrain the best trials, or number `trial` alone; return best/metrics.json. `test` has the test labels looked at."""
+        """Retrain the best trials, or number `trial` alone; return best/metrics.json. `test` has the test labels looked at.
+
+        >>> metrics = study.retrain(trial=1, epochs=1)
+        retraining trial 1 on the whole training split, up to 1 epochs...
+        >>> metrics["trial"], metrics["test_accuracy"]
+        (1, None)
+        """
         from search.launch import retrain_again
 
         options = StorageOptions()
@@ -285,7 +244,11 @@ class Study:
         return export_study(self.run, list(formats), place, precision=precision, data=data, say=print)
 
     def predict(self, images: str | Path | Iterable[str | Path]) -> list[Prediction]:
-        """Return what the best model says of pictures, or folders of them, of one face each."""
+        """Return what the best model says of pictures, or folders of them, of one face each.
+
+        >>> [prediction.path.name for prediction in study.predict("FACE.png")]
+        ['FACE.png']
+        """
         from models.serving.prediction import find_images, predict, read_face
         from models.serving.runtimes import open_classifier
 
@@ -294,7 +257,11 @@ class Study:
         return list(predict(open_classifier(self.run.best_model), faces))
 
     def enqueue(self, values: Mapping[str, Any]) -> int:
-        """Queue the configuration with `values`, the next that a worker begins; return its trial's number."""
+        """Queue the configuration with `values`, the next that a worker begins; return its trial's number.
+
+        >>> study.enqueue({"dropout": 0.4})
+        2
+        """
         from search.queueing import enqueue
 
         return enqueue(self.run, values, storage=self.storage)
