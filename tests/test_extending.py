@@ -1,4 +1,4 @@
-"""The recipes of docs/extending.md that are of no training, followed: an option, a storage scheme, a reader."""
+"""The recipes of docs/extending.md that are of no training, followed."""
 
 from __future__ import annotations
 
@@ -8,18 +8,29 @@ from pathlib import Path
 from typing import Any
 
 import attrs
+import keras_tuner
 import numpy as np
+import plotly.graph_objects as go
 import pytest
 
 import run_search
 from ferplus_data.errors import InputError
 from ferplus_data.readers import READERS, Decoded, Progress, Reader, find_source, read
 from ferplus_data.readers.decoded import Labels, in_order
+from reports.figures import FIGURES, FigureEntry
+from reports.figures.style import figure
+from reports.html.page import render
+from search.oracles.space.search_space import declared, recipe_values
+from search.setup import space_model
 from search.storages.rdb import DatabaseStorage
 from search.storages.registry import open_storage, open_study
 from search.storages.urls import SCHEMES, Scheme, check_url
 from search.study import options as o
 from search.study.arguments import SearchArguments
+from search.study.view import StudyView
+from spaces import SPACES
+from spaces.space import Space
+from tests.reports.conftest import make_view
 
 GUIDE = Path(run_search.__file__).parent / "docs" / "extending.md"
 
@@ -95,6 +106,50 @@ def test_a_reader_is_asked_and_told_of(tmp_path: Path, monkeypatch: pytest.Monke
         find_source(tmp_path / "missing", cache_dir=tmp_path)
 
 
+def quick(hp: keras_tuner.HyperParameters) -> None:
+    hp.Choice("backbone", ["small_vgg"])
+    hp.Float("learning_rate", 1e-3, 1e-2, sampling="log")
+    hp.Choice("dropout", [0.0, 0.2, 0.4])
+
+
+def test_a_space_is_taken_by_its_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    recipes = {"by-hand": {"dropout": 0.2}}
+    monkeypatch.setitem(SPACES, "quick", Space(quick, recipes, epochs=6, retrain_epochs=12))
+    arguments = SearchArguments(data="demo", space="quick", pins={"augmentation": "none"})
+    assert (arguments.epochs, arguments.retrain_epochs) == (6, 12)
+    space = declared(space_model(arguments))
+    assert {one.name for one in space.space} == {"augmentation", "backbone", "learning_rate", "dropout"}
+    values = recipe_values(space, recipes["by-hand"], arguments.pins)
+    assert values["dropout"] == 0.2 and values["backbone"] == "small_vgg"
+
+
+def draw(view: StudyView) -> go.Figure | None:
+    seconds = [trial.seconds for trial in view.trials if trial.seconds is not None]
+    if not seconds:
+        return None
+    shows = f"{len(seconds)} trials took {min(seconds):.0f} to {max(seconds):.0f} s."
+    return figure(go.Histogram(x=seconds), shows=shows, xaxis={"title": {"text": "seconds"}})
+
+
+def test_a_figure_is_on_the_page_or_said_to_be_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    entry = FigureEntry(
+        draw, "Seconds of the trials", "How many trials took how long.", "search", "No trial has ended."
+    )
+    monkeypatch.setitem(FIGURES, "trial_seconds", entry)
+    page = render(make_view("one trial"))
+    assert 'id="figure-trial_seconds"' in page and "1 trials took" in page
+    page = render(make_view("no trials"))
+    assert 'id="figure-trial_seconds"' not in page and "No trial has ended." in page
+
+
 def test_the_guide_has_a_section_for_each() -> None:
     sections = re.findall(r"^## (.+)$", GUIDE.read_text(encoding="utf-8"), flags=re.MULTILINE)
-    assert {"A command line option", "Storage scheme", "Oracle", "Pruner", "Reader"} <= set(sections)
+    assert {
+        "A command line option",
+        "Storage scheme",
+        "Oracle",
+        "Pruner",
+        "Reader",
+        "Space",
+        "Figure",
+    } <= set(sections)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -21,9 +22,15 @@ from models.optimization.class_weights import CLASS_WEIGHTS
 from models.optimization.lr_policies import LR_POLICIES
 from models.optimization.optimizers import OPTIMIZERS
 from models.recipe import Recipe, hyperparameter_names
+from models.serving import export
+from models.serving.classifier import Classifier
+from models.serving.export.exporter import Conversion, Exporter
+from models.serving.export.proof import Evidence
+from models.serving.runtimes.keras_archive import classifier_of
 from models.training.callbacks import CALLBACKS, Context
 from models.training.loop import Training, train
 from models.training.settings import Settings
+from tests.models.serving.test_export import ABOUT
 
 if TYPE_CHECKING:
     from models.recipe import Recipe as OnlyChecked  # as in models/optimization/optimizers.py
@@ -147,6 +154,42 @@ def test_a_callback(tiny: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert Counting.seen == [(0, 0.25), (1, 0.25)]
 
 
+def write_npz(model: keras.Model, folder: Path, conversion: Conversion) -> None:
+    np.savez(folder / "model.npz", model.to_json(), *model.get_weights())
+
+
+def open_npz(path: Path) -> Classifier:
+    with np.load(path) as arrays:
+        architecture, *weights = (arrays[name] for name in arrays.files)
+    model = keras.models.model_from_json(str(architecture))
+    model.set_weights(weights)
+    return classifier_of(model)
+
+
+def test_an_export_format(tiny: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    usage = "import numpy\narrays = numpy.load('model.npz')\n"
+    npz = Exporter(
+        "npz", ("model.npz",), write_npz, open_npz, runtime="Keras", usage=usage, metadata="none in the file"
+    )
+    monkeypatch.setitem(export.EXPORTERS, "npz", npz)
+    model, evidence = trained(tiny, tmp_path / "trial").model, Evidence.of(tiny)
+    export.export_model(model, ["npz"], tmp_path / "export", evidence=evidence, about=ABOUT)
+    assert json.loads((tmp_path / "export" / "parity.json").read_text())["npz"]["ok"]
+    assert usage.strip() in (tmp_path / "export" / "README.md").read_text()
+    faces = tiny.val.pixels()
+    expected = model.predict(faces, verbose=0)
+    np.testing.assert_allclose(open_npz(tmp_path / "export" / "model.npz")(faces), expected, atol=1e-5)
+
+
 def test_the_guide_has_a_section_for_each() -> None:
     sections = re.findall(r"^## (.+)$", GUIDE.read_text(), flags=re.MULTILINE)
-    assert {"LR policy", "Optimizer", "Class weighting", "Backbone", "Metric", "Callback"} <= set(sections)
+    expected = {
+        "LR policy",
+        "Optimizer",
+        "Class weighting",
+        "Backbone",
+        "Metric",
+        "Callback",
+        "Export format",
+    }
+    assert expected <= set(sections)

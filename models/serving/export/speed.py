@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from models.serving.classifier import Classifier
 
 BATCH_SIZES = (1, 64)
-_SECONDS = 0.25
+SECONDS = 0.25
 _ROUNDS = 3
 
 
@@ -35,7 +35,7 @@ def measure(classifiers: Mapping[str, Classifier], faces: NDArray[np.uint8]) -> 
 
 def _rate(classify: Classifier, faces: NDArray[np.uint8]) -> float:
     begun, done, seconds = time.perf_counter(), 0, 0.0
-    while seconds < _SECONDS:
+    while seconds < SECONDS:
         classify(faces)
         done, seconds = done + len(faces), time.perf_counter() - begun
     return done / seconds

@@ -66,7 +66,7 @@ def size(path: Path) -> int:
 def exported(model: keras.Model, evidence: Evidence, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("best") / "export"
     monkeypatch = pytest.MonkeyPatch()
-    monkeypatch.setattr("models.serving.export.speed._SECONDS", 0.01)  # the figures are not looked at
+    monkeypatch.setattr("models.serving.export.speed.SECONDS", 0.01)  # the figures are not looked at
     export.export_model(model, list(export.EXPORTERS), folder, evidence=evidence, about=ABOUT)
     monkeypatch.undo()
     return folder
