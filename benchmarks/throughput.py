@@ -46,9 +46,12 @@ from models.recipe import Recipe  # noqa: E402
 FREEZE = {"resnet50": (-51, -41, -25, -12, HEAD_ONLY), "senet50": (-39, -41, -25, -12, HEAD_ONLY)}
 UNIQUE = 256  # images whose activations are computed; a cached epoch reads as many copies as it needs
 FER_PLUS = 26_153 + 3_305
+MakeBatches = Callable[[int], keras.utils.PyDataset]
+Sides = dict[str, tuple[keras.Model, MakeBatches]]
+"""Name -> model, and images -> its batches of so many."""
 
 
-def rate(model: keras.Model, batches: Callable[[int], keras.utils.PyDataset], images: int) -> float:
+def rate(model: keras.Model, batches: MakeBatches, images: int) -> float:
     """Images/s of one epoch of `fit` over `images` images."""
     data = batches(images)
     start = time.perf_counter()
@@ -66,14 +69,10 @@ def measure(backbone: str, freeze_before: int, split: Split, arguments: argparse
     size = arguments.image_size or BACKBONES[backbone].default_image_size
     recipe = Recipe(backbone=backbone, image_size=size, freeze_before=freeze_before, batch_size=batch)
     plain = plain_model(backbone, size, freeze_before)
-    plain.compile(
-        keras.optimizers.Adam(beta_1=0.5),
-        "categorical_crossentropy",
-        metrics=["accuracy"],
-    )
+    plain.compile(keras.optimizers.Adam(beta_1=0.5), "categorical_crossentropy", metrics=["accuracy"])
     network = Network(recipe, weights="none", seed=0, precision="float32")
     network.begin(recipe, fuse=16)
-    sides: dict[str, tuple[keras.Model, Callable[[int], keras.utils.PyDataset]]] = {
+    sides: Sides = {
         "plain": (
             plain,
             lambda n: PlainBatches(
@@ -93,40 +92,9 @@ def measure(backbone: str, freeze_before: int, split: Split, arguments: argparse
     result: dict[str, Any] = {"backbone": backbone, "freeze_before": freeze_before, "image_size": size}
     with tempfile.TemporaryDirectory() as directory:
         if network.prefix is not None:
-            cache = PrefixCache(Path(directory), max_bytes=20 * 10**9)
-            faces = split.pixels()[:UNIQUE]
-            run(network, faces[:CHUNK])
-            start = time.perf_counter()
-            unique = np.concatenate([run(network, faces[i : i + CHUNK]) for i in range(0, UNIQUE, CHUNK)])
-            result["build_images_per_s"] = UNIQUE / (time.perf_counter() - start)
-            result["cache_GB_per_view_of_ferplus"] = unique[0].size * 2 * FER_PLUS / 1e9
-            result["cut"] = network.prefix.layers[-1].name
-
-            def cached(n: int) -> keras.utils.PyDataset:
-                rows = tiled(split, n)
-
-                def chunks() -> Iterator[np.ndarray]:
-                    for begin in range(0, n, UNIQUE):
-                        yield unique[: min(UNIQUE, n - begin)]
-
-                activations = cache.get({"rows": n}, n, chunks)
-                return ActivationBatches(
-                    rows, lambda epoch: activations, batch_size=batch, targets=rows.targets("majority")
-                )
-
-            sides["cached"] = (network.suffix, cached)
-        images = {}
-        for name, (model, batches) in sides.items():
-            rate(model, batches, 4 * batch)  # traces
-            images[name] = max(4, round(rate(model, batches, 4 * batch) * arguments.seconds / batch)) * batch
-            if name == "cached":  # the first estimate of a fast side is mostly the start of an epoch
-                images[name] = (
-                    max(4, round(rate(model, batches, images[name]) * arguments.seconds / batch)) * batch
-                )
-        seen: dict[str, list[float]] = {name: [] for name in sides}
-        for _ in range(arguments.rounds):
-            for name, (model, batches) in sides.items():
-                seen[name].append(rate(model, batches, images[name]))
+            told, sides["cached"] = cached_side(network, split, batch, Path(directory))
+            result |= told
+        seen = in_turns(sides, arguments)
     fastest = {name: max(rates) for name, rates in seen.items()}
     result |= {f"{name}_images_per_s": value for name, value in fastest.items()}
     result |= {f"{name}_to_plain": fastest[name] / fastest["plain"] for name in set(sides) - {"plain"}}
@@ -135,6 +103,53 @@ def measure(backbone: str, freeze_before: int, split: Split, arguments: argparse
     if freeze_before in (0, HEAD_ONLY):
         result["resident_share"] = resident_share(network, sides, arguments)
     return result
+
+
+def cached_side(
+    network: Network, split: Split, batch: int, directory: Path
+) -> tuple[dict[str, Any], tuple[keras.Model, MakeBatches]]:
+    """What the cache of the prefix costs, and what follows the prefix with its batches."""
+    cache = PrefixCache(directory, max_bytes=20 * 10**9)
+    faces = split.pixels()[:UNIQUE]
+    run(network, faces[:CHUNK])
+    start = time.perf_counter()
+    unique = np.concatenate([run(network, faces[i : i + CHUNK]) for i in range(0, UNIQUE, CHUNK)])
+    told = {
+        "build_images_per_s": UNIQUE / (time.perf_counter() - start),
+        "cache_GB_per_view_of_ferplus": unique[0].size * 2 * FER_PLUS / 1e9,
+        "cut": network.prefix.layers[-1].name,  # type: ignore[union-attr]
+    }
+
+    def cached(n: int) -> keras.utils.PyDataset:
+        rows = tiled(split, n)
+
+        def chunks() -> Iterator[np.ndarray]:
+            for begin in range(0, n, UNIQUE):
+                yield unique[: min(UNIQUE, n - begin)]
+
+        activations = cache.get({"rows": n}, n, chunks)
+        targets = rows.targets("majority")
+        return ActivationBatches(rows, lambda epoch: activations, batch_size=batch, targets=targets)
+
+    return told, (network.suffix, cached)
+
+
+def in_turns(sides: Sides, arguments: argparse.Namespace) -> dict[str, list[float]]:
+    """Images/s of each side in each round, over as many images as take about the seconds asked for."""
+    batch, images = arguments.batch_size, {}
+    for name, (model, batches) in sides.items():
+        rate(model, batches, 4 * batch)  # traces
+        images[name] = 4 * batch
+        for _ in range(
+            2 if name == "cached" else 1
+        ):  # a fast side's first estimate is mostly the start of an epoch
+            seconds = arguments.seconds / batch
+            images[name] = max(4, round(rate(model, batches, images[name]) * seconds)) * batch
+    seen: dict[str, list[float]] = {name: [] for name in sides}
+    for _ in range(arguments.rounds):
+        for name, (model, batches) in sides.items():
+            seen[name].append(rate(model, batches, images[name]))
+    return seen
 
 
 def run(network: Network, faces: np.ndarray) -> np.ndarray:
@@ -155,7 +170,7 @@ class Resident(keras.utils.PyDataset):
         return self.batch
 
 
-def resident_share(network: Network, sides: dict, arguments: argparse.Namespace) -> dict[str, float]:
+def resident_share(network: Network, sides: Sides, arguments: argparse.Namespace) -> dict[str, float]:
     """The rate of `fit` as a share of the same model's on one batch that stays in memory, fastest of each."""
     shares = {}
     for name in ("uncached", "cached"):
