@@ -84,6 +84,12 @@ class Objective:
         """Return how a figure is written, as Python and plotly both read it: percent with `decimals`, nats with two more."""
         return f".{decimals}%" if self.unit == "share" else f".{decimals + 2}f"
 
+    def difference(self, value: float, decimals: int = 1) -> str:
+        """Return a difference of two figures with its unit: points of percent with `decimals`, nats with two more."""
+        return (
+            f"{100 * value:.{decimals}f} points" if self.unit == "share" else f"{value:.{decimals + 2}f} nats"
+        )
+
 
 OBJECTIVES: dict[str, Objective] = {
     "accuracy": Objective(accuracy, "max", "accuracy"),

@@ -18,9 +18,10 @@ from plotly.offline import get_plotlyjs
 from ferplus_data.files.owned import check_owned, write_owned
 from ferplus_data.labels import EMOTIONS
 from reports.analysis.annotators import agreements
-from reports.analysis.answer import SPLITS, answer
+from reports.analysis.answer import answer
 from reports.analysis.commands import commands
 from reports.analysis.finalists import finals
+from reports.analysis.results import SPLITS
 from reports.analysis.savings import caching, pruning
 from reports.analysis.selection import CHOSEN
 from reports.analysis.trials import count_states

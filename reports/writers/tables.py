@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from ferplus_data.files.owned import check_owned, write_owned
-from reports.analysis.answer import asked_for, honest
+from reports.analysis.answer.claims import honest
+from reports.analysis.answer.headline import asked_for
 from reports.analysis.selection import CHOSEN, corrected
 from reports.analysis.trials import count_states
 from reports.hyperparameters.declared import hyperparameters
@@ -69,13 +70,16 @@ def selection_of(view: StudyView) -> dict[str, Any]:
     and the best trial's accuracy corrected for the choice, None where it cannot be told."""
     found = corrected(view)
     chosen_by = ("val_accuracy", "trial_score")  # of the objective, on the validation rows
-    validation = [f"metrics.{name}" for name in view.metrics or {} if any(one in name for one in chosen_by)]
+    metrics = view.metrics or {}
+    validation = [f"metrics.{name}" for name in metrics if any(one in name for one in chosen_by)]
+    places = {"val_accuracy": "val_accuracy", "objectives": "objectives.val"}
+    known = {name for seed in metrics.get("seeds") or [] for name in seed}
     return {
         CHOSEN: [
             "trials[].score",
             "trials[].values",
             *validation,
-            *(["metrics.seeds[].val_accuracy"] if validation else []),
+            *(f"metrics.seeds[].{place}" for name, place in places.items() if name in known),
         ],
         "honest": honest(view),
         "asked_for_by_the_user": asked_for(view),

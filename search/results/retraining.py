@@ -16,6 +16,7 @@ from ferplus_data.errors import InputError
 from ferplus_data.files import write_json
 from ferplus_data.files.shapes import read_json
 from models.backbones.registry import BACKBONES
+from models.metrics.objectives import DEFAULT_OBJECTIVE
 from models.networks.compiled import Networks
 from models.recipe import Recipe
 from models.serving.model_files import save_model
@@ -144,7 +145,7 @@ def _write(
         trainings[best_seed].model,  # as it is, so that the ledger names the file by its sum
         lambda _: {
             **as_metrics(measured[best_seed], dataset),
-            **_of_trial(trial, trainings, measured, best_seed),
+            **_of_trial(trial, trainings, measured, best_seed, told["objective"]),
             **told,
         },
         measured[best_seed].predictions,
@@ -244,12 +245,15 @@ def _of_trial(
     trainings: Mapping[int, Retrained],
     measured: Mapping[int, Measured],
     best_seed: int,
+    objective: str,
 ) -> dict[str, Any]:
+    """What metrics.json has of a configuration that was retrained with several seeds."""
     figures = {seed: one.figures for seed, one in measured.items()}
     of_seeds = {
-        f"{split}_accuracy": [
-            figures[seed][split]["accuracy"] for seed in trainings if split in figures[seed]
+        f"{split}_{name}": [
+            figures[seed][split]["objectives"][name] for seed in trainings if split in figures[seed]
         ]
+        for name in dict.fromkeys([DEFAULT_OBJECTIVE, objective])
         for split in SPLITS
     }
     return {
@@ -265,6 +269,7 @@ def _of_trial(
                 "seed": seed,
                 "val_accuracy": figures[seed]["val"]["accuracy"],
                 "test_accuracy": figures[seed].get("test", {}).get("accuracy"),
+                "objectives": {split: of_split["objectives"] for split, of_split in figures[seed].items()},
                 "best_epoch": training.best.epoch,
             }
             for seed, training in trainings.items()

@@ -13,6 +13,7 @@ from ferplus_data.errors import InputError
 from ferplus_data.files import write_json
 from ferplus_data.files.owned import OwnFolder, sha256_of
 from ferplus_data.files.shapes import NUMBER, read_json
+from models.metrics.objectives import OBJECTIVES
 from search.study.predictions import Predictions, write_predictions
 
 if TYPE_CHECKING:
@@ -24,6 +25,8 @@ CHOSEN = "chosen on these rows"
 """How a figure of anything is marked that was chosen by the rows it is a figure of."""
 _SPLITS = {"val": NUMBER, "test?": NUMBER}
 _OR_NONE = (*NUMBER, type(None))
+_VALUES = {f"{name}?": NUMBER for name in OBJECTIVES}
+_OBJECTIVES = {"val": _VALUES, "test?": _VALUES}
 _EMOTIONS = [{"emotion": str, "precision": NUMBER, "recall": NUMBER, "f1": NUMBER, "support": int}]
 _SHAPE = {
     "val_accuracy": NUMBER,
@@ -36,14 +39,14 @@ _SHAPE = {
     "per_class": {"val": _EMOTIONS, "test?": _EMOTIONS},
     "confusion": {"val": [[int]], "test?": [[int]]},
     "macro_f1?": _SPLITS,
-    "objectives?": {"val": dict, "test?": dict},
+    "objectives?": _OBJECTIVES,
     "majority_class_rate?": _SPLITS,
     "protocols?": dict,
 }
 _OF_ONE_TRIAL = {
     "hyperparameters": dict,
     "trial": int,
-    "seeds": [{"seed": int, "val_accuracy": NUMBER, "test_accuracy": _OR_NONE}],
+    "seeds": [{"seed": int, "val_accuracy": NUMBER, "test_accuracy": _OR_NONE, "objectives?": _OBJECTIVES}],
     "retraining?": {"trial": int, "seeds": [int], "epochs": int},
     "objective?": str,
     "finalists?": [

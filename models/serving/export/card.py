@@ -10,6 +10,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from models.backbones.registry import BACKBONES
+from models.metrics.objectives import OBJECTIVES
 from models.metrics.published import published_on
 from models.serving.export.exporter import Exporter
 
@@ -52,6 +53,7 @@ def write_card(
             interval=_interval,
             chosen=" (chosen on these rows)",
             published=_published,
+            objectives=OBJECTIVES,
         ),
         encoding="utf-8",
     )

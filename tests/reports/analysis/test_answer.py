@@ -246,6 +246,42 @@ def test_the_headline_tells_the_objective_that_was_searched_for(objective, said,
     assert "the saved model's" not in answer(replace(view, metrics=metrics)).headline
 
 
+@pytest.mark.parametrize(
+    ("objective", "values", "said", "paragraph"),
+    [
+        (
+            "macro_f1",
+            [0.43, 0.45, 0.47],
+            "; the macro-F1 there is 45.0% (mean of 3 seeds, standard deviation 2.0 points, 43.0% to 47.0%).",
+            "mean 45.00%, from 43.00% to 47.00%, standard deviation 2.00 points over 3 seeds",
+        ),
+        (
+            "nll_votes",
+            [1.21, 1.19, 1.26],
+            "; the NLL (annotators' votes) there is 1.220 (mean of 3 seeds, standard deviation 0.036 nats, 1.190 to 1.260).",
+            "mean 1.2200, from 1.1900 to 1.2600, standard deviation 0.0361 nats over 3 seeds",
+        ),
+    ],
+)
+def test_the_headline_is_of_the_objective_over_the_seeds(objective, values, said, paragraph, study_of):
+    view = study_of("full")
+    seeds = [
+        {**seed, "objectives": {"val": {objective: value - 0.1}, "test": {objective: value}}}
+        for seed, value in zip(view.metrics["seeds"], values, strict=True)
+    ]
+    metrics = {**view.metrics, "seeds": seeds, "objectives": {"val": {}, "test": {objective: values[0]}}}
+    config = {**view.config, "arguments": {**view.config["arguments"], "objective": objective}}
+    found = answer(replace(view, metrics=metrics, config=config))
+    accuracies = answer(view)
+    assert found.headline == accuracies.headline.removesuffix(".") + said
+    assert [one.split for one in found.spreads] == ["validation", "test"] * 2
+    assert found.spreads[:2] == accuracies.spreads and found.spreads[3].words == paragraph
+    # Of one seed there is no spread, and the objective is the saved model's.
+    alone = answer(replace(view, metrics={**metrics, "seeds": seeds[:1]}, config=config))
+    assert "; the saved model's" in alone.headline and "seeds" not in alone.headline
+    assert alone.spreads[3].words.startswith("one seed, ")
+
+
 def test_of_equal_trials_the_earliest_is_the_best(study_of):
     trials = [t for t in study_of("full").trials if t.state == "complete"][:3]
     equal = [replace(trial, score=0.5) for trial in trials]

@@ -7,7 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from reports.analysis.answer import answer, asked_for
+from reports.analysis.answer import answer
+from reports.analysis.answer.headline import asked_for
 from reports.analysis.selection import CHOSEN, corrected
 from reports.writers.tables import as_dict
 from search.study.view import best_trial
@@ -76,6 +77,10 @@ def test_the_honest_accuracy_is_the_test_accuracy_once_there_is_one(study_of):
     assert f"{view.metrics['test_accuracy_new_photographs']:.1%}" in said
     marked = as_dict(view)["selection"][CHOSEN]
     assert {"metrics.val_accuracy", "metrics.trial_score", "metrics.seeds[].val_accuracy"} <= set(marked)
+    assert "metrics.seeds[].objectives.val" not in marked  # of a version before
+    seeds = [{**seed, "objectives": {"val": {}}} for seed in view.metrics["seeds"]]
+    marked = as_dict(replace(view, metrics={**view.metrics, "seeds": seeds}))["selection"][CHOSEN]
+    assert "metrics.seeds[].objectives.val" in marked
 
 
 def test_a_trial_that_a_user_asked_for_is_not_called_the_best(study_of):

@@ -15,6 +15,7 @@ import pytest
 from ferplus_data.dataset import Dataset, load_dataset
 from ferplus_data.errors import InputError
 from ferplus_data.files.owned import sha256_of
+from models.metrics.objectives import OBJECTIVES
 from models.metrics.scores import predict_probabilities
 from models.recipe import Recipe
 from models.serving.model_files import load_model
@@ -79,7 +80,9 @@ class Trainings:
         kernel, bias = network.get_weights()
         bias[PREDICTED[seed]] = 5.0
         network.set_weights([np.zeros_like(kernel), bias])
-        best = Epoch(1, 1.0, 0.5, 1.0, 0.001, 1.0, metrics={"accuracy": VALIDATION[seed]})
+        best = Epoch(
+            1, 1.0, 0.5, 1.0, 0.001, 1.0, metrics=dict.fromkeys(("accuracy", "macro_f1"), VALIDATION[seed])
+        )
         return SimpleNamespace(model=network, best=best, history=[best])
 
 
@@ -167,6 +170,28 @@ def test_the_seed_is_chosen_by_validation_accuracy_whatever_the_test_split_says(
     assert metrics["best_seed"] == FIRST + 1 and metrics["test_accuracy"] == by_seed[1]
     said = predict_probabilities(load_model(run.best_model), dataset.test.pixels()).argmax(axis=1)
     assert set(said) == {PREDICTED[1]}
+
+
+def test_the_figures_of_every_seed_are_of_every_objective(
+    run: RunDirectory, dataset: Dataset, trainings: Trainings
+) -> None:
+    """Of networks that say the same of every face, the macro-F1 is the F1 of that class over the number of classes."""
+    metrics = retrain(run, dataset, objective="macro_f1")
+    labels = {"val": dataset.val.labels, "test": dataset.test.reveal_labels().labels}
+    expected: dict[str, list[float]] = {"val": [], "test": []}
+    for seed in metrics["seeds"]:
+        for split, truth in labels.items():
+            share = np.mean(truth == PREDICTED[seed["seed"] - FIRST])
+            f1 = 2 * share / (share + 1) / len(np.unique(truth))
+            expected[split].append(f1)
+            assert seed["objectives"][split].keys() == OBJECTIVES.keys()
+            assert seed["objectives"][split]["accuracy"] == pytest.approx(seed[f"{split}_accuracy"])
+            assert seed["objectives"][split]["macro_f1"] == pytest.approx(f1)
+    for split, values in expected.items():
+        assert len(set(values)) > 1
+        assert metrics["mean"][f"{split}_macro_f1"] == pytest.approx(np.mean(values))
+        assert metrics["deviation"][f"{split}_macro_f1"] == pytest.approx(np.std(values, ddof=1))
+    assert metrics == read_metrics(run.best_model.parent)
 
 
 def test_model_predictions_and_figures_are_of_one_retraining(

@@ -55,3 +55,14 @@ def test_a_model_that_was_not_measured_on_the_test_split_has_no_figures_of_it(tm
     }
     (tmp_path / "metrics.json").write_text(json.dumps(without))
     assert read_metrics(tmp_path, of_one_trial=False) == without
+
+
+def test_a_damaged_objective_of_a_seed_is_named(tmp_path: Path) -> None:
+    seed = {"seed": 1, "val_accuracy": 0.5, "test_accuracy": 0.5}
+    of_one = {**METRICS, "hyperparameters": {}, "trial": 0, "seeds": [seed]}
+    file = tmp_path / "metrics.json"
+    file.write_text(json.dumps(of_one))
+    assert read_metrics(tmp_path) == of_one  # as versions before have written it
+    file.write_text(json.dumps({**of_one, "seeds": [{**seed, "objectives": {"val": {"macro_f1": "high"}}}]}))
+    with pytest.raises(InputError, match=r"seeds\.0\.objectives\.val\.macro_f1"):
+        read_metrics(tmp_path)
