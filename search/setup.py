@@ -110,7 +110,7 @@ def retraining_epochs(arguments: SearchArguments, prepared: Prepared) -> float:
 
 def epochs_of_retraining(arguments: SearchArguments) -> int:
     """Return the epochs of the retraining of all finalists and the known recipe, with every seed."""
-    compared = arguments.finalists > 1 and bool(load_space(arguments.space).recipes)
+    compared = arguments.finalists > 0 and bool(load_space(arguments.space).recipes)
     return epochs_in_all(
         arguments.retrain_epochs, arguments.retrain_seeds, arguments.finalists, compared=compared
     )

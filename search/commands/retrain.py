@@ -27,7 +27,7 @@ class RetrainOptions(StorageOptions):
     )
     finalists: int | None = option(
         o.whole(0, MOST_FINALISTS),
-        "Best configurations that are retrained beside the known recipe; 0 or 1: the best trial alone.",
+        "Best configurations that are retrained beside the known recipe; 0: the best trial alone.",
         o.RETRAINING,
         unless_given="the study's",
     )

@@ -43,7 +43,7 @@ def tune(
         KeyboardInterrupt: Interrupted; the same call continues.
 
     Example:
-        >>> tune(data="demo", subset=0.1, trials=2, epochs=2, finalists=1, study="first", quiet=True).name
+        >>> tune(data="demo", subset=0.1, trials=2, epochs=2, finalists=0, study="first", quiet=True).name
         'first'
     """
     runs_dir = Path(options.get("runs_dir", "runs"))

@@ -56,16 +56,17 @@ class Contenders:
 
 def contenders(trials: Sequence[TrialRecord], count: int) -> Contenders | None:
     """Return the `count` best configurations of `trials` beside the best of the space's known recipes, and that recipe; the best
-    trial alone where `count` is below 2 or there is no other. None if no trial finished an epoch."""
+    trial alone where `count` is 0, where it is 1 and the best is the known recipe, or where there is no other. None if no trial
+    finished an epoch."""
     best = best_trial(trials)
     if best is None:
         return None
     known = best_trial([trial for trial in trials if trial.source == KNOWN_RECIPE])
-    found = best_distinct(trials, count if count < 2 or known is None else count + 1)
-    others = tuple(trial for trial in found if known is None or trial.number != known.number)[:count]
-    if count < 2 or not others:
+    if count == 0 or (count == 1 and best is known):
         return Contenders((best,))
-    return Contenders(others, known)
+    found = best_distinct(trials, count if known is None else count + 1)
+    others = tuple(trial for trial in found if trial is not known)[:count]
+    return Contenders(others, known) if others else Contenders((best,))
 
 
 def best_distinct(trials: Sequence[TrialRecord], count: int) -> list[TrialRecord]:

@@ -56,7 +56,7 @@ DAMAGES: list[Callable[[Path], None]] = [
 ]  # fmt: skip
 SMALL = [
     "--subset", "0.1", "--trials", "2", "--epochs", "1", "--pruner", "none", "--set", "backbone=small_vgg",
-    "--set", "image_size=16", "--set", "optimizer=adamw", "--finalists", "1",
+    "--set", "image_size=16", "--set", "optimizer=adamw", "--finalists", "0",
 ]  # fmt: skip
 COMMANDS = {
     "status": [],

@@ -183,7 +183,7 @@ def test_both_published_backbones_run(tmp_path: Path) -> None:
     arguments = ["--runs-dir", str(tmp_path), "--study", "two"]
     output = run(
         "search", *arguments, "--space", "seed", "--set", "image_size=32", "--set", "freeze_before=-3",
-        "--trials", "2", "--epochs", "1", "--subset", "0.05", "--weights", "none", "--finalists", "1",
+        "--trials", "2", "--epochs", "1", "--subset", "0.05", "--weights", "none", "--finalists", "0",
     )  # fmt: skip
     assert trial_lines(output) == [0, 1]
     metrics = json.loads((tmp_path / "two" / "best" / "metrics.json").read_text())

@@ -28,7 +28,7 @@ from search.study.view import TrialRecord
 from spaces import SPACES
 
 ROOT = Path(run_search.__file__).parent
-TINY: dict[str, Any] = {"data": "demo", "subset": 0.1, "epochs": 2, "finalists": 1, "quiet": True}
+TINY: dict[str, Any] = {"data": "demo", "subset": 0.1, "epochs": 2, "finalists": 0, "quiet": True}
 
 
 class Diary(SearchCallback):

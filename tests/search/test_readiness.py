@@ -95,6 +95,7 @@ def test_a_storage_that_has_the_study(tmp_path: Path) -> None:
         ({"trials": 10}, 10, 10 * 4 * 0.250, 12 * 0.850),
         ({"budget": 3, "trials": 10}, 3, 3 * 4 * 0.250, 12 * 0.850),
         ({"trials": 10, "workers": 4, "retrain_seeds": 2}, 10, 10 * 4 * 0.250, 24 * 0.850),
+        ({"trials": 10, "finalists": 1}, 10, 10 * 4 * 0.250, 24 * 0.850),
         ({"trials": 1, "epochs": 2, "search_fraction": 0.5, "retrain_epochs": 2}, 1, 2 * 0.450, 2 * 0.850),
     ],
 )
@@ -102,7 +103,7 @@ def test_the_time_is_what_there_is_to_train_on(
     given: dict[str, Any], trials: float, search: float, retraining: float
 ) -> None:
     arguments = SearchArguments(
-        data="demo", **({"search_fraction": 0.25, "finalists": 1, "retrain_epochs": 12} | given)
+        data="demo", **({"search_fraction": 0.25, "finalists": 0, "retrain_epochs": 12} | given)
     )
     model = space_model(arguments)
     told = estimate(arguments, model, declared(model), {"train": 800, "val": 150, "test": 9})

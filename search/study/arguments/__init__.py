@@ -180,7 +180,7 @@ class SearchArguments(WorkerArguments):
     finalists: int = option(
         o.whole(0, MOST_FINALISTS),
         "Best configurations that are retrained, by successive halving; the one that is left is compared with the space's known "
-        "recipe, if it has one. 0 or 1: the best trial alone, no comparison.",
+        "recipe, if it has one. 0: the best trial alone, no comparison.",
         o.RETRAINING,
         default=3,
         may_change=True,

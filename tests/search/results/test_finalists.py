@@ -101,7 +101,7 @@ TRIALS = [
 
 @pytest.mark.parametrize(
     ("count", "finalists", "known"),
-    [(0, [3], None), (1, [3], None), (2, [3, 2], 0), (3, [3, 2, 1], 0), (9, [3, 2, 1], 0)],
+    [(0, [3], None), (1, [3], 0), (2, [3, 2], 0), (3, [3, 2, 1], 0), (9, [3, 2, 1], 0)],
 )
 def test_the_best_are_retrained_beside_the_known_recipe(
     count: int, finalists: list[int], known: int | None
@@ -119,6 +119,31 @@ def test_without_a_known_recipe_or_without_another_configuration_nothing_is_comp
     assert contenders(TRIALS[4:], 3) is None
 
 
+def test_one_finalist_that_is_the_known_recipe_is_compared_with_nothing() -> None:
+    trials = [trial(0, 0.9, source=KNOWN_RECIPE), *TRIALS[1:]]
+    found = contenders(trials, 1)
+    assert found is not None and [t.number for t in found.all] == [0] and found.known_recipe is None
+    found = contenders(trials, 2)
+    assert (
+        found is not None
+        and [t.number for t in found.finalists] == [3, 2]
+        and found.known_recipe == trials[0]
+    )
+
+
+def test_one_finalist_and_the_known_recipe_are_trained_whole_with_every_seed(
+    tmp_path: Path, dataset: Dataset, trainings: Trainings
+) -> None:
+    metrics = retrain(found_by(1), RunDirectory.of(tmp_path, "s"), dataset)
+    seeds = [1_000_000 % 1000, 1_000_000 % 1000 + 1]
+    assert trainings.epochs == [(d, s, n) for d in (0.3, 0.0) for s in seeds for n in range(1, EPOCHS + 1)]
+    assert len(trainings.epochs) == epochs_in_all(EPOCHS, 2, 1, compared=True)
+    assert metrics["trial"] == 3 and [one["trial"] for one in metrics["finalists"]] == [3, 0]
+    assert metrics["rank_correlation"]["kendall_tau"] is None
+    assert (metrics["improvement"]["trial"], metrics["improvement"]["known_recipe"]) == (3, 0)
+    assert metrics["improvement"]["shown"] and metrics["improvement_test"]["split"] == "test"
+
+
 @pytest.mark.parametrize(
     ("epochs", "count", "found"),
     [(60, 3, [15, 30]), (60, 2, [30]), (60, 1, []), (10, 5, [2, 3, 5]), (1, 3, []), (2, 3, [1])],
@@ -129,7 +154,7 @@ def test_halves_end_after_halves_of_the_epochs(epochs: int, count: int, found: l
 
 @pytest.mark.parametrize(
     ("finalists", "seeds", "compared", "whole"),
-    [(1, 1, False, 1), (1, 3, False, 3), (3, 1, True, 2.75), (3, 3, True, 6.75), (2, 1, False, 1.5)],
+    [(1, 1, False, 1), (1, 3, True, 6), (3, 1, True, 2.75), (3, 3, True, 6.75), (2, 1, False, 1.5)],
 )
 def test_the_time_of_a_retraining_counts_all_of_its_epochs(
     finalists: int, seeds: int, compared: bool, whole: float

@@ -13,7 +13,7 @@ from tests.search import processes as p
 def test_sigterm_hands_back_and_a_killed_training_continues_from_its_checkpoint(tmp_path: Path) -> None:
     command = [
         "search", "--study", "real", "--runs-dir", str(tmp_path), "--subset", "0.15", "--epochs", "4", "--trials", "1",
-        "--set", "backbone=small_vgg", "--pruner", "none", "--retrain-epochs", "1", "--finalists", "1",
+        "--set", "backbone=small_vgg", "--pruner", "none", "--retrain-epochs", "1", "--finalists", "0",
     ]  # fmt: skip
     run = tmp_path / "real"
     url = f"sqlite:///{run}/study.db"
