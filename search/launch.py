@@ -39,7 +39,7 @@ from search.storages.trial_store import TrialStore
 from search.study import ownership
 from search.study.arguments import SearchArguments
 from search.study.config import check_continuation, load, read_arguments, write_config
-from search.study.processes import copy_to_config, recorded
+from search.study.processes import recorded
 from search.study.run_directory import RunDirectory, storage_url
 from search.study.view import best_trial, read_study
 from search.warm_start import warm_start
@@ -133,16 +133,12 @@ def _search(launch: Launch, prepared: Prepared, fresh: bool) -> dict[str, Any] |
     study.set_user_attr("config", run.read_config())
     study.set_user_attr("deadline", arguments.timeout and time.time() + arguments.timeout)
     warm_start(study, arguments, prepared, run, launch.storage, progress.say)
-    try:
-        told = progress.callbacks.told_of(Search(run.study, run.path, run.read_config()["arguments"]))
-        with recorded(study, ThisProcess().name, "search") as process, told as metrics:
-            copy_to_config(run, study)
-            process.because = _run_all(launch, prepared)
-            progress.say(f"the search has ended: {process.because}")
-            metrics |= retrain_best(launch, prepared.dataset, because=process.because)
-            return metrics
-    finally:
-        copy_to_config(run, study)
+    told = progress.callbacks.told_of(Search(run.study, run.path, run.read_config()["arguments"]))
+    with recorded(study, run, ThisProcess().name, "search") as process, told as metrics:
+        process.because = _run_all(launch, prepared)
+        progress.say(f"the search has ended: {process.because}")
+        metrics |= retrain_best(launch, prepared.dataset, because=process.because)
+        return metrics
 
 
 def join(
@@ -175,7 +171,7 @@ def join(
     progress.stands(run.study, study, goal(arguments))
     deadline = study.user_attrs.get("deadline")
     budget = time_budget(arguments, prepared.dataset, deadline and max(deadline - time.time(), 0.001))
-    with recorded(study, ThisProcess().name, "worker") as process:
+    with recorded(study, run, ThisProcess().name, "worker") as process:
         process.because = _run_all(Launch(arguments, run, storage, budget, progress), prepared)
         progress.say(process.because)
 
@@ -198,7 +194,10 @@ def retrain_again(
     dataset = load(arguments)
     check_continuation(run, arguments, dataset.fingerprint)
     launch = Launch(arguments, run, storage, time_budget(arguments, dataset, None), progress)
-    return retrain_best(launch, dataset, trial=trial, again=True)
+    with recorded(read_study(run, launch.url).study, run, ThisProcess().name, "retrain") as process:
+        metrics = retrain_best(launch, dataset, trial=trial, again=True)
+        process.because = "done"
+    return metrics
 
 
 def run_trials(launch: Launch, prepared: Prepared) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata
+import os
 import platform
 import subprocess
 from pathlib import Path
@@ -54,6 +55,29 @@ def machine() -> dict[str, Any]:
         "gpus": gpus,
         "backend": keras.backend.backend(),
     }
+
+
+def threads() -> dict[str, int]:
+    """Return how many threads this process computes with: openmp, of libraries that use it, and with TensorFlow intra_op, within
+    an operation, and inter_op, operations at the same time. Loads Keras."""
+    import keras
+
+    found = {"openmp": _asked_for("OMP_NUM_THREADS") or cores()}
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        # 0 where the program has not set it: then TensorFlow goes by the environment, and without it by the cores.
+        intra_op = tf.config.threading.get_intra_op_parallelism_threads()
+        inter_op = tf.config.threading.get_inter_op_parallelism_threads()
+        found["intra_op"] = intra_op or _asked_for("TF_NUM_INTRAOP_THREADS") or cores()
+        found["inter_op"] = inter_op or _asked_for("TF_NUM_INTEROP_THREADS") or cores()
+    return found
+
+
+def _asked_for(variable: str) -> int:
+    """The number in an environment variable, of a list (OpenMP has one for each level) the first; 0 where there is none."""
+    text = os.environ.get(variable, "").partition(",")[0].strip()
+    return int(text) if text.isascii() and text.isdecimal() else 0
 
 
 def processor() -> str:

@@ -50,7 +50,7 @@ class StudyOptions(SayingOptions):
         o.text("NAME"),
         "Name of the study; its files are in RUNS_DIR/STUDY.",
         o.STUDY,
-        unless_given="the one last searched",
+        unless_given="the one last searched or retrained",
     )
     runs_dir: Path = option(o.path("RUNS_DIR"), "Where studies are kept.", o.STUDY, default="runs")
 

@@ -24,7 +24,7 @@ def write_config(run: RunDirectory, arguments: SearchArguments, dataset: Dataset
     """Write config.json: all that is needed to run the study again, and what its `space` declared. The storage's URL is not
     in it, for its password. Of a study that is continued only the arguments are written anew."""
     if run.config.exists():
-        write_json(run.config, {**run.read_config(), "arguments": attrs.asdict(arguments)})
+        run.update_config(arguments=attrs.asdict(arguments))
         return
     from ferplus_data.summary import summarise
     from models.device.machine import git_commit, machine, versions

@@ -7,19 +7,16 @@ from __future__ import annotations
 
 import contextlib
 import datetime
-import os
 from collections.abc import Iterator
 from typing import Any
 
 import optuna
 
-from ferplus_data.files import write_json
-from models.device.machine import git_commit, machine, versions
+from models.device.machine import git_commit, machine, threads, versions
 from search.storages.retrying import StorageLost
 from search.study.run_directory import RunDirectory
 
 _PREFIX = "process "
-_THREADS = ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS")
 
 
 class Process:
@@ -33,9 +30,9 @@ class Process:
 
 
 @contextlib.contextmanager
-def recorded(study: optuna.Study, worker: str, command: str) -> Iterator[Process]:
-    """Record with `study` that the process `worker` works on it for `command` while the block runs, and why that ends. One that
-    is killed leaves a record without an end."""
+def recorded(study: optuna.Study, run: RunDirectory, worker: str, command: str) -> Iterator[Process]:
+    """Record with `study`, and in the config.json of `run`, that the process `worker` works on it for `command` while the block
+    runs, and why that ends. One that is killed leaves a record without an end."""
     key, process = f"{_PREFIX}{worker} {_now()}", Process()
     record = {
         "worker": worker,
@@ -44,11 +41,11 @@ def recorded(study: optuna.Study, worker: str, command: str) -> Iterator[Process
         "ended": None,
         "because": None,
         "machine": machine(),
-        "threads": {name: os.environ[name] for name in _THREADS if name in os.environ},
+        "threads": threads(),
         "versions": versions(),
         "git_commit": git_commit(),
     }
-    study.set_user_attr(key, record)
+    _keep(study, run, key, record)
     try:
         yield process
     except BaseException as error:
@@ -56,7 +53,7 @@ def recorded(study: optuna.Study, worker: str, command: str) -> Iterator[Process
         raise
     finally:
         with contextlib.suppress(StorageLost):
-            study.set_user_attr(key, {**record, "ended": _now(), "because": process.because})
+            _keep(study, run, key, {**record, "ended": _now(), "because": process.because})
 
 
 def processes_of(study: optuna.Study) -> list[dict[str, Any]]:
@@ -65,10 +62,9 @@ def processes_of(study: optuna.Study) -> list[dict[str, Any]]:
     return sorted(found, key=lambda record: record["began"])
 
 
-def copy_to_config(run: RunDirectory, study: optuna.Study) -> None:
-    """Write the records into config.json."""
-    with contextlib.suppress(StorageLost):
-        write_json(run.config, {**run.read_config(), "processes": processes_of(study)})
+def _keep(study: optuna.Study, run: RunDirectory, key: str, record: dict[str, Any]) -> None:
+    study.set_user_attr(key, record)
+    run.update_config(processes=processes_of(study))
 
 
 def _now() -> str:

@@ -11,6 +11,7 @@ from typing import Any
 
 from ferplus_data.console import program
 from ferplus_data.errors import InputError
+from ferplus_data.files import write_json
 from ferplus_data.files.shapes import read_json
 
 _RETRAINING = re.compile(r"(best|\d{4,})/seed-\d+")
@@ -45,7 +46,7 @@ class RunDirectory:
 
     @classmethod
     def latest(cls, runs_dir: Path) -> RunDirectory:
-        """Return the directory of the study in `runs_dir` that was last searched.
+        """Return the directory of the study in `runs_dir` that was last searched or retrained.
 
         Raises:
             InputError: There is none.
@@ -86,6 +87,15 @@ class RunDirectory:
             what="what a study was asked to do",
             otherwise="put a copy of it back, or begin another study with --study NAME",
         )
+
+    def update_config(self, **fields: Any) -> None:
+        """Write `fields` of config.json anew; one process at a time, so that none undoes what another writes."""
+        if fields.items() <= self.read_config().items():
+            return
+        from ferplus_data.files.locks import locked
+
+        with locked(self.path / ".config.lock", every=0.02):
+            write_json(self.config, {**self.read_config(), **fields})
 
     @property
     def config(self) -> Path:

@@ -8,9 +8,12 @@ import pytest
 
 import run_search
 from ferplus_data.readers import demo
+from models.device.machine import cores
 from reports.reporting import StudyReports
 from search import launch
+from search.commands import retrain
 from search.commands import search as search_command
+from search.study.processes import processes_of
 from search.study.run_directory import RunDirectory
 from search.study.view import read_study
 from search.workers import trial_runner
@@ -56,6 +59,34 @@ def test_a_fresh_search_begins_again_and_a_plain_one_goes_on(tmp_path: Path) -> 
         "notes.txt",
         "executed.txt",
     }  # the latter is of the simulated training, which is none of ours
+
+
+def test_every_process_that_works_on_a_study_is_in_its_config(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(retrain, "report_result", lambda *_: None)
+    monkeypatch.setenv("OMP_NUM_THREADS", "3")
+    run = search(tmp_path, "--trials", "2")
+    study = ["--study", "s", "--runs-dir", str(tmp_path)]
+    monkeypatch.delenv("OMP_NUM_THREADS")
+    assert run_search.main(["worker", *study]) == 0
+    assert run_search.main(["retrain", *study]) == 0
+
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(launch, "retrain_best", interrupted)
+    assert run_search.main(["retrain", *study]) == 130
+    records = run.read_config()["processes"]
+    assert [(record["command"], record["because"]) for record in records] == [
+        ("search", "all 2 trials are done"),
+        ("worker", "all 2 trials are done"),
+        ("retrain", "done"),
+        ("retrain", "interrupted"),
+    ]
+    assert [record["threads"]["openmp"] for record in records] == [3, *[cores()] * 3]
+    assert all(record["ended"] > record["began"] and record["machine"]["cpus"] for record in records)
+    assert records == processes_of(read_study(run).study)
 
 
 def test_another_data_set_is_not_continued_with(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
