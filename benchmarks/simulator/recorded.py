@@ -13,6 +13,7 @@ import numpy as np
 
 from benchmarks.simulator.tasks import Task, full_scores
 from ferplus_data.errors import InputError
+from models.metrics.objectives import OBJECTIVES
 
 FOLDER = Path(__file__).parents[1] / "curves"
 _FEWEST = 20
@@ -26,13 +27,16 @@ def names(folder: Path) -> list[str]:
 
 
 def load(name: str, folder: Path) -> Task:
-    """Return the task `name`: a configuration has the curve of the nearest recorded one, by its objective."""
+    """Return the task `name`: a configuration has the curve of the nearest recorded one, by the study's objective; a loss counts
+    as exp(-loss)."""
     file = name.partition("-")[2] + ".json"
     path = folder / file if (folder / file).exists() else FOLDER / file
     try:
         content = json.loads(path.read_text())
         space, trials, objective = content["space"], content["trials"], content["objective"]
         recorded = np.array([trial["metrics"][objective] for trial in trials], float)
+        if OBJECTIVES[objective.removeprefix("val_")].direction == "min":
+            recorded = np.exp(-recorded)
         values = [trial["values"] for trial in trials]
         distances = Distances(space, values)
     except (OSError, ValueError, KeyError, TypeError) as error:
@@ -66,7 +70,7 @@ def record(run: Path) -> Path:
 
     study = read_study(RunDirectory(run))
     config = study.config
-    epochs = config["arguments"]["epochs"]
+    objective, epochs = f"val_{study.objective_name}", config["arguments"]["epochs"]
     complete = [trial for trial in study.trials if len(trial.values) == epochs]
     if len(complete) < _FEWEST:
         raise InputError(
@@ -75,9 +79,11 @@ def record(run: Path) -> Path:
         )
     content = {
         "study": study.name,
-        "objective": "val_accuracy",
+        "objective": objective,
         "space": config["space"],
-        "trials": [{"values": t.hyperparameters, "metrics": _metrics(t, epochs)} for t in complete],
+        "trials": [
+            {"values": t.hyperparameters, "metrics": _metrics(t, objective, epochs)} for t in complete
+        ],
     }
     path = FOLDER / f"{study.name}.json"
     lines = [json.dumps(trial) for trial in content.pop("trials")]
@@ -85,10 +91,11 @@ def record(run: Path) -> Path:
     return path
 
 
-def _metrics(trial: Any, epochs: int) -> dict[str, list[float]]:
+def _metrics(trial: Any, objective: str, epochs: int) -> dict[str, list[float]]:
+    """The trial's curves by name: of the objective as the study has it, of others as far as its history.csv is whole."""
     import pandas as pd
 
-    found = {"val_accuracy": [value for _, value in sorted(trial.values.items())]}
+    found = {objective: [value for _, value in sorted(trial.values.items())]}
     path = trial.directory / "history.csv"
     if path.exists():
         history = pd.read_csv(path)

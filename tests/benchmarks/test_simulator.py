@@ -11,18 +11,14 @@ from typing import Any
 
 import keras_tuner
 import numpy as np
-import optuna
 import pytest
 from keras_tuner.engine.trial import TrialStatus
 
 from benchmarks.oracles import main
-from benchmarks.simulator.recorded import Distances
 from benchmarks.simulator.scores import difference, interval, regret, regrets
 from benchmarks.simulator.study import run_study
 from benchmarks.simulator.tasks import Range, Task, task_loaders
 from benchmarks.simulator.tellings import TELLINGS, tell
-from search.oracles.space.hyperparameters import Hyperparameter
-from search.storages.registry import open_storage, open_study
 
 # Three trainings of four epochs: x = 0 is fast and poor, x = 1 slow and best, x = 2 diverges.
 CURVES = np.array([[0.5, 0.5, 0.5, 0.5], [0.1, 0.4, 0.6, 0.9], [0.2, np.nan, np.nan, np.nan]])
@@ -182,104 +178,6 @@ def test_a_table_answers_with_the_nearest_recorded_training(tmp_path: Path) -> N
     assert curves.shape == (2, 26) and curves[0, -1] == pytest.approx(np.exp(-losses[4, 50]))
     assert curves[0, 0] == pytest.approx(np.exp(-losses[4, 1])) and not curves[1].any()
     assert found.best == pytest.approx(np.exp(-np.delete(losses, 5, 0)[:, 1::2].min()), rel=0.05)
-
-
-def test_the_nearest_recorded_trial_is_by_scale_order_and_category() -> None:
-    plain: dict[str, Any] = {"values": None, "step": None, "conditions": []}
-    space = [
-        {"name": "optimizer", "kind": "choice", **plain, "values": ["a", "b"], "ordered": False},
-        {"name": "rate", "kind": "float", **plain, "low": 1e-4, "high": 1.0, "scale": "log", "ordered": True},
-        {"name": "size", "kind": "choice", **plain, "values": [32, 64, 512], "ordered": True},
-        {
-            "name": "momentum",
-            "kind": "float",
-            **plain,
-            "low": 0.0,
-            "high": 1.0,
-            "scale": "linear",
-            "ordered": True,
-        },
-    ]
-    recorded = [
-        {"optimizer": "a", "rate": 1e-4, "size": 32},
-        {"optimizer": "a", "rate": 1e-2, "size": 64},
-        {"optimizer": "b", "rate": 1.0, "size": 512, "momentum": 0.5},
-    ]
-    apart = Distances(space, recorded).to({"optimizer": "a", "rate": 1e-3, "size": 512})
-    assert apart == pytest.approx([0.25**2 + 1, 0.25**2 + 0.25, 1 + 0.75**2 + 1])
-
-
-SPACE: list[dict[str, Any]] = [
-    {"name": "optimizer", "kind": "choice", "values": ["adamw", "sgd"], "ordered": False},
-    {"name": "rate@adamw", "kind": "float", "low": 1e-4, "high": 1e-2, "scale": "log"},
-    {"name": "rate@sgd", "kind": "float", "low": 1e-2, "high": 1.0, "scale": "log"},
-    {"name": "size", "kind": "choice", "values": [16, 32, 64], "ordered": True},
-    {"name": "backbone", "kind": "fixed", "values": ["small"], "ordered": False},
-]
-
-
-def recorded_run(folder: Path) -> Path:
-    """A run directory with a study of 24 complete trials, whose accuracy is that of the size, and two stopped ones."""
-    plain = {
-        "values": None,
-        "ordered": True,
-        "low": None,
-        "high": None,
-        "step": None,
-        "scale": "linear",
-        "conditions": [],
-    }
-    space = [plain | one for one in SPACE]
-    for one in space[1:3]:
-        one["conditions"] = [["optimizer", [one["name"].partition("@")[2]]]]
-    described = {
-        one["name"]: Hyperparameter(
-            **{name: value for name, value in one.items() if name != "field"}, default=None
-        )
-        for one in space
-    }
-    run = folder / "mine"
-    run.mkdir()
-    data = {
-        "source": "mine",
-        "fingerprint": "0",
-        "counts": {split: [1] * 8 for split in ("train", "val", "test")},
-    }
-    config = {"study": "mine", "arguments": {"epochs": 3}, "data": data, "space": space}
-    (run / "config.json").write_text(json.dumps(config))
-    study = open_study(open_storage(f"sqlite:///{run / 'study.db'}"), "mine").study
-    for number in range(26):
-        optimizer, size = ["adamw", "sgd"][number % 2], [16, 32, 64][number % 3]
-        params = {"optimizer": optimizer, f"rate@{optimizer}": 1e-2, "size": size, "backbone": "small"}
-        distributions = {name: described[name].distribution() for name in params}
-        epochs = 3 if number < 24 else 2
-        state = "complete" if epochs == 3 else "pruned"
-        trial = optuna.create_trial(
-            state=optuna.trial.TrialState[state.upper()],
-            value=size / 100,
-            params=params,
-            distributions=distributions,
-            user_attrs={"state": state},
-            intermediate_values={epoch: size / 100 * epoch / 3 for epoch in range(1, epochs + 1)},
-        )
-        study.add_trial(trial)
-    return run
-
-
-def test_a_study_of_ours_becomes_a_task(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setattr("benchmarks.simulator.recorded.FOLDER", tmp_path / "curves")
-    assert main(["--record", str(recorded_run(tmp_path))]) == 0
-    assert str(tmp_path / "curves" / "mine.json") in capsys.readouterr().out
-    task = task_loaders(["recorded-mine"], tmp_path)["recorded-mine"]()
-    assert (task.epochs, task.best, task.median) == (3, 0.64, 0.32)
-    assert task.curves([{"optimizer": "sgd", "rate@sgd": 0.02, "size": 64}]) == pytest.approx(
-        np.array([[0.64 / 3, 1.28 / 3, 0.64]]), abs=1e-4
-    )
-    assert main(["--tasks", "recorded-mine", "--methods", "random", "--budgets", "6", "--json"]) == 0
-    found = json.loads(capsys.readouterr().out)["random"]["6"]
-    assert found["mean"] in (0.0, 1.0, 1.5)
 
 
 @pytest.fixture(scope="module")
