@@ -104,13 +104,15 @@ def _study(task: Any, seed: int, make: Callable[..., Any], asked: argparse.Names
     # Another seed for each pair of task and seed, the same for every method.
     drawn = zlib.crc32(f"{task.name} {seed}".encode()) % 10**6
     with tempfile.TemporaryDirectory(prefix="oracles-") as folder:
-        oracle = make(told, drawn, asked.trials or _UNLIMITED, Path(folder))
-        retrained = run_study(oracle, told, workers=asked.workers, budget=max(asked.budgets))
+        budget = max(asked.budgets)
+        oracle = make(told, drawn, asked.trials or _UNLIMITED, budget, Path(folder))
+        retrained = run_study(oracle, told, workers=asked.workers, budget=budget)
     return regrets(retrained, asked.budgets, epochs=task.epochs, best=task.best, median=task.median)
 
 
 class Log:
-    """Results of studies that have ended, a JSON line each.
+    """Results of studies that have ended, a JSON line each. One with a larger budget is another study: what an oracle draws may
+    depend on it.
 
     Raises:
         InputError: The file is not of that kind.
@@ -118,19 +120,20 @@ class Log:
 
     def __init__(self, path: Path | None) -> None:
         self._path = path
-        self._known: dict[str, dict[str, float]] = {}
+        self._known: dict[tuple[str, float], dict[str, float]] = {}
         for number, line in enumerate(path.read_text().splitlines() if path and path.exists() else [], 1):
             try:
                 key, found = json.loads(line)
-                self._known.setdefault(json.dumps(key), {}).update(found)
+                largest = max(map(float, found))
+                self._known.setdefault((json.dumps(key), largest), {}).update(found)
             except (ValueError, TypeError) as error:
                 raise InputError(
                     f"--log {path}, line {number}: expected a study's result, found {line[:60]!r}"
                 ) from error
 
     def get(self, key: list[Any], budgets: list[float]) -> list[float] | None:
-        """Return the regrets at `budgets` of the study `key`, None if it has not been run for all of them."""
-        found = self._known.get(json.dumps(key), {})
+        """Return the regrets at `budgets` of the study `key` with the largest of them, None if it has not been run for all."""
+        found = self._known.get((json.dumps(key), max(budgets)), {})
         return [found[f"{b:g}"] for b in budgets] if all(f"{b:g}" in found for b in budgets) else None
 
     def add(self, key: list[Any], budgets: list[float], found: list[float]) -> None:

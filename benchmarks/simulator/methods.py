@@ -20,8 +20,8 @@ from search.oracles.space.search_space import SpaceModel
 from search.storages.registry import memory, open_study
 from spaces.space import Space
 
-Make = Callable[[Told, int, int, Path], Any]
-"""(what is searched, seed, trials, a folder that is thrown away afterwards) -> oracle"""
+Make = Callable[[Told, int, int, float, Path], Any]
+"""(what is searched, seed, most trials, budget in full trainings, a folder that is thrown away afterwards) -> oracle"""
 
 
 def method(name: str) -> Make:
@@ -41,9 +41,12 @@ def method(name: str) -> Make:
     return lambda *study: _ours(*study, oracle=oracle, pruner=pruner or "none")
 
 
-def _ours(told: Told, seed: int, trials: int, folder: Path, *, oracle: str, pruner: str) -> Any:
+def _ours(
+    told: Told, seed: int, trials: int, budget: float, folder: Path, *, oracle: str, pruner: str
+) -> Any:
     model, declared = _space(told)
-    settings = OracleSettings(model, declared, [], trials, told.task.epochs, seed, pruner)
+    limits = Limits(told.task.epochs, budget=budget)
+    settings = OracleSettings(model, declared, [], trials, limits.epochs, seed, pruner, limits=limits)
     made = make_oracle(oracle, settings, open_study(memory(), "simulated"))
     if not isinstance(made, OptunaOracle):
         # Keras Tuner's own write their trials to files. Private, Keras Tuner 1.4.8: nothing public but a tuner tells them where.
@@ -51,7 +54,7 @@ def _ours(told: Told, seed: int, trials: int, folder: Path, *, oracle: str, prun
     return made
 
 
-def _optuna(told: Told, seed: int, trials: int, folder: Path) -> Any:
+def _optuna(told: Told, seed: int, trials: int, budget: float, folder: Path) -> Any:
     """Optuna's default sampler and pruner, as `optuna.create_study()` has them."""
     model, declared = _space(told)
     return OptunaOracle(
@@ -59,7 +62,7 @@ def _optuna(told: Told, seed: int, trials: int, folder: Path) -> Any:
         sampler=lambda number: optuna.samplers.TPESampler(seed=number),
         pruner=optuna.pruners.MedianPruner(),
         declare=model.build,
-        limits=Limits(told.task.epochs),
+        limits=Limits(told.task.epochs, budget=budget),
         max_trials=trials,
         hyperparameters=declared,
         seed=seed,

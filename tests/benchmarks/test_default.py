@@ -57,7 +57,7 @@ def test_the_default_is_no_worse_than_random_draws_with_halving() -> None:
         told = tell(task, "plain")
         for name in found:
             for seed in range(SEEDS):
-                oracle = method(name)(told, seed, 10**6, Path("."))
+                oracle = method(name)(told, seed, 10**6, BUDGET, Path("."))
                 retrained = run_study(oracle, told, workers=2, budget=BUDGET)
                 found[name] += regrets(retrained, [BUDGET], epochs=EPOCHS, best=task.best, median=task.median)
     assert np.mean(found["default"]) <= np.mean(found["random+halving"])

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from keras_tuner.engine.trial import TrialStatus
 
-from benchmarks.oracles import main
+from benchmarks.oracles import Log, main
 from benchmarks.simulator.scores import difference, interval, regret, regrets
 from benchmarks.simulator.study import run_study
 from benchmarks.simulator.tasks import Range, Task, task_loaders
@@ -212,6 +212,15 @@ def test_the_command_compares_methods_and_goes_on_from_its_log(
     main([*given, "--methods", "random"])
     again = json.loads(capsys.readouterr().out)
     assert again["random"]["4"] == {"mean": 0.25, "lo": 0.25, "hi": 0.25, "n": 2}
+
+
+def test_what_was_run_with_a_larger_budget_is_another_study(tmp_path: Path) -> None:
+    log = Log(tmp_path / "log.jsonl")
+    log.add(["default", "task"], [1.0, 50.0], [0.5, 0.1])
+    known = Log(tmp_path / "log.jsonl")
+    assert known.get(["default", "task"], [1.0, 50.0]) == [0.5, 0.1]
+    assert known.get(["default", "task"], [50.0]) == [0.1]
+    assert known.get(["default", "task"], [1.0]) is None
 
 
 def test_no_tensorflow_is_loaded(curves: Path) -> None:

@@ -292,7 +292,7 @@ def test_the_oracle_keeps_what_suggested_each_trial() -> None:
     told = tell(
         Task("tiny", 9, curves, 0, -0.2, [Range("x", 0, 1), Range("y", 1e-3, 1, log=True)]), "conditional"
     )
-    oracle = method("default")(told, 1, 40, Path("."))
+    oracle = method("default")(told, 1, 40, 100, Path("."))
     run_study(oracle, told, workers=2, budget=100)
     trials = oracle.store.study.get_trials()
     assert len(trials) == 40

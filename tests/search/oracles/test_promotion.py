@@ -85,7 +85,7 @@ def test_a_promoted_trial_goes_on_after_its_last_epoch(workers: int) -> None:
         "tiny", 9, lambda rows: curves[[int(row[0]) for row in rows]], 1, 0, [Range("x", 0, 11, integer=True)]
     )
     told = tell(task, "plain")
-    oracle = method("asha")(told, 3, 12, Path("."))
+    oracle = method("asha")(told, 3, 12, 100, Path("."))
     spent = run_study(oracle, told, workers=workers, budget=100)
     trials = oracle.store.study.get_trials()
     assert len(trials) == 12, "each of the twelve configurations is one trial"
