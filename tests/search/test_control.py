@@ -20,6 +20,7 @@ from models.recipe import Recipe
 from reports.reporting import StudyReports
 from search import launch
 from search.commands import search as search_command
+from search.storages.trial_life import State
 from search.study.run_directory import RunDirectory
 from search.study.view import best_trial, read_study
 from search.workers import preemption, time_budget, trial_runner
@@ -183,12 +184,15 @@ def test_a_queued_configuration_is_the_next_trial(tmp_path: Path, capsys: pytest
     assert not (tmp_path / "none").exists()
 
 
-@pytest.mark.parametrize("oracle", [[], ["--oracle", "tpe"]])
+@pytest.mark.parametrize(
+    ("oracle", "pruner"), [("portfolio", "promotion"), ("portfolio", "halving"), ("tpe", "halving")]
+)
 def test_a_search_that_is_stopped_twice_has_the_same_trials(
-    oracle: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    oracle: str, pruner: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    options = ["--epochs", "3", "--trials", "14", "--seed", "3", "--pruner", "halving", *oracle]
+    options = ["--epochs", "3", "--trials", "14", "--seed", "3", "--oracle", oracle, "--pruner", pruner]
     whole = search(tmp_path / "whole", *options)
+    assert (State.RESTING in {trial.state for trial in read_study(whole).trials}) == (pruner == "promotion")
     epochs, stops = 0, [8, 15]
     train = trial_runner.train
 
