@@ -45,6 +45,8 @@ class Limits:
             spent = sum(len(trial.intermediate_values) for trial in trials)
             if spent >= self.budget * self.epochs:
                 return f"the budget of {self.budget:g} full trainings is spent: {spent} epochs in {len(trials)} trials"
+        if self.stop_at is None and self.stop_after is None:
+            return None  # of a large study, looking for the best takes a while
         minimized = OBJECTIVES[self.objective].direction == "min"
         # One that rests may have a better value, but has not had the epochs that the complete ones are judged after.
         best = best_of((t for t in trials if state_of(t) == State.COMPLETE), minimized=minimized)

@@ -76,9 +76,11 @@ class PromotionPruner(RestingPruner):
             return None
         sign = _sign(study)
         at = {trial.number: trial.last_step for trial in resting}
+        reached = [(trial.last_step or 0, trial) for trial in trials if trial.state != TrialState.FAIL]
         for rung in reversed(self._rungs):
             if rung in at.values():
-                for trial in self._best(trials, rung, sign):
+                there = [trial for last, trial in reached if last >= rung]
+                for trial in self._best(there, rung, sign):
                     if at.get(trial.number) == rung:
                         return trial.number
         if room or any(t.state in (TrialState.COMPLETE, TrialState.RUNNING) for t in trials):
@@ -88,9 +90,8 @@ class PromotionPruner(RestingPruner):
         last = [trial for trial in resting if at[trial.number] == furthest]
         return max(last, key=lambda trial: _best_until(trial, furthest or 0, sign)).number
 
-    def _best(self, trials: Sequence[FrozenTrial], rung: int, sign: int) -> list[FrozenTrial]:
-        """The best third of the trials that have reached `rung`, the best first."""
-        there = [t for t in trials if t.state != TrialState.FAIL and (t.last_step or 0) >= rung]
+    def _best(self, there: Trials, rung: int, sign: int) -> list[FrozenTrial]:
+        """The best third of the trials `there`, which have reached `rung`, the best first."""
         ranked = sorted(there, key=lambda trial: -_best_until(trial, rung, sign))
         return ranked[: len(there) // self._factor]
 
@@ -123,8 +124,11 @@ def _sign(study: optuna.Study) -> int:
 
 def _best_until(trial: FrozenTrial, rung: int, sign: int) -> float:
     """The trial's best value up to epoch `rung`, higher is better."""
-    values = (sign * value for epoch, value in trial.intermediate_values.items() if epoch <= rung)
-    return max((value for value in values if not math.isnan(value)), default=-math.inf)
+    best = -math.inf  # a plain loop: thousands of trials are asked for each new one
+    for epoch, value in trial.intermediate_values.items():
+        if epoch <= rung and sign * value > best:  # never so of NaN
+            best = sign * value
+    return best
 
 
 def decide(pruner: BasePruner | None, study: optuna.Study, read: Callable[[], FrozenTrial]) -> Decision:

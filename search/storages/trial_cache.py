@@ -156,7 +156,12 @@ def _rests(trial: FrozenTrial | None, attempt: str | None) -> bool:
     if trial is None or trial.state != TrialState.WAITING or attempt is None:
         return False
     attributes = trial.user_attrs
-    return attributes.get(STATE) == State.RESTING and attributes.get("attempt") == json.loads(attempt)
+    return attributes.get(STATE) == State.RESTING and attributes.get("attempt") == _number_in(attempt)
+
+
+@functools.lru_cache(maxsize=1000)
+def _number_in(text: str) -> Any:
+    return json.loads(text)
 
 
 @functools.lru_cache(maxsize=1000)

@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Iterable
+from typing import Any
 
 import optuna
 from optuna.trial import FrozenTrial, TrialState
@@ -53,7 +54,7 @@ class State(enum.StrEnum):
         return not TRANSITIONS[self]
 
 
-_STORED: dict[str, TrialState] = {
+_STORED: dict[State, TrialState] = {
     State.QUEUED: TrialState.WAITING,
     State.RUNNING: TrialState.RUNNING,
     State.RESTING: TrialState.WAITING,
@@ -76,6 +77,10 @@ TRANSITIONS: dict[State, frozenset[State]] = {
     State.SUPERSEDED: frozenset(),
 }
 """State -> those that may follow. A trial begins as queued, running, or, where its space refuses what was drawn, failed."""
+_MARKED: dict[tuple[Any, TrialState], State] = {
+    (state.value, stored): state for state, stored in _STORED.items()
+}
+"""Looked up, not made anew: of a large study it is asked thousands of times for each new trial."""
 _UNMARKED = {
     TrialState.WAITING: State.QUEUED,  # by `study.enqueue_trial`
     TrialState.RUNNING: State.RUNNING,
@@ -92,8 +97,7 @@ ELIGIBLE = (State.COMPLETE, State.RESTING)
 def state_of(trial: FrozenTrial) -> State:
     """Return the state of a stored trial. The attribute is written before Optuna's state where a trial leaves its worker and
     after it where one takes it, and counts only if it fits: so a process may die between the two."""
-    marked: str = trial.user_attrs.get(STATE, "")
-    return State(marked) if _STORED.get(marked) == trial.state else _UNMARKED[trial.state]
+    return _MARKED.get((trial.user_attrs.get(STATE), trial.state)) or _UNMARKED[trial.state]
 
 
 def score_of(trial: FrozenTrial, *, minimized: bool) -> float | None:
