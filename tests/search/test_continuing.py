@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 import run_search
+from ferplus_data.cores import cores
 from ferplus_data.readers import demo
-from models.device.machine import cores
 from reports.reporting import StudyReports
 from search import launch
 from search.commands import retrain

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from models.device.machine import cores, threads
+from ferplus_data.cores import cores
+from models.device.machine import threads
 
 VARIABLES = ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS")
 
