@@ -20,10 +20,12 @@ STATE_COLOURS = {
     "pruned": NEUTRAL,
     "failed": "#d1495b",
     "running": "#2f9470",
-    "resting": "#7f8fc0",
-    "released": "#b49fd0",
+    "resting": "#b58a2a",
+    "released": "#9a7fc0",
     "queued": "#9a7fc0",
 }
+"""State of a trial -> its colour, in the figures and, as a variable of the state's name, on the page. What waits for a worker
+has one."""
 SERIES = ("#3f7fc4", "#c9610f", "#2f9470", "#9a6fc0", "#d1495b", "#8a7a2c")
 CLASS_COLOURS = (*SERIES, "#5b9bb0", "#b0578d")
 """One per emotion."""

@@ -29,6 +29,7 @@ from reports.analysis.words import duration_words
 from reports.analysis.workers import REPORT_SECONDS, workers, written_seconds
 from reports.figures import FIGURES, FigureEntry
 from reports.figures.score import score_name
+from reports.figures.style import STATE_COLOURS
 from reports.html.gallery import confident_errors, of_each_emotion
 from reports.html.trial_table import details, meanings, trial_table
 from reports.hyperparameters.declared import shown
@@ -128,6 +129,7 @@ def render(view: StudyView, refresh: int | None = None) -> str:
         commands=commands(view),
         written=datetime.now(UTC),
         plotly_js=Markup(get_plotlyjs()),
+        state_colours=STATE_COLOURS,
         style=Markup((TEMPLATES / "report.css").read_text(encoding="utf-8")),
         scripts=[
             Markup((TEMPLATES / name).read_text(encoding="utf-8")) for name in ("trials.js", "report.js")

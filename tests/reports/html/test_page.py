@@ -15,10 +15,12 @@ from plotly.offline import get_plotlyjs
 
 from ferplus_data.labels import EMOTIONS, soft_targets
 from reports.analysis.annotators import agreement
+from reports.analysis.trials import STATES
 from reports.analysis.workers import written_seconds
 from reports.figures import FIGURES
+from reports.figures.style import ACCENT, CLASS_COLOURS, STATE_COLOURS
 from reports.html.gallery import ERRORS, OF_EACH, confident_errors, of_each_emotion
-from reports.html.page import SECTIONS, render, write_report
+from reports.html.page import SECTIONS, TEMPLATES, render, write_report
 from reports.html.trial_table import trial_table
 from search.study.predictions import Predictions
 
@@ -70,6 +72,31 @@ def test_asks_no_host_for_anything(view):
     assert not re.findall(r"""(?:src|href)\s*=\s*["']?(?!data:image/png;base64,)[^#"'\s]""", page)
     assert not re.findall(r"url\(|@import|https?://", page)
     assert "default-src 'none'" in page and "connect-src" not in page and "unsafe-eval" not in page
+
+
+def style_of(page: str) -> str:
+    return page.split("<style>")[1].split("</style>")[0]
+
+
+def test_a_state_has_one_colour_on_the_page_and_in_the_figures(study_of):
+    style = style_of(render(study_of("no trials")))
+    assert set(STATE_COLOURS) == set(STATES)
+    for state, colour in STATE_COLOURS.items():
+        assert re.findall(rf"--{state}: ([^;]+);", style) == [colour]
+        assert re.findall(rf"\.dot\.{state} {{ background: ([^;]+);", style) == [f"var(--{state})"]
+
+
+@pytest.mark.parametrize("colour", sorted({*STATE_COLOURS.values(), *CLASS_COLOURS, ACCENT}))
+def test_a_colour_of_the_figures_is_seen_on_a_light_and_on_a_dark_page(colour):
+    def luminance(of):
+        parts = [int(of[at : at + 2], 16) / 255 for at in (1, 3, 5)]
+        linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
+        return sum(weight * part for weight, part in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
+
+    light, dark = re.findall(r"--page: (#\w{6});", (TEMPLATES / "report.css").read_text(encoding="utf-8"))
+    for page in (light, dark):
+        darker, brighter = sorted((luminance(colour), luminance(page)))
+        assert (brighter + 0.05) / (darker + 0.05) >= 3  # WCAG 2's least, for what is no text
 
 
 STATEMENTS = {
