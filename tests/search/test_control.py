@@ -228,17 +228,45 @@ def _trials(run: RunDirectory) -> list[tuple[str, dict[str, Any], dict[int, floa
     return [(trial.state, trial.hyperparameters, trial.values) for trial in read_study(run).trials]
 
 
+@pytest.mark.parametrize(
+    ("option", "measure", "costs", "limits", "said", "nearest"),
+    [
+        (
+            "--max-params",
+            "parameters",
+            {"small": 3_000, "small_se": 4_000, "small_vgg": 5_000},
+            ("3000", "2999"),
+            "4,000 parameters, --max-params allows 3,000",
+            "3,000 parameters, --max-params allows 2,999",
+        ),
+        (
+            "--max-latency",
+            "latency",
+            {"small": 3.0, "small_se": 4.25, "small_vgg": 5.0},
+            ("3", "2.9"),
+            "4.25 ms for one face, --max-latency allows 3",
+            "3 ms for one face, --max-latency allows 2.9",
+        ),
+    ],
+)
 def test_networks_over_a_limit_are_no_trials(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+    option: str,
+    measure: str,
+    costs: dict[str, float],
+    limits: tuple[str, str],
+    said: str,
+    nearest: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture,
 ) -> None:
-    sizes = {"small": 3_000, "small_se": 4_000, "small_vgg": 5_000}
     measured: list[str] = []
 
-    def parameters(recipe: Recipe) -> int:
+    def cost_of(recipe: Recipe) -> float:
         measured.append(recipe.backbone)
-        return sizes[recipe.backbone]
+        return costs[recipe.backbone]
 
-    monkeypatch.setattr(cost, "parameters", parameters)
+    monkeypatch.setattr(cost, measure, cost_of)
     (tmp_path / "data").mkdir()
     demo.write(tmp_path / "data", (60, 30, 30))
     words = [
@@ -251,14 +279,13 @@ def test_networks_over_a_limit_are_no_trials(
         "small",
     ]
     words += ["--epochs", "1", "--trials", "8", "--oracle", "random", "--cache-gb", "0", "--study"]
-    assert run_search.main([*words, "s", "--max-params", "3000"]) == 0
-    assert "known recipe small-soft is left out: 4,000 parameters, --max-params allows 3,000" in (
-        capsys.readouterr().out
-    )
+    allowed, too_low = limits
+    assert run_search.main([*words, "s", option, allowed]) == 0
+    assert f"known recipe small-soft is left out: {said}" in capsys.readouterr().out
     trials = read_study(RunDirectory.of(tmp_path / "runs", "s")).trials
     assert [(t.state, t.hyperparameters["backbone"]) for t in trials] == [("complete", "small")] * 8
-    assert sorted(measured) == sorted(sizes)
-    assert run_search.main([*words, "none", "--max-params", "2999"]) == 2
-    assert "the nearest has 3,000 parameters, --max-params allows 2,999" in capsys.readouterr().err
-    assert run_search.main([*words, "none", "--max-params", "9", "--oracle", "kt-random"]) == 2
+    assert sorted(measured) == sorted(costs)
+    assert run_search.main([*words, "none", option, too_low]) == 2
+    assert f"the nearest has {nearest}" in capsys.readouterr().err
+    assert run_search.main([*words, "none", option, "9", "--oracle", "kt-random"]) == 2
     assert not (tmp_path / "runs" / "none").exists()
