@@ -184,6 +184,39 @@ def test_a_queued_configuration_is_the_next_trial(tmp_path: Path, capsys: pytest
     assert not (tmp_path / "none").exists()
 
 
+def test_a_configuration_queued_while_a_trial_trains_is_the_next_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    train, codes, seen = trial_runner.train, [], []
+
+    def enqueue() -> None:
+        seen.append([trial.state for trial in read_study(RunDirectory.of(tmp_path, "s")).trials])
+        words = ["enqueue", "batch_size=32", "dropout=0.4", "--study", "s", "--runs-dir", str(tmp_path)]
+        codes.append(run_search.main(words))
+
+    def trained_meanwhile(recipe: Any, dataset: Any, *, listener: Any, **more: Any) -> None:
+        def on_batch(*told: int) -> None:
+            if not codes:
+                other = threading.Thread(target=enqueue)
+                other.start()
+                other.join()
+            listener.on_batch(*told)
+
+        train(recipe, dataset, listener=replace(listener, on_batch=on_batch), **more)
+
+    monkeypatch.setattr(trial_runner, "train", trained_meanwhile)
+    run = search(tmp_path, "--trials", "3", "--oracle", "random")
+    assert (seen, codes) == ([["running"]], [0])
+    assert "trial 1 of study s is queued" in capsys.readouterr().out
+    trials = read_study(run).trials
+    assert [trial.state for trial in trials] == ["complete"] * 3
+    assert {name: trials[1].hyperparameters[name] for name in ("batch_size", "dropout")} == {
+        "batch_size": 32,
+        "dropout": 0.4,
+    }
+    assert trials[0].started < trials[1].started < trials[2].started
+
+
 @pytest.mark.parametrize(
     ("oracle", "pruner"), [("portfolio", "promotion"), ("portfolio", "halving"), ("tpe", "halving")]
 )
