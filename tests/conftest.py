@@ -7,7 +7,14 @@ from pathlib import Path
 
 import pytest
 
+import run_search
+
 TESTS = Path(__file__).parent
+SHORT = [
+    "--subset", "0.1", "--trials", "2", "--epochs", "1", "--pruner", "none", "--set", "backbone=small_vgg",
+    "--set", "image_size=16", "--set", "optimizer=adamw", "--finalists", "0",
+]  # fmt: skip
+"""Options of a search that takes seconds."""
 SLOW = (
     "benchmarks",
     "ferplus_data/files/test_owned.py::test_a_kill_between_the_files_is_mended_by_the_next_reader",
@@ -73,3 +80,11 @@ def chromium() -> str:
     if found is None:
         pytest.skip("no Chromium or Chrome on this machine: apt-get install chromium")
     return found
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a finished study, a SHORT search on drawn faces: to be read or copied, not to be changed."""
+    runs = tmp_path_factory.mktemp("finished")
+    assert run_search.main(["search", "--runs-dir", str(runs), *SHORT]) == 0
+    return runs / "demo"

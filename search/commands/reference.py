@@ -27,17 +27,28 @@ VARIABLES = {
 FILES = {
     "config.json": "every option, resolved; versions; the data's fingerprint; what the space declares; who worked on it",
     "study.db": "the Optuna study, where `--storage` names no server",
-    "trials/NNNN/": "each trial's best weights, history.csv, and error.txt if it failed",
+    "trials/NNNN/best.weights.h5": "the weights of trial NNNN's best epoch",
+    "trials/NNNN/history.csv": "its epochs, a line each",
+    "trials/NNNN/validation.npz": "what its best epoch says of every validation face",
+    "trials/NNNN/epoch-NNNN.weights.h5": "its last epoch with the optimizer, while it may go on",
+    "trials/NNNN/training.json": "which training the files beside it are of; it marks them as a run's",
+    "trials/NNNN/error.txt": "why it failed",
     "workers/N.log": "what placed workers say",
-    "retraining/NNNN/seed-S/": "the retraining of trial NNNN with seed S: best weights and history.csv",
+    "keras_tuner/": "what Keras Tuner's own oracles keep",
+    "retraining/NNNN/seed-S/": "the retraining of trial NNNN with seed S: files as a trial's, and its model.keras",
     "best/model.keras": "the best retrained model, preprocessing included: uint8 48x48x1 in, 8 probabilities out",
     "best/metrics.json": "its figures, per class and per split",
     "best/predictions.npz": "what it says of every validation face, and of every test face if it was measured on them",
+    "best/retraining.json": "which retraining is under way",
     "test_readings.jsonl": "every time that test labels were looked at: when, by which command, which models, why, accuracy",
-    "ensemble/NNNN/": "further configurations that `export --ensemble` retrained",
+    "ensemble/": "further configurations that `export --ensemble` retrained, their mean and its figures",
     "report.html": "the report, one file",
+    "report.json, report.csv, report-png/": "the same by `report --format`",
     "export/": "what `export` wrote, with its proof in parity.json",
+    ".ferplus-tuner.json": "here and in folders below: which files a run wrote there, with their sums; nothing else is replaced",
+    ".NAME.lock, study.db.lock": "held while processes wait for each other; empty, and left where they are",
 }
+"""File of a study, or a folder with all that is in it -> what it is. NNNN and N are numbers, S is a seed, NAME a word."""
 _HEAD = """# Reference
 
 Made by `make reference` from what declares it; do not edit.

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 import run_search
+from tests.conftest import SHORT
 
 FILES = [
     "config.json", "study.db", "best/metrics.json", "best/predictions.npz", "best/model.keras",
@@ -54,26 +55,15 @@ def a_directory(path: Path) -> None:
 DAMAGES: list[Callable[[Path], None]] = [
     missing, empty, truncated, garbage, other_shape, a_list, a_directory,
 ]  # fmt: skip
-SMALL = [
-    "--subset", "0.1", "--trials", "2", "--epochs", "1", "--pruner", "none", "--set", "backbone=small_vgg",
-    "--set", "image_size=16", "--set", "optimizer=adamw", "--finalists", "0",
-]  # fmt: skip
 COMMANDS = {
     "status": [],
     "report": [],
     "report as csv": ["--format", "csv"],
     "evaluate": [],
     "export": ["--format", "h5-weights"],
-    "search": SMALL,
+    "search": SHORT,
     "retrain": [],
 }
-
-
-@pytest.fixture(scope="module")
-def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    runs = tmp_path_factory.mktemp("runs")
-    assert run_search.main(["search", "--study", "s", "--runs-dir", str(runs), *SMALL]) == 0
-    return runs / "s"
 
 
 MODEL_OR_CONFIG = ["config.json", "best/model.keras"]
@@ -103,14 +93,14 @@ def test_a_damaged_file_is_passed_over_or_named(
     file: str,
     damage: Callable[[Path], None],
     command: str,
-    study: Path,
+    finished: Path,
     tmp_path: Path,
     capsys: pytest.CaptureFixture,
 ) -> None:
-    shutil.copytree(study, tmp_path / "s")
-    damage(tmp_path / "s" / file)
+    study = shutil.copytree(finished, tmp_path / finished.name)
+    damage(study / file)
     name, *options = command.split()[0], *COMMANDS[command]
-    code = run_search.main([name, "--study", "s", "--runs-dir", str(tmp_path), *options])
+    code = run_search.main([name, "--study", study.name, "--runs-dir", str(tmp_path), *options])
     said = capsys.readouterr().err
     assert code in (0, 2), said
     if code == 2:
