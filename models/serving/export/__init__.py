@@ -15,7 +15,7 @@ from ferplus_data.errors import InputError
 from ferplus_data.files.owned import OwnFolder, sha256_of
 from models.device.machine import machine
 from models.serving.classifier import Classifier
-from models.serving.export.card import write_card
+from models.serving.export.card import CARD, write_card
 from models.serving.export.exporter import PRECISIONS, Conversion, Exporter
 from models.serving.export.h5_weights import H5_WEIGHTS
 from models.serving.export.keras_archive import KERAS
@@ -38,7 +38,7 @@ EXPORTERS: dict[str, Exporter] = {
 }
 """Format -> how it is written, opened and called."""
 
-_PROOF, _SIGNATURE, _SUMS, _CARD = "parity.json", "signature.json", "SHA256SUMS", "README.md"
+_PROOF, _SIGNATURE, _SUMS = "parity.json", "signature.json", "SHA256SUMS"
 
 
 class ParityError(RuntimeError):
@@ -83,7 +83,8 @@ def export_model(
     metrics: dict[str, Any] | None = None,
     precision: str = "float32",
 ) -> Exported:
-    """Write `model` in each of `formats` into `folder`, with parity.json, signature.json, README.md (the card) and SHA256SUMS.
+    """Write `model` in each of `formats` into `folder`, with parity.json, signature.json, README.md (the card), LICENSE.md and
+    SHA256SUMS.
 
     Each format is written to a temporary folder, opened in its own runtime, compared with `model`, and only then moved into
     place. What an earlier export left in `folder`, by the manifest there, is replaced; other files are left alone.
@@ -116,7 +117,7 @@ def check_place(folder: Path, formats: Sequence[str], checkpoint: Path | None = 
     """Raise InputError if an export of `formats` to `folder` would replace a file that no earlier export wrote, or the
     `checkpoint` that is to be exported."""
     own = OwnFolder(folder)
-    names = [_PROOF, _SIGNATURE, _CARD, _SUMS, *(file for name in formats for file in EXPORTERS[name].files)]
+    names = [_PROOF, _SIGNATURE, *CARD, _SUMS, *(file for name in formats for file in EXPORTERS[name].files)]
     if checkpoint is not None and checkpoint.resolve() in [
         (folder / name).resolve() for name in (*names, *own.written())
     ]:
@@ -154,8 +155,8 @@ def _export(
     }
     _json(work / _PROOF, proofs)
     _json(work / _SIGNATURE, signature(proven, record))
-    write_card(work / _CARD, proven, proofs, record, metrics)
-    files = [*(file for e in proven for file in e.files), _PROOF, _SIGNATURE, _CARD]
+    write_card(work, proven, proofs, record, metrics)
+    files = [*(file for e in proven for file in e.files), _PROOF, _SIGNATURE, *CARD]
     (work / _SUMS).write_text("".join(_sums(work / name, name) for name in files), encoding="utf-8")
     own.put(work, [*files, _SUMS], instead=own.written())
     failed = [name for name in formats if not proofs[name]["ok"]]

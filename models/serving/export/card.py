@@ -1,4 +1,5 @@
-"""The model card: what the model is, how good, how equal, how fast, how to call it. Its words are in card.md.j2."""
+"""The model card: what the model is, how good, how equal, how fast, how to call it, and under which licences it stands. Its words
+are in card.md.j2 and licences.md.j2."""
 
 from __future__ import annotations
 
@@ -14,22 +15,25 @@ from models.metrics.objectives import OBJECTIVES
 from models.metrics.published import published_on
 from models.serving.export.exporter import Exporter
 
+CARD = {"README.md": "card.md.j2", "LICENSE.md": "licences.md.j2"}
+"""File -> its template. The front matter of the first names the second: licences that Hugging Face does not know are to be in a
+file of their own."""
 _MARKUP = re.compile(r"[\\`*|<>\[\]]")
 
 _NOTHING_KNOWN: dict[str, Any] = {"labels_source": None, "label_noise": None, "test_readings": []}
 
 
 def write_card(
-    path: Path,
+    folder: Path,
     exporters: Sequence[Exporter],
     proofs: Mapping[str, Mapping[str, Any]],
     about: Mapping[str, Any],
     metrics: Mapping[str, Any] | None,
 ) -> None:
-    """Write the card of the formats `exporters` to `path`.
+    """Write the files of `CARD`, about the formats `exporters`, into `folder`.
 
     Args:
-        path: Of the Markdown file.
+        folder: That the formats are in.
         exporters: The formats that are there.
         proofs: As in parity.json.
         about: As in signature.json.
@@ -43,20 +47,18 @@ def write_card(
         keep_trailing_newline=True,
     )
     environment.filters["plain"] = _plain
-    template = environment.get_template("card.md.j2")
-    path.write_text(
-        template.render(
-            exporters=exporters,
-            proofs=proofs,
-            about={**_NOTHING_KNOWN, **about},
-            metrics=metrics,
-            interval=_interval,
-            chosen=" (chosen on these rows)",
-            published=_published,
-            objectives=OBJECTIVES,
-        ),
-        encoding="utf-8",
-    )
+    known = {
+        "exporters": exporters,
+        "proofs": proofs,
+        "about": {**_NOTHING_KNOWN, **about},
+        "metrics": metrics,
+        "interval": _interval,
+        "chosen": " (chosen on these rows)",
+        "published": _published,
+        "objectives": OBJECTIVES,
+    }
+    for name, template in CARD.items():
+        (folder / name).write_text(environment.get_template(template).render(known), encoding="utf-8")
 
 
 def _plain(value: Any) -> str:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import re
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
+import yaml
 
 from ferplus_data.dataset import Dataset
 from ferplus_data.errors import InputError
@@ -19,6 +21,7 @@ from ferplus_data.labels import EMOTIONS
 from models.networks.build import build_model
 from models.recipe import Recipe
 from models.serving import export
+from models.serving.export.card import write_card
 from models.serving.export.exporter import PRECISIONS, Conversion
 from models.serving.export.proof import Evidence
 from models.serving.export.web import RUNTIME_FILES, VARIABLE
@@ -72,6 +75,13 @@ def exported(model: keras.Model, evidence: Evidence, tmp_path_factory: pytest.Te
     return folder
 
 
+def front_matter(card: str) -> dict[str, Any]:
+    """What Hugging Face reads of a card: the YAML between its first two lines of three dashes."""
+    before, between, _ = re.split("^---\n", card, maxsplit=2, flags=re.MULTILINE)
+    assert before == ""
+    return yaml.safe_load(between)
+
+
 def proof_of(folder: Path, name: str) -> dict[str, Any]:
     return json.loads((folder / "parity.json").read_text())[name]
 
@@ -111,11 +121,38 @@ def test_sums_card_and_signature_cover_every_file(exported: Path) -> None:
     for exporter in export.EXPORTERS.values():
         assert exporter.usage.strip() in card and f"`{exporter.files[0]}`" in card
     assert "MIT licence" in card and "Not measured" in card
-    front = card.split("---\n")[1]
-    assert card.startswith("---\n") and "pipeline_tag: image-classification" in front
-    assert f"tags: [facial-expression-recognition, fer-plus, {', '.join(export.EXPORTERS)}]" in front
+    front = front_matter(card)
+    assert front["pipeline_tag"] == "image-classification" and front["library_name"] == "keras"
+    assert front["tags"] == ["facial-expression-recognition", "fer-plus", *export.EXPORTERS]
+    assert "model-index" not in front  # nothing was measured
+    # Hugging Face: a licence that is other has a name, in small letters, and a link to LICENSE.md beside the card.
+    assert front["license"] == "other" and re.fullmatch("[a-z-]+", front["license_name"])
+    assert front["license_link"] == "LICENSE.md"
+    licences = (exported / "LICENSE.md").read_text()
+    assert card.endswith(f"## Licences\n\n{licences}") and "onnxruntime-web" in licences
     speed = proof_of(exported, "onnx")["images_per_second"]
     assert f"| onnx | {1000 / speed['1']:.3g} ms | {speed['64']:.0f} faces a second |" in card
+
+
+@pytest.mark.parametrize("demo", [False, True])
+@pytest.mark.parametrize(
+    "name", ["plain", "a: 'b' #1", 'the "best" <of> {all}, [1] & %', "- no\n---\nyes: \\u0041"]
+)
+def test_the_front_matter_is_read_whatever_the_model_is_called(name: str, demo: bool, tmp_path: Path) -> None:
+    example = {"faces": "", "probabilities": [0.125] * 8}
+    figures: dict[str, Any] = {"val_accuracy": 0.5, "n_val": 8, "test_accuracy": 0.25, "n_test": 8}
+    figures |= {"asked_for_by_the_user": False, "per_class": {"val": [], "test": []}}
+    about = {**ABOUT, "name": name, "demo": demo, "example": example}
+    write_card(tmp_path, [], {}, about, figures)
+    (model,) = front_matter((tmp_path / "README.md").read_text())["model-index"]
+    (result,) = model["results"]
+    assert model["name"] == name and result["task"]["type"] == "image-classification"
+    assert result["dataset"] == {
+        "name": "drawn demo faces" if demo else "FER+",
+        "type": "demo" if demo else "ferplus",
+        "split": "test",
+    }
+    assert result["metrics"] == [{"type": "accuracy", "value": 0.25}]
 
 
 def test_the_example_of_the_card_is_what_every_format_says(exported: Path) -> None:

@@ -17,6 +17,7 @@ from unittest import mock
 
 import numpy as np
 import pytest
+import yaml
 from PIL import Image
 
 import run_search
@@ -123,6 +124,10 @@ def test_the_card_holds_the_studys_figures(runs: Path, folder: Path) -> None:
         f"NLL against the votes {votes['nll_votes']:.4f} (the votes themselves {votes['nll_votes_floor']:.4f})"
         in card
     )
+    (model,) = yaml.safe_load(card.split("---\n")[1])["model-index"]
+    assert model["results"][0]["metrics"] == [
+        {"type": "accuracy", "value": round(metrics["test_accuracy"], 4)}
+    ]
     assert "The test accuracy is reading 1 of 1 of the test labels, of these models:\n1. trial" in card
 
 
