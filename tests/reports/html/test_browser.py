@@ -16,6 +16,7 @@ from ferplus_data.dataset import load_dataset
 from ferplus_data.files import write_json
 from ferplus_data.summary import summarise
 from models.metrics.scores import score
+from reports.analysis.commands import commands, trial_command
 from reports.figures import FIGURES
 from reports.html.page import write_report
 from search.storages.registry import open_storage, open_study
@@ -373,6 +374,34 @@ def test_a_row_opens_to_hyperparameters_curve_error_and_command(
     assert opened.wrong == []
 
 
+COPIED = "navigator.clipboard.readText()"
+SELECTED = "getSelection().toString()"
+
+
+@pytest.mark.parametrize(("said", "left"), [("Copied", COPIED), ("Selected", SELECTED)])
+def test_a_command_is_copied_and_selected_where_the_browser_keeps_the_clipboard(
+    said: str, left: str, report: Path, recorded: StudyView, visit: Callable[..., Visit]
+) -> None:
+    opened = visit(report)
+    opened.page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    if left == SELECTED:
+        opened.page.evaluate("() => {navigator.clipboard.writeText = () => Promise.reject(new Error('no'));}")
+    opened.page.evaluate("document.querySelectorAll('details').forEach((fold) => (fold.open = true))")
+    complete = next(t for t in recorded.trials if t.state == "complete")
+    opened.page.locator(f"tr[data-trial='{complete.number}'] button").click()
+    lines = {**commands(recorded), "Train this configuration again": trial_command(recorded, complete)}
+    assert opened.page.locator(".command").count() == len(lines)
+    for purpose, line in lines.items():
+        command = opened.page.locator(".command").filter(has_text=purpose)
+        command.get_by_role("button", name="Copy").click()
+        command.get_by_role("button", name=said).wait_for()
+        assert opened.page.evaluate(left).strip() == line
+    opened.page.wait_for_function(
+        "() => Array.from(document.querySelectorAll('.copy')).every((one) => one.textContent === 'Copy')"
+    )
+    assert opened.wrong == []
+
+
 def test_figures_are_drawn_when_they_come_near_and_all_of_them_for_printing(
     report: Path, visit: Callable[..., Visit]
 ) -> None:
@@ -402,12 +431,12 @@ def test_a_live_page_comes_back_as_it_was_left(
     assert opened.wrong == []
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_axe_finds_nothing(scheme: str, report: Path, visit: Callable[..., Visit]) -> None:
+@pytest.mark.parametrize(("width", "scheme"), [(1400, "light"), (1400, "dark"), (390, "dark")])
+def test_axe_finds_nothing(width: int, scheme: str, report: Path, visit: Callable[..., Visit]) -> None:
     axe = pytest.importorskip(
         "axe_playwright_python.sync_playwright", reason="axe-playwright-python is not installed"
     )
-    opened = visit(report, 1400, scheme)
+    opened = visit(report, width, scheme)
     opened.page.evaluate("document.querySelectorAll('details').forEach((fold) => (fold.open = true))")
     opened.page.locator("table.trials tbody button").first.click()
     found = axe.Axe().run(opened.page, options={"resultTypes": ["violations"]})
