@@ -20,7 +20,7 @@ step "install"
 if [ -n "${VENV:-}" ]; then ln -s "$(cd "$OLDPWD" && cd "$VENV" && pwd)" .venv
 else
     python3 -m venv .venv
-    .venv/bin/pip install --quiet -r requirements.txt nbclient ipykernel
+    .venv/bin/pip install --quiet -r requirements.txt -r requirements-detect.txt nbclient ipykernel
 fi
 python=.venv/bin/python
 export FERPLUS_CACHE=$place/cache
@@ -44,19 +44,23 @@ $python run_search.py evaluate --study mine
 $python run_search.py export --study mine --format onnx
 test -s runs/mine/export/model.onnx
 
-step "a photograph"
+step "a photograph, in which the face is found, and a picture that is a face"
 $python - <<'PHOTOGRAPH'
 from PIL import Image
 
 from ferplus_data.dataset import load_dataset
 
-faces = load_dataset("demo").val.pixels()
+# The detector takes drawn faces for faces too, so that no photograph of a person is needed.
+face = Image.fromarray(load_dataset("demo").val.pixels()[0, ..., 0])
 photograph = Image.new("L", (640, 480), 60)
-photograph.paste(Image.fromarray(faces[0, ..., 0]).resize((240, 240)), (200, 120))
+photograph.paste(face.resize((240, 240)), (200, 120))
 photograph.save("photograph.png")
+face.save("face.png")
 PHOTOGRAPH
-$python run_search.py predict photograph.png --study mine
-$python docs/classify_onnx.py runs/mine/export/model.onnx photograph.png
+$python run_search.py predict photograph.png --study mine --detect | tee found.txt
+grep -q "face at 2[0-9]*,1[0-9]* to 4[0-9]*,3[0-9]*" found.txt
+$python run_search.py predict face.png --study mine
+$python docs/classify_onnx.py runs/mine/export/model.onnx face.png
 
 step "the notebook"
 PYTHONPATH=$PWD $python - <<'NOTEBOOK'

@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 import run_search
+from ferplus_data.dataset import load_dataset
 from ferplus_data.errors import InputError
 from models.serving import detection
 from models.serving.detection import Box, face_detector
@@ -59,6 +60,16 @@ def test_without_dlib_the_mend_is_named(monkeypatch: pytest.MonkeyPatch) -> None
 def test_the_face_is_found_once(capsys: pytest.CaptureFixture, photograph: Path) -> None:
     assert run_search.main(["predict", str(photograph), "--detect", "--crop", "x.py:f"]) == 2
     assert "--detect: expected without --crop" in capsys.readouterr().err
+
+
+def test_dlib_finds_a_drawn_face_where_it_is() -> None:
+    pytest.importorskip("dlib")
+    place = (200, 120, 440, 360)
+    drawn = Image.fromarray(load_dataset("demo").val.pixels()[0, ..., 0])
+    photograph = Image.new("L", (640, 480), 60)
+    photograph.paste(drawn.resize((240, 240)), place[:2])
+    (box,) = face_detector()(photograph)
+    assert np.abs(np.subtract((box.left, box.top, box.right, box.bottom), place)).max() < 0.2 * 240
 
 
 @pytest.mark.skipif(REAL is None, reason="FERPLUS_DATA is not set")
