@@ -12,7 +12,10 @@ import os
 import sys
 import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
@@ -88,6 +91,20 @@ def install() -> None:
     setattr(  # noqa: B010
         command, "report_result", lambda *given: print("retrained:", given[-1]["because"], flush=True)
     )
+
+
+def without_training(patch: pytest.MonkeyPatch) -> None:
+    """Have searches in this process simulate their trials, which take no time, and neither retrain nor report."""
+    import search.commands.search as command
+    import search.launch as launch
+    import search.workers.trial_runner as tuner
+    from reports.reporting import StudyReports
+
+    patch.setenv("SIMULATED_EPOCH", "0")
+    patch.setattr(tuner, "train", train)
+    patch.setattr(launch, "retrain_best", lambda *_, **__: {})
+    patch.setattr(StudyReports, "write", lambda *_: None)
+    patch.setattr(command, "report_result", lambda *_: None)
 
 
 if __name__ == "__main__":

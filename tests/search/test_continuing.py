@@ -9,14 +9,11 @@ import pytest
 import run_search
 from ferplus_data.cores import cores
 from ferplus_data.readers import demo
-from reports.reporting import StudyReports
 from search import launch
 from search.commands import retrain
-from search.commands import search as search_command
 from search.study.processes import processes_of
 from search.study.run_directory import RunDirectory
 from search.study.view import read_study
-from search.workers import trial_runner
 from tests.search import simulated
 
 OPTIONS = ["--epochs", "2", "--pruner", "none", "--set", "backbone=small_vgg", "--cache-gb", "0"]
@@ -24,11 +21,7 @@ OPTIONS = ["--epochs", "2", "--pruner", "none", "--set", "backbone=small_vgg", "
 
 @pytest.fixture(autouse=True)
 def without_training(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("SIMULATED_EPOCH", "0")
-    monkeypatch.setattr(trial_runner, "train", simulated.train)
-    monkeypatch.setattr(launch, "retrain_best", lambda *_, **__: {})
-    monkeypatch.setattr(StudyReports, "write", lambda *_: None)
-    monkeypatch.setattr(search_command, "report_result", lambda *_: None)
+    simulated.without_training(monkeypatch)
 
 
 def search(runs: Path, *options: str, code: int = 0) -> RunDirectory:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -17,9 +18,6 @@ from ferplus_data.readers import demo
 from models.metrics.objectives import OBJECTIVES
 from models.networks import cost
 from models.recipe import Recipe
-from reports.reporting import StudyReports
-from search import launch
-from search.commands import search as search_command
 from search.storages.trial_life import State
 from search.study.run_directory import RunDirectory
 from search.study.view import best_trial, read_study
@@ -29,11 +27,7 @@ from tests.search import simulated
 
 @pytest.fixture(autouse=True)
 def without_training(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("SIMULATED_EPOCH", "0")
-    monkeypatch.setattr(trial_runner, "train", simulated.train)
-    monkeypatch.setattr(launch, "retrain_best", lambda *_, **__: {})
-    monkeypatch.setattr(StudyReports, "write", lambda *_: None)
-    monkeypatch.setattr(search_command, "report_result", lambda *_: None)
+    simulated.without_training(monkeypatch)
 
 
 def search(runs: Path, *options: str, code: int = 0) -> RunDirectory:

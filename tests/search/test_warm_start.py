@@ -12,17 +12,13 @@ import pytest
 from optuna.trial import TrialState
 
 import run_search
-from reports.reporting import StudyReports
 from reports.writers.tables import write_csv
-from search import launch
-from search.commands import search as search_command
 from search.oracles.portfolio.observations import observe
 from search.oracles.portfolio.unit_cube import UnitCube
 from search.storages import evidence, registry
 from search.storages.evidence import MOST, Result, evidence_of
 from search.study.run_directory import RunDirectory
 from search.study.view import read_study
-from search.workers import trial_runner
 from tests.search import simulated
 
 TRIALS = 15
@@ -31,11 +27,7 @@ TRIALS = 15
 @pytest.fixture(scope="module", autouse=True)
 def without_training() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("SIMULATED_EPOCH", "0")
-        patch.setattr(trial_runner, "train", simulated.train)
-        patch.setattr(launch, "retrain_best", lambda *_, **__: {})
-        patch.setattr(StudyReports, "write", lambda *_: None)
-        patch.setattr(search_command, "report_result", lambda *_: None)
+        simulated.without_training(patch)
         yield
 
 
