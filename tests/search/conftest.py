@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import socket
 import subprocess
 import sys
@@ -22,6 +23,7 @@ from search.storages.trial_life import trials_of
 from search.storages.trial_store import TrialStore
 from search.workers.heartbeat import ThisProcess
 from spaces.space import Space
+from tests.documented import commands
 
 
 def toy_space(hp: keras_tuner.HyperParameters) -> None:
@@ -138,7 +140,8 @@ class Server:
 
 
 class Proxy:
-    """Optuna's gRPC proxy server over the database at `url`, as a process that can be killed and started again."""
+    """Optuna's gRPC proxy server over the database at `url`, as a process that can be killed and started again: the line of
+    docs/distributed.md, on a port of its own."""
 
     def __init__(self, url: str) -> None:
         with socket.socket() as free:
@@ -149,11 +152,14 @@ class Proxy:
         self.start()
 
     def start(self) -> None:
-        serve = "import os, optuna; optuna.storages.run_grpc_proxy_server("
-        storage = 'optuna.storages.get_storage(os.environ["DATABASE"])'
-        program = f'{serve}{storage}, host="127.0.0.1", port={self._port})'
+        (command,) = [line for line in commands() if "run_grpc_proxy_server" in line]
+        *_, program = shlex.split(command)
+        for shown, own in (("0.0.0.0", "127.0.0.1"), ("13000", str(self._port))):
+            assert shown in program
+            program = program.replace(shown, own)
         self._process = subprocess.Popen(
-            [sys.executable, "-W", "ignore", "-c", program], env={**os.environ, "DATABASE": self._database}
+            [sys.executable, "-W", "ignore", "-c", program],
+            env={**os.environ, "FERPLUS_STORAGE": self._database},
         )
         open_storage(self.url, wait=60)
 
