@@ -197,9 +197,11 @@ TRIED: dict[str, Run | By | Read | Made | Installed | NotRun] = {
     "python run_search.py search * --warm-start known.csv": By(
         f"{WARM_START}::test_a_table_of_ones_own_has_the_spaces_defaults_for_what_it_does_not_name"
     ),
+    # Measurements for a GPU: options, data, weights and storage are looked at, and the searches after them run whole.
+    "python run_search.py search --data $DATA *": Run("--dry-run --weights none --runs-dir searched"),
     "python run_search.py search*": Run(SHORT_SEARCH),
     "python run_search.py": Run(SHORT_SEARCH),
-    "python run_search.py check *": Run("--weights none"),
+    "python run_search.py check *": Run("--weights none --runs-dir searched"),
     "*python run_search.py worker *": Run("--workers 1"),
     "python run_search.py export": By(f"{EXPORT}::test_every_export_evaluates_to_the_reports_figures"),
     "python run_search.py export --format keras,onnx,saved_model,litert": By(

@@ -14,6 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ferplus_data.errors import InputError
+from models.hyperparameters import base_name
 from models.metrics.objectives import DEFAULT_OBJECTIVE
 from search.console.trial_lines import short, varied
 from search.study.best import CHOSEN
@@ -84,7 +85,8 @@ def _extent(view: StudyView) -> str:
 
 
 def _sorted(trials: Sequence[TrialRecord], sort: str) -> list[TrialRecord]:
-    """The trials by `sort`: the best or largest first, but numbers and words upwards; those without it last."""
+    """The trials by `sort`: the best or largest first, but numbers and words upwards; those without it last. A hyperparameter may
+    be named without its mark."""
     if sort == "score":
         return sorted(trials, key=lambda trial: (-trial.merit, trial.number))
     own: dict[str, Callable[[TrialRecord], Any]] = {
@@ -94,9 +96,14 @@ def _sorted(trials: Sequence[TrialRecord], sort: str) -> list[TrialRecord]:
         "seconds": lambda trial: trial.seconds,
     }
     known = {name for trial in trials for name in trial.hyperparameters}
-    if sort not in own and sort not in known:
+    meant = {name for name in known if sort in (name, base_name(name))}
+    if sort not in own and not meant:
         raise InputError(f"--sort {sort}: expected one of {', '.join(['score', *own, *sorted(known)])}")
-    value = own.get(sort, lambda trial: trial.hyperparameters.get(sort))
+
+    def hyperparameter(trial: TrialRecord) -> Any:
+        return next((value for name, value in trial.hyperparameters.items() if name in meant), None)
+
+    value = own.get(sort, hyperparameter)
     having = [trial for trial in trials if value(trial) is not None]
     words = any(isinstance(value(trial), str) for trial in having)
     ordered = sorted(

@@ -196,6 +196,13 @@ def test_the_status_is_sorted_and_cut(top: int | None, sort: str | None, shown: 
     assert numbers(status_table(view(*TRIALS), top, sort)) == shown
 
 
+@pytest.mark.parametrize(("sort", "shown"), [("rate", [2, 0, 1, 3]), ("rate@sgd", [2, 1, 0, 3])])
+def test_a_hyperparameter_is_sorted_by_with_or_without_its_mark(sort: str, shown: list[int]) -> None:
+    rates = [{"rate@adamw": 1e-3}, {"rate@sgd": 1e-4}, {"rate@sgd": 1e-2}, {}]
+    trials = [record(number, 0.5, **values) for number, values in enumerate(rates)]
+    assert numbers(status_table(view(*trials), sort=sort)) == shown
+
+
 def test_the_status_fits_80_columns_and_shows_what_differs() -> None:
     many = [record(n, 0.5, **{f"hyperparameter_{i}": 0.1 * n for i in range(12)}, kept=3) for n in range(3)]
     text = said(status_table(view(*many)))
