@@ -24,7 +24,7 @@ from models.hyperparameters import base_name
 from search.console.trial_lines import duration
 from search.oracles.space.search_space import SpaceModel, declared
 from search.preflight import check_before, check_placement
-from search.setup import backbones, space_model, weights_for
+from search.setup import backbones, space_model, way_out, weights_for
 from search.storages.redaction import redact
 from search.storages.registry import open_storage
 from search.study import ownership
@@ -133,7 +133,7 @@ def _weights(arguments: SearchArguments, name: str) -> Finding:
             subject,
             WRONG,
             f"{published.file} is not here and {published.url} was not reached ({why}); put the file into {published.folder}, "
-            "name a copy with --weights FILE, or use --weights none",
+            f"name a copy with --weights FILE, or use --weights none{way_out([name])}",
         )
     return Finding(subject, NOTE, f"{published.name}, {size:.0f} MB to be fetched from {published.url}")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -220,12 +220,18 @@ def _check_weights(arguments: SearchArguments, hyperparameters: keras_tuner.Hype
     try:
         find_published(published)
     except InputError as error:
-        transfer = {recipe["backbone"] for recipe in SPACES["transfer"].recipes.values()}
-        if transfer & {*names}:
-            raise
-        raise InputError(f"{error}; --space transfer has weights that pip installs") from error
+        raise InputError(f"{error}{way_out(names)}") from error
     for name, weights in started.items():
         build_model(Recipe(backbone=name, image_size=BACKBONES[name].min_image_size), weights=weights)
+
+
+def way_out(names: Iterable[str]) -> str:
+    """Return how a line on missing weights of the backbones `names` ends: with the space whose weights anyone can have, unless it
+    is theirs."""
+    transfer = {recipe["backbone"] for recipe in SPACES["transfer"].recipes.values()}
+    if transfer & {*names}:
+        return ""
+    return ", or use --space transfer, whose weights come with pip install -r requirements-dlib.txt"
 
 
 def weights_for(arguments: SearchArguments, backbone: str) -> str:
