@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
+from search.study.arguments import SearchArguments
+from search.study.options import options_of
+
 
 def duration_words(seconds: float | None) -> str:
     """Seconds as 0.4 s, 42 s, 3 min 7 s, 2 h 3 min or 3 d 4 h; a dash for None."""
@@ -18,3 +24,14 @@ def duration_words(seconds: float | None) -> str:
         if count or not words:
             words.append(f"{count} {name}")
     return " ".join(words)
+
+
+def arguments_words(arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """The arguments of a search, as config.json holds them, with durations in words."""
+    durations = {
+        name for name, about in options_of(SearchArguments).items() if about.kind.metavar == "DURATION"
+    }
+    return {
+        name: duration_words(value) if name in durations and value is not None else value
+        for name, value in arguments.items()
+    }

@@ -25,7 +25,7 @@ from reports.analysis.results import SPLITS
 from reports.analysis.savings import caching, pruning
 from reports.analysis.selection import CHOSEN
 from reports.analysis.trials import count_states
-from reports.analysis.words import duration_words
+from reports.analysis.words import arguments_words, duration_words
 from reports.analysis.workers import REPORT_SECONDS, workers, written_seconds
 from reports.figures import FIGURES, FigureEntry
 from reports.figures.score import score_name
@@ -99,7 +99,7 @@ def render(view: StudyView, refresh: int | None = None) -> str:
     figures, missing = _placed(view)
     return environment.get_template("report.html.j2").render(
         view=view,
-        config=view.config,
+        config={**view.config, "arguments": arguments_words(view.config.get("arguments") or {})},
         score_name=score_name(view.objective),
         sections=SECTIONS,
         emotions=EMOTIONS,

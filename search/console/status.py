@@ -16,7 +16,7 @@ from rich.text import Text
 from ferplus_data.errors import InputError
 from models.hyperparameters import base_name
 from models.metrics.objectives import DEFAULT_OBJECTIVE
-from search.console.trial_lines import short, varied
+from search.console.trial_lines import duration, short, varied
 from search.study.best import CHOSEN
 from search.study.view import StudyView, TrialRecord, best_trial
 
@@ -46,7 +46,7 @@ def status_table(view: StudyView, top: int | None = None, sort: str | None = Non
     configurations = [trial.hyperparameters for trial in view.trials]
     names = varied(configurations) if len(configurations) > 1 else list(dict.fromkeys(*configurations))
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for heading in ("trial", "state", metric, "epochs", "seconds"):
+    for heading in ("trial", "state", metric, "epochs", "duration"):
         table.add_column(heading, justify="left" if heading == "state" else "right", overflow="fold")
     table.add_column("hyperparameters that differ, or error", ratio=1, overflow="fold")
     for trial in _sorted(view.trials, sort or ("number" if top is None else "score"))[:top]:
@@ -59,7 +59,7 @@ def status_table(view: StudyView, top: int | None = None, sort: str | None = Non
             trial.state,
             "" if trial.score is None else f"{trial.score:.4f}",
             str(max(trial.values, default=0)),
-            "" if seconds is None else f"{seconds:.0f}",
+            "" if seconds is None else duration(seconds),
             Text(trial.error or "  ".join(values)),
         )
     return Group(*(Text(line) for line in lines), table)

@@ -12,7 +12,7 @@ from optuna.trial import FrozenTrial
 from models.metrics.objectives import DEFAULT_OBJECTIVE
 from models.training.history import readable_history
 from search.console.progress import Progress
-from search.console.trial_lines import Goal
+from search.console.trial_lines import Goal, duration
 from search.storages.trial_life import State, state_of, trials_of
 from search.storages.trial_store import HEARTBEAT
 from search.study.run_directory import RunDirectory
@@ -94,7 +94,7 @@ class StudyProgress:
                 known = self._beats[number] = (beat, now)
             worker = str(trial.user_attrs.get("worker", "")).rpartition(":")[0]
             epoch = f"{len(trial.intermediate_values)}/{self._goal.epochs}"
-            rows.append((worker, str(number), epoch, f"{now - known[1]:.0f} s ago"))
+            rows.append((worker, str(number), epoch, f"{duration(now - known[1])} ago"))
         return rows
 
     def _seconds(self, trial: FrozenTrial) -> float:

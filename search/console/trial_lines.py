@@ -76,7 +76,7 @@ def trial_line(
         parts.append(f"best {best}")
     names = varied([t.params for t in trials.values()])
     values = " ".join(f"{name}={short(trial.params[name])}" for name in names if name in trial.params)
-    return "  ".join([*parts, *([values] if values else []), f"{seconds:.0f} s"])
+    return "  ".join([*parts, *([values] if values else []), duration(seconds)])
 
 
 def standing(trials: Sequence[FrozenTrial], goal: Goal, objective: str) -> str:

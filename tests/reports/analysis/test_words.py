@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from reports.analysis.words import duration_words
+from reports.analysis.words import arguments_words, duration_words
 from reports.hyperparameters.explanations import explanation, title
 
 
@@ -23,6 +23,12 @@ from reports.hyperparameters.explanations import explanation, title
 )
 def test_durations_as_people_write_them(seconds, words):
     assert duration_words(seconds) == words
+
+
+def test_the_durations_among_a_searchs_arguments_are_told_from_its_numbers():
+    arguments = {"grace": 120.0, "timeout": 5400.0, "trial_timeout": None, "trials": 120, "max_latency": 90.0}
+    words = {**arguments, "grace": "2 min", "timeout": "1 h 30 min"}
+    assert arguments_words({**arguments, "of_a_later_version": 7.0}) == {**words, "of_a_later_version": 7.0}
 
 
 def test_a_freeze_index_says_what_it_leaves_trainable():

@@ -147,6 +147,13 @@ def test_lists_every_trial_with_its_state_and_error(study_of):
     assert "Traceback" not in table
 
 
+def test_the_appendix_tells_durations_as_people_write_them(study_of):
+    view = study_of("full")
+    arguments = {**view.config["arguments"], "timeout": 10_800.0, "grace": 120.0}
+    text = visible(render(replace(view, config={**view.config, "arguments": arguments})))
+    assert "timeout 3 h " in text and "grace 2 min " in text
+
+
 def test_escapes_what_a_user_typed(study_of):
     view = study_of("full")
     trials = [

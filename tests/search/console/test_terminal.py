@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
+from datetime import datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -58,6 +60,15 @@ def test_a_trials_line_has_what_differs_the_best_and_the_count() -> None:
     assert "best 0.6000 (trial 0)" in trial_line(
         0, {0: trials[0]}, Goal(9), 1
     ) and "dropout" not in trial_line(0, {0: trials[0]}, Goal(9), 1)
+
+
+@pytest.mark.parametrize(("seconds", "words"), [(42.4, "42 s"), (754, "13 min"), (11_100, "3 h 05 min")])
+def test_how_long_a_trial_took_is_told_as_people_write_it(seconds: float, words: str) -> None:
+    assert trial_line(0, {0: row(0, [0.5])}, Goal(9), seconds).endswith(f"  {words}")
+    began = datetime(2026, 3, 4, 9, 30)
+    ended = began + timedelta(seconds=seconds)
+    trial = replace(record(0, 0.5, dropout=0.1), started=began, ended=ended)
+    assert words in said(status_table(view(trial)))
 
 
 def test_the_best_of_an_objective_that_is_minimised() -> None:
