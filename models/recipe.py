@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import re
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -126,6 +127,17 @@ def all_own_parameters(recipe: type[Recipe] = Recipe) -> dict[str, Parameter]:
         for function in _table(recipe, owner).values()
         for name, parameter in own_parameters(function).items()
     }
+
+
+def meaning_of(name: str) -> str:
+    """Return what the hyperparameter `name` is declared to mean, in the docstring of `Recipe` or beside its range; "" where it is
+    no recipe's."""
+    name = base_name(name)
+    if name not in _fields(Recipe):
+        own = all_own_parameters()
+        return own[name].range.meaning if name in own else ""
+    told = re.search(rf"^ {{8}}{name}: (.+(?:\n {{12}}.+)*)", Recipe.__doc__ or "", re.MULTILINE)
+    return " ".join(told[1].split()).replace("`", "") if told else ""
 
 
 def acts_on(name: str) -> str:

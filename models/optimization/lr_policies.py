@@ -40,8 +40,10 @@ def plateau(
     epoch: float,
     epochs: int,
     val_losses: Sequence[float],
-    plateau_factor: Annotated[float, Range(1e-6, 1, "what the rate is multiplied with")] = 0.5,
-    plateau_patience: Annotated[int, Range(0, 1e6, "epochs without a lower validation loss before that")] = 3,
+    plateau_factor: Annotated[float, Range(1e-6, 1, "what the rate is multiplied with on a plateau")] = 0.5,
+    plateau_patience: Annotated[
+        int, Range(0, 1e6, "epochs without a lower validation loss before the rate falls")
+    ] = 3,
 ) -> float:
     """Multiply by `plateau_factor` after `plateau_patience` epochs without a lower validation loss.
 
@@ -65,7 +67,7 @@ def step(
     epoch: float,
     epochs: int,
     val_losses: Sequence[float],
-    step_factor: Annotated[float, Range(1e-6, 1, "what the rate is multiplied with")] = 0.1,
+    step_factor: Annotated[float, Range(1e-6, 1, "what the rate is multiplied with after a step")] = 0.1,
     step_fraction: Annotated[
         float, Range(1e-3, 1, "how long a step is, as a fraction of the training")
     ] = 0.2,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from models.recipe import meaning_of
 from reports.hyperparameters.families import family
 
 _WORDS = {
@@ -26,8 +27,6 @@ _WORDS = {
     "batch_size": ("batch size", "faces per training step"),
     "augmentation": ("augmentation", "how much training faces are turned, shifted and altered"),
     "patience": ("patience", "epochs without a better score after which training stops"),
-    "plateau_factor": ("plateau factor", "what the rate is multiplied with on a plateau"),
-    "plateau_patience": ("plateau patience", "epochs without a lower validation loss before the rate falls"),
 }
 
 
@@ -39,13 +38,17 @@ def title(name: str) -> str:
 
 
 def explanation(name: str, value: Any = None) -> str:
-    """A few words on the hyperparameter, and on `value` where it needs some; empty where nothing is known."""
+    """A few words on the hyperparameter, and on `value` where it needs some: those for readers, else what it is declared to mean;
+    empty where nothing is known."""
     base = family(name)
     if base == "freeze_before" and isinstance(value, int) and not isinstance(value, bool):
         return _frozen(value)
     if base == "image_size" and value == 0:
         return "the backbone's own image size"
-    return _WORDS[base][1] if base in _WORDS else ""
+    if base in _WORDS:
+        return _WORDS[base][1]
+    declared = meaning_of(base).removesuffix(".")
+    return declared[:1].lower() + declared[1:]
 
 
 def _frozen(index: int) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -92,20 +91,18 @@ def _name(field: str, about: Option) -> str:
 
 
 def _hyperparameters() -> str:
-    from models.recipe import Recipe, all_own_parameters, hyperparameter_names
+    from models.recipe import Recipe, all_own_parameters, hyperparameter_names, meaning_of
 
     fields = {field.name: field for field in dataclasses.fields(Recipe)}
-    meanings = dict(re.findall(r"^ {8}(\w+): (.+(?:\n {12}.+)*)", Recipe.__doc__ or "", re.MULTILINE))
     own = all_own_parameters()
     rows = []
     for name in hyperparameter_names():
         if name in fields:
             default, declared = fields[name].default, fields[name].metadata
             values = ", ".join(declared["table"]) if declared.get("table") else _bounds(declared["range"])
-            meaning = " ".join(meanings.get(name, "").split()).replace("`", "")
         else:
-            default, values, meaning = own[name].default, _bounds(own[name].range), own[name].range.meaning
-        rows.append((f"`{name}`", values, _shown(default), meaning))
+            default, values = own[name].default, _bounds(own[name].range)
+        rows.append((f"`{name}`", values, _shown(default), meaning_of(name)))
     return _table(("name", "values", "default", "meaning"), rows)
 
 

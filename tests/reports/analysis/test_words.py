@@ -6,6 +6,8 @@ import pytest
 
 from reports.analysis.words import arguments_words, duration_words
 from reports.hyperparameters.explanations import explanation, title
+from search.oracles.space.search_space import SpaceModel, declared
+from spaces import SPACES
 
 
 @pytest.mark.parametrize(
@@ -37,3 +39,16 @@ def test_a_freeze_index_says_what_it_leaves_trainable():
     assert "the classifier alone" in explanation("freeze_before", -3)
     assert title("freeze_before@resnet50") == "freeze index (resnet50)"
     assert title("a_new_one") == "a new one" and explanation("a_new_one") == ""
+
+
+@pytest.mark.parametrize("space", SPACES)
+def test_every_hyperparameter_of_the_spaces_has_a_word_of_explanation(space):
+    names = [one.name for one in declared(SpaceModel(SPACES[space], {})).space]
+    assert names and [name for name in names if not explanation(name)] == []
+
+
+def test_what_the_report_has_no_words_of_its_own_for_is_told_as_it_is_declared():
+    assert explanation("decay_to") == "the rate at the end, as a fraction of the initial one"
+    ema = explanation("ema_fraction")
+    assert ema.startswith("part of the training over which the weights are averaged")
+    assert not ema.endswith(".")
