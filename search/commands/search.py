@@ -52,7 +52,7 @@ class SearchOptions(StorageOptions, SearchArguments):
 
     tensorboard: str | None = option(
         o.text("FOLDER"),
-        "Write each trial's curves and hyperparameters for TensorBoard.",
+        "Write each trial's curves and hyperparameters, and the best model's figures, for TensorBoard.",
         o.OUTPUT,
         unless_given="none",
     )

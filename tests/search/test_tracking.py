@@ -20,7 +20,14 @@ from search.commands.search import SearchOptions
 from search.study.view import TrialRecord
 from search.tracking import TRACKERS, packages, trackers
 
-METRICS = {"val_accuracy": 0.75, "test_accuracy": 0.7, "trial": 3, "hyperparameters": {"dropout": 0.2}}
+METRICS: dict[str, Any] = {
+    "val_accuracy": 0.75,
+    "test_accuracy": 0.7,
+    "objectives": {"val": {"accuracy": 0.75, "macro_f1": 0.5}, "test": {"accuracy": 0.7, "macro_f1": 0.4}},
+    "trial": 3,
+    "best_epoch": 5,
+    "hyperparameters": {"dropout": 0.2},
+}
 
 
 @pytest.fixture
@@ -103,18 +110,55 @@ def runs(client: Any) -> list[Any]:
     return client.search_runs([client.get_experiment_by_name("faces").experiment_id])
 
 
-def test_tensorboard_has_the_curves_and_the_hyperparameters(search: Search, tmp_path: Path) -> None:
+def events_in(run: Path) -> tuple[dict[str, list[tuple[int, float]]], bytes]:
+    """What TensorBoard reads of a run: name -> (step, value) of its points, and its hyperparameters as they are stored."""
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
     from tensorboard.util.tensor_util import make_ndarray
 
-    follow(TRACKERS["tensorboard"](str(tmp_path / "events")), search, ("resting", "complete"))
-    events = EventAccumulator(str(tmp_path / "events" / "faces" / "trial-0003"))
+    events = EventAccumulator(str(run))
     events.Reload()
-    curve = [(e.step, float(make_ndarray(e.tensor_proto).item())) for e in events.Tensors("val_accuracy")]
-    assert curve == [(1, pytest.approx(0.1)), (2, pytest.approx(0.2))]
-    (name,) = [tag for tag in events.Tags()["tensors"] if "hparams" in tag]
-    content = events.SummaryMetadata(name).plugin_data.content
-    assert b"dropout" in content and b"sgd" in content
+    tags = events.Tags()["tensors"]
+    (hyperparameters,) = [tag for tag in tags if "hparams" in tag]
+    curves = {
+        tag: [(e.step, pytest.approx(make_ndarray(e.tensor_proto).item())) for e in events.Tensors(tag)]
+        for tag in tags
+        if tag != hyperparameters
+    }
+    return curves, events.SummaryMetadata(hyperparameters).plugin_data.content
+
+
+def test_tensorboard_has_the_curves_and_the_hyperparameters(search: Search, tmp_path: Path) -> None:
+    follow(TRACKERS["tensorboard"](str(tmp_path / "events")), search, ("resting", "complete"))
+    curves, hyperparameters = events_in(tmp_path / "events" / "faces" / "trial-0003")
+    assert curves["val_accuracy"] == [(1, 0.1), (2, 0.2)]
+    assert b"dropout" in hyperparameters and b"sgd" in hyperparameters
+
+
+@pytest.mark.parametrize("looked_at", [True, False])
+def test_tensorboard_has_the_retrained_models_figures(
+    looked_at: bool, search: Search, tmp_path: Path
+) -> None:
+    metrics: dict[str, Any] = METRICS
+    expected = {"val_accuracy": 0.75, "val_macro_f1": 0.5}
+    if looked_at:
+        expected |= {"test_accuracy": 0.7, "test_macro_f1": 0.4}
+    else:
+        metrics = {**METRICS, "test_accuracy": None, "objectives": {"val": METRICS["objectives"]["val"]}}
+    tracker = TRACKERS["tensorboard"](str(tmp_path / "events"))
+    tracker.on_search_begin(search)
+    tracker.on_search_end(metrics, None)
+    curves, hyperparameters = events_in(tmp_path / "events" / "faces" / "best")
+    assert (
+        curves == {name: [(5, value)] for name, value in expected.items()} and b"dropout" in hyperparameters
+    )
+
+
+def test_tensorboard_has_no_best_model_of_a_search_that_ended_early(search: Search, tmp_path: Path) -> None:
+    tracker = TRACKERS["tensorboard"](str(tmp_path / "events"))
+    tracker.on_search_begin(search)
+    tracker.on_trial_begin(record())
+    tracker.on_search_end(None, KeyboardInterrupt())
+    assert [run.name for run in (tmp_path / "events" / "faces").iterdir()] == ["trial-0003"]
 
 
 def test_wandb_has_a_run_a_trial_that_others_resume(search: Search, monkeypatch: pytest.MonkeyPatch) -> None:
