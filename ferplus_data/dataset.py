@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 from .errors import InputError
 from .label_files import OTHER
 from .labels import EMOTIONS, PROTOCOLS, TARGETS
-from .photographs.cached import photographs_of
+from .photographs.cached import are_numbered, photographs_of
 from .photographs.identical import identical
 from .readers import demo
-from .store import SPLITS, Faces, open_faces
+from .store import SPLITS, Faces, decoded_faces, open_faces
 
 
 @dataclass(frozen=True, eq=False)
@@ -215,6 +215,14 @@ def load_dataset(
         faces.labels_source,
         protocol,
         rows_kept(faces),
+    )
+
+
+def is_prepared(data: str | Path, *, cache_dir: Path | None = None) -> bool:
+    """Whether `load_dataset` finds in the cache what takes it long the first time: decoded faces, numbers of photographs."""
+    faces = decoded_faces(data, cache_dir=cache_dir)
+    return faces is not None and (
+        faces.source == demo.NAME or are_numbered(faces.images, cache_dir=cache_dir)
     )
 
 

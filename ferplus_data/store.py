@@ -18,7 +18,7 @@ from .files.owned import remove_known
 from .label_files import labels_source
 from .readers import SPLITS, Decoded, Source, find_source
 
-__all__ = ["SPLITS", "Faces", "open_faces"]
+__all__ = ["SPLITS", "Faces", "decoded_faces", "open_faces"]
 
 _FORMAT = 2  # of the cached files and of the rows the readers select; part of every key
 _META = "meta.json"
@@ -62,13 +62,7 @@ def open_faces(data: str | Path, *, cache_dir: Path | None = None) -> Faces:
     Raises:
         InputError: the data is missing or wrong, or the cache cannot be written.
     """
-    reader, source = find_source(data, cache_dir=cache_dir)
-    try:
-        name, stamp = _key(reader, source)
-    except OSError as error:
-        raise InputError(f"{data}: expected readable files, found: {error.strerror or error}") from error
-    folder = cache_directory(cache_dir) / f"faces-{name}-{stamp}"
-    shown = reader if reader == str(data) else str(expanded(Path(data)).resolve())
+    source, folder, shown = _place(data, cache_dir)
     faces = _load(folder, shown)
     if faces is None:
         with progress_line(f"decoding {shown}") as progress:
@@ -80,7 +74,7 @@ def open_faces(data: str | Path, *, cache_dir: Path | None = None) -> Faces:
             whole=lambda part: _load(part, shown) is not None,
         )
         # Older decodes of the same path can never be asked for again.
-        for stale in folder.parent.glob(f"faces-{name}-*"):
+        for stale in folder.parent.glob(f"{folder.name.rpartition('-')[0]}-*"):
             if stale != folder:
                 remove_known(stale, _FILES)
         faces = _load(folder, shown)
@@ -89,6 +83,23 @@ def open_faces(data: str | Path, *, cache_dir: Path | None = None) -> Faces:
                 f"{folder}: expected the decoded data just written, found other content; check the disk"
             )
     return faces
+
+
+def decoded_faces(data: str | Path, *, cache_dir: Path | None = None) -> Faces | None:
+    """As `open_faces`, but None where the faces would have to be decoded."""
+    _, folder, shown = _place(data, cache_dir)
+    return _load(folder, shown)
+
+
+def _place(data: str | Path, cache_dir: Path | None) -> tuple[Source, Path, str]:
+    """The source of `data`, the folder of its decoded faces, and what `Faces.source` calls it."""
+    reader, source = find_source(data, cache_dir=cache_dir)
+    try:
+        name, stamp = _key(reader, source)
+    except OSError as error:
+        raise InputError(f"{data}: expected readable files, found: {error.strerror or error}") from error
+    folder = cache_directory(cache_dir) / f"faces-{name}-{stamp}"
+    return source, folder, reader if reader == str(data) else str(expanded(Path(data)).resolve())
 
 
 def _key(reader: str, source: Source) -> tuple[str, str]:

@@ -12,6 +12,7 @@ from pathlib import Path
 import keras_tuner
 
 from ferplus_data.cache import cache_directory
+from ferplus_data.dataset import is_prepared
 from ferplus_data.errors import InputError
 from ferplus_data.label_files import labels_source
 from ferplus_data.labels import PROTOCOLS
@@ -182,3 +183,9 @@ def _time(
         f"at most about {duration(found.search)} for {found.trials:g} full trials, if none is stopped, and "
         f"{duration(found.retraining)} for the retraining{limit}",
     )
+    if not is_prepared(arguments.data):
+        yield Finding(
+            "time on top",
+            NOTE,
+            "once, before the first trial, the data is decoded and its photographs are numbered: of FER+ some minutes",
+        )

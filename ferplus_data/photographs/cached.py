@@ -30,9 +30,7 @@ def photographs_of(images: NDArray[np.uint8], *, cache_dir: Path | None = None) 
     Raises:
         InputError: the cache cannot be written.
     """
-    digest = hashlib.sha256(f"{_FORMAT} {images.shape}".encode())
-    digest.update(np.ascontiguousarray(images).data)
-    folder = cache_directory(cache_dir) / f"photographs-{digest.hexdigest()[:16]}"
+    folder = _folder(images, cache_dir)
     if (numbers := _load(folder, len(images))) is not None:
         return numbers
     with writable(folder.parent):
@@ -50,6 +48,17 @@ def photographs_of(images: NDArray[np.uint8], *, cache_dir: Path | None = None) 
                 whole=lambda part: _load(part, len(images)) is not None,
             )
     return numbers
+
+
+def are_numbered(images: NDArray[np.uint8], *, cache_dir: Path | None = None) -> bool:
+    """Whether `photographs_of` has the numbers of these images already."""
+    return _load(_folder(images, cache_dir), len(images)) is not None
+
+
+def _folder(images: NDArray[np.uint8], cache_dir: Path | None) -> Path:
+    digest = hashlib.sha256(f"{_FORMAT} {images.shape}".encode())
+    digest.update(np.ascontiguousarray(images).data)
+    return cache_directory(cache_dir) / f"photographs-{digest.hexdigest()[:16]}"
 
 
 def _save(folder: Path, numbers: NDArray[np.int32]) -> None:

@@ -9,9 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ferplus_data.dataset import Dataset, Split, load_dataset
+from ferplus_data.dataset import Dataset, Split, is_prepared, load_dataset
 from ferplus_data.errors import InputError
 from ferplus_data.labels import EMOTIONS, TARGETS
+from ferplus_data.store import open_faces
 
 NAMES = ("train", "val", "test")
 
@@ -23,6 +24,17 @@ def demo(demo_cache: Path) -> Dataset:
 
 def splits_of(data: Dataset) -> list[Split]:
     return [data.train, data.val, data.test.reveal_labels()]
+
+
+def test_data_is_prepared_when_faces_are_decoded_and_photographs_numbered(rows, tmp_path: Path) -> None:
+    folder = rows.write_csv(tmp_path / "data")
+    assert not is_prepared(folder)
+    open_faces(folder)
+    assert not is_prepared(folder)
+    load_dataset(folder)
+    assert is_prepared(folder)
+    rows.images["fer0000001.png"][0, 0] ^= 1
+    assert not is_prepared(rows.write_csv(folder))
 
 
 def test_labels_rows_and_pixels_belong_together(rows, tmp_path: Path) -> None:

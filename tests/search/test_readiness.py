@@ -109,6 +109,16 @@ def test_the_time_is_what_there_is_to_train_on(
     assert (told.trials, told.search, told.retraining) == pytest.approx((trials, search, retraining))
 
 
+def test_while_the_cache_is_cold_it_is_said_that_decoding_comes_on_top(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FERPLUS_CACHE", str(tmp_path / "cache"))
+    assert "decoded" in found(tmp_path, data="demo")["time on top"].found
+    assert not (tmp_path / "cache").exists()
+    load_dataset("demo")
+    assert "time on top" not in found(tmp_path, data="demo")
+
+
 def test_a_step_is_really_timed(monkeypatch: pytest.MonkeyPatch) -> None:
     recipe = Recipe(backbone="small", image_size=32)
     assert 0 < seconds_per_face(recipe, SearchArguments(data="demo")) < 1
