@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ferplus_data.console import say
 from search.commands.command_line import BAD_INPUT, DONE
 from search.commands.search import SearchOptions
 from search.commands.study_options import start
@@ -14,10 +15,10 @@ def run(options: SearchOptions) -> int:
     decoded, fetched or made."""
     arguments, directory = options.arguments, options.run
     start(options)
-    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
+    from search.console.tables import show
     from search.readiness import WRONG, findings
 
     table = Table(box=None, show_header=False, pad_edge=False)
@@ -25,7 +26,7 @@ def run(options: SearchOptions) -> int:
     for one in findings(arguments, directory, storage=options.storage, fresh=options.fresh):
         table.add_row(one.subject, one.state, Text(one.found, overflow="fold"))
         wrong += one.state == WRONG
-    Console(force_jupyter=False).print(table)
+    show(table)
     if wrong:
-        print(f"{wrong} of these would keep a search from beginning")
+        say(f"{wrong} of these would keep a search from beginning")
     return BAD_INPUT if wrong else DONE

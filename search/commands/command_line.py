@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import difflib
 import os
 import sys
@@ -13,9 +14,10 @@ from typing import Any, NoReturn
 
 import attrs
 
-from ferplus_data.console import program
+from ferplus_data.console import program, say
 from ferplus_data.errors import InputError
 from models.device.keras_settings import check_keras_settings
+from search.commands.study_options import SayingOptions, logs
 from search.console.streams import abandon_output, repair_streams
 from search.storages.redaction import redact
 from search.study.options import GROUPS, Option, flag_of, options_of
@@ -60,26 +62,34 @@ def main(commands: Mapping[str, Command], about: str, version: str, arguments: S
     Whatever is wrong with them, or with what they name, is one line on standard error.
     """
     repair_streams()
-    try:
-        code = _run(commands, about, version, list(arguments))
-        sys.stdout.flush()
-        return code
-    except BrokenPipeError:
-        abandon_output()
-        return SOME_REFUSED
-    except KeyboardInterrupt:
-        return _fail("interrupted", INTERRUPTED, arguments)
-    except OSError as error:
-        return _fail(f"{error.filename or ''}: {error.strerror or error}".lstrip(": "), BAD_INPUT, arguments)
-    except Exception as error:
-        # Said by the error itself, for the modules of most errors are not loaded, and loading them takes seconds.
-        wrong = BAD_INPUT if isinstance(error, InputError) else getattr(error, "exit_code", None)
-        if wrong is None:
-            raise
-        return _fail(str(error), wrong, arguments)
+    with contextlib.ExitStack() as while_it_runs:
+        try:
+            code = _run(commands, about, version, list(arguments), while_it_runs)
+            sys.stdout.flush()
+            return code
+        except BrokenPipeError:
+            abandon_output()
+            return SOME_REFUSED
+        except KeyboardInterrupt:
+            return _fail("interrupted", INTERRUPTED, arguments)
+        except OSError as error:
+            told = f"{error.filename or ''}: {error.strerror or error}".lstrip(": ")
+            return _fail(told, BAD_INPUT, arguments)
+        except Exception as error:
+            # Said by the error itself, for the modules of most errors are not loaded, and loading them takes seconds.
+            wrong = BAD_INPUT if isinstance(error, InputError) else getattr(error, "exit_code", None)
+            if wrong is None:
+                raise
+            return _fail(str(error), wrong, arguments)
 
 
-def _run(commands: Mapping[str, Command], about: str, version: str, words: list[str]) -> int:
+def _run(
+    commands: Mapping[str, Command],
+    about: str,
+    version: str,
+    words: list[str],
+    while_it_runs: contextlib.ExitStack,
+) -> int:
     if words and words[0] in ("-h", "--help"):
         print(overview(commands, about))
         return DONE
@@ -96,6 +106,8 @@ def _run(commands: Mapping[str, Command], about: str, version: str, words: list[
         print(parser_of(name, command).format_help(), end="")
         return DONE
     options = parse(name, command, words[1:])
+    if isinstance(options, SayingOptions):
+        while_it_runs.enter_context(logs(options))
     check_keras_settings()
     handed = () if command.given is None else (command.given,)
     return command.run(options, *handed) or DONE
@@ -248,6 +260,6 @@ def _meant(word: str, known: Iterable[str]) -> str:
 
 def _fail(message: str, code: int, arguments: Sequence[str]) -> int:
     if "-v" in arguments or "--verbose" in arguments:
-        traceback.print_exc()
-    print(f"error: {redact(' '.join(message.split()))}", file=sys.stderr)
+        say(traceback.format_exc().rstrip(), stream=sys.stderr)
+    say(f"error: {redact(' '.join(message.split()))}", stream=sys.stderr)
     return code

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import attrs
 
+from ferplus_data.console import say
 from search.commands.interruption import Interruptible
 from search.commands.study_options import StorageOptions, start
 from search.study import options as o
@@ -26,5 +27,5 @@ def run(options: DashboardOptions) -> int:
     from search.console.dashboard import serve
 
     with Interruptible() as interruptible:
-        serve(directory, options.storage, options.port, say=lambda line: print(line, flush=True))
+        serve(directory, options.storage, options.port, say=say)
     return interruptible.code

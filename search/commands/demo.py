@@ -6,6 +6,7 @@ from pathlib import Path
 
 import attrs
 
+from ferplus_data.console import say
 from ferplus_data.errors import InputError
 from search.commands.study_options import StudyOptions, start
 from search.study import options as o
@@ -47,15 +48,10 @@ def run(options: DemoOptions) -> int:
     try:
         detect = face_detector()
     except InputError:
-        print(
-            "every picture is taken for a face; with requirements-detect.txt installed faces are found",
-            flush=True,
-        )
+        say("every picture is taken for a face; with requirements-detect.txt installed faces are found")
         detect = None
     try:
-        serve(
-            Looker(classify, detect), str(checkpoint), options.port, say=lambda line: print(line, flush=True)
-        )
+        serve(Looker(classify, detect), str(checkpoint), options.port, say=say)
     except KeyboardInterrupt:
         print()
     return 0

@@ -6,6 +6,7 @@ from typing import Any
 
 import attrs
 
+from ferplus_data.console import say
 from search.commands.study_options import StorageOptions, start
 from search.study import options as o
 from search.study.options import option
@@ -33,4 +34,4 @@ def run(options: EnqueueOptions) -> None:
     from search.queueing import enqueue
 
     number = enqueue(directory, options.values, storage=options.storage)
-    print(f"trial {number} of study {directory.study} is queued")
+    say(f"trial {number} of study {directory.study} is queued")

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import attrs
 
+from ferplus_data.console import say
 from search.commands.interruption import Interruptible
 from search.commands.study_options import StudyOptions, start
 from search.study import options as o
@@ -66,7 +67,7 @@ def run(options: EvaluateOptions) -> int:
         figures = evaluate_checkpoint(
             options.model, data=options.data, run=run_directory, tta=options.tta, test=options.test
         )
-        print("\n".join(lines_of(figures)))
+        say("\n".join(lines_of(figures)))
         if options.out is not None:
             write_owned(options.out, json.dumps(figures, indent=2) + "\n")
     return interruptible.code

@@ -8,6 +8,7 @@ from typing import Any
 
 import attrs
 
+from ferplus_data.console import say
 from ferplus_data.errors import InputError
 from search.commands.interruption import Interruptible
 from search.commands.study_options import StorageOptions, progress_of, start
@@ -75,9 +76,9 @@ def run(options: ExportOptions) -> int:
         start(options)
         exported = _export(options)
         for path in exported.paths:
-            print(path)
+            say(str(path))
         if exported.recommended is not None:
-            print(f"to serve on a CPU like this one: {exported.recommended}")
+            say(f"to serve on a CPU like this one: {exported.recommended}")
     return interruptible.code
 
 

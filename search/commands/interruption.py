@@ -8,7 +8,7 @@ import signal
 import sys
 from typing import Any
 
-from ferplus_data.console import program
+from ferplus_data.console import program, say
 from search.commands.command_line import DONE, INTERRUPTED
 from search.storages.redaction import redact
 
@@ -34,7 +34,7 @@ class Interruptible:
 
     def __exit__(self, kind: Any, error: Any, traceback: Any) -> bool:
         if kind is KeyboardInterrupt:
-            print(f"interrupted; {_continuation()}", file=sys.stderr)
+            say(f"interrupted; {_continuation()}", stream=sys.stderr)
             self.code = INTERRUPTED
             return True
         if kind is not None and kind.__name__ == "Preempted":

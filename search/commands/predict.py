@@ -8,6 +8,7 @@ from pathlib import Path
 
 import attrs
 
+from ferplus_data.console import say
 from ferplus_data.errors import InputError
 from search.commands.command_line import DONE, SOME_REFUSED
 from search.commands.evaluate import CheckpointOptions
@@ -73,7 +74,7 @@ def run(options: PredictOptions) -> int:
         if alone:
             raise error  # there is nothing else to go on with
         skipped.append(error)
-        print(f"skipped: {' '.join(str(error).split())}", file=sys.stderr)
+        say(f"skipped: {' '.join(str(error).split())}", stream=sys.stderr)
 
     detect = face_detector() if options.detect else None
     faces = read_faces(find_images(options.images, skip), crop, skip, detect)
@@ -81,5 +82,5 @@ def run(options: PredictOptions) -> int:
     first = list(itertools.islice(faces, 1))
     classify = open_classifier(options.model)
     for line in FORMATS[options.format](predict(classify, itertools.chain(first, faces))):
-        print(line)
+        say(line)
     return SOME_REFUSED if skipped else DONE

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import attrs
 
+from ferplus_data.console import say
 from search.commands.study_options import SayingOptions
 from search.study import options as o
 from search.study.options import option
@@ -42,27 +43,27 @@ def run(options: PrepareOptions) -> None:
         check_place(options.photographs)
     splits = ("train", "val", "test")
     dataset = load_dataset(options.data)
-    print(f"{dataset.source}  fingerprint {dataset.fingerprint[:12]}")
-    print(f"{'':12}" + "".join(f"{name:>8}" for name in splits))
+    say(f"{dataset.source}  fingerprint {dataset.fingerprint[:12]}")
+    say(f"{'':12}" + "".join(f"{name:>8}" for name in splits))
     counts = dataset.class_counts
     for i, emotion in enumerate(EMOTIONS):
-        print(f"{emotion:12}" + "".join(f"{counts[name][i]:8,}" for name in splits))
-    print(f"{'all':12}" + "".join(f"{counts[name].sum():8,}" for name in splits))
-    print(
+        say(f"{emotion:12}" + "".join(f"{counts[name][i]:8,}" for name in splits))
+    say(f"{'all':12}" + "".join(f"{counts[name].sum():8,}" for name in splits))
+    say(
         f"{'photographs':12}"
         + "".join(f"{len(set(getattr(dataset, name).photographs)):8,}" for name in splits)
     )
-    print(f"{'in training':12}{'':8}{dataset.val.in_training.sum():8,}{dataset.test.in_training.sum():8,}")
+    say(f"{'in training':12}{'':8}{dataset.val.in_training.sum():8,}{dataset.test.in_training.sum():8,}")
     for rule, kept in dataset.kept.items():
-        print(f"{'by ' + rule:12}" + "".join(f"{count:8,}" for count in kept))
-    print(f"labels from {dataset.labels_source}")
+        say(f"{'by ' + rule:12}" + "".join(f"{count:8,}" for count in kept))
+    say(f"labels from {dataset.labels_source}")
     noise = label_noise(dataset.train, dataset.labels_source)
     if noise is not None:
         low, high = noise["interval"]
-        print(
+        say(
             f"label noise: of {noise['pairs']:,} training images that were voted on twice, {noise['repeat']:.1%} ({low:.1%} to "
             f"{high:.1%}) got one label; the best possible accuracy is about {noise['ceiling']:.1%}"
         )
     if options.photographs is not None:
         write_table(options.photographs, dataset, open_faces(options.data).names)
-        print(f"photographs {options.photographs}")
+        say(f"photographs {options.photographs}")

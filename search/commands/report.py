@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import attrs
 
+from ferplus_data.console import say
 from ferplus_data.errors import InputError
 from search.commands.interruption import Interruptible
 from search.commands.study_options import Reports, StorageOptions, start
@@ -39,12 +40,11 @@ def run(options: ReportOptions, reports: Callable[[], Reports]) -> int:
     directory = options.run
     start(options)
     if not options.watch:
-        print(reports().write(directory, options.storage, options.format))
+        say(str(reports().write(directory, options.storage, options.format)))
         return 0
     with Interruptible() as interruptible:
-        print(
-            f"{directory.report} is written every {options.every:g} s until the study is finished; Ctrl-C ends it",
-            flush=True,
+        say(
+            f"{directory.report} is written every {options.every:g} s until the study is finished; Ctrl-C ends it"
         )
-        print(reports().watch(directory, options.storage, options.every))
+        say(str(reports().watch(directory, options.storage, options.every)))
     return interruptible.code

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import attrs
 
 from search.commands.study_options import StorageOptions, start
 from search.study import options as o
 from search.study.options import option
+
+if TYPE_CHECKING:
+    from rich.console import Group
 
 EXAMPLES = (
     "status",
@@ -43,14 +48,14 @@ def run(options: StatusOptions) -> None:
     from rich.console import Console
 
     from search.console.status import status_table, watch
+    from search.console.tables import show
     from search.study.view import read_study
 
-    def show() -> tuple[object, bool]:
+    def look() -> tuple[Group, bool]:
         view = read_study(directory, options.storage)
         return status_table(view, top=options.top, sort=options.sort), view.finished
 
-    console = Console()
-    if options.watch:
-        watch(show, console)
+    if options.watch:  # what changes in its place is no line for the log file
+        watch(look, Console())
     else:
-        console.print(show()[0])
+        show(look()[0])

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import attrs
 
-from ferplus_data.errors import InputError
+from ferplus_data.console import log, logged_to, say
 from search.study import options as o
 from search.study.options import option
 
@@ -103,15 +104,27 @@ class Reports(Protocol):
 
 def announce(options: StudyOptions, run: RunDirectory) -> None:
     """Say at once which study it is and where its files are, before the seconds that TensorFlow takes to start."""
-    if not options.quiet:
-        print(f"study {run.study} in {run.path}, report {run.report}", flush=True)
-        print(f"starting {os.environ.get('KERAS_BACKEND') or 'tensorflow'} ...", flush=True)
+    tell = log if options.quiet else say
+    tell(f"study {run.study} in {run.path}, report {run.report}")
+    tell(f"starting {os.environ.get('KERAS_BACKEND') or 'tensorflow'} ...")
+
+
+@contextmanager
+def logs(options: SayingOptions) -> Iterator[None]:
+    """Show the logs of the libraries, and write the log file, as `options` say, while the block runs.
+
+    Raises:
+        InputError: The log file cannot be written.
+    """
+    if options.verbose:
+        logging.basicConfig(level=logging.INFO)
+    with logged_to(options.log_file):
+        yield
 
 
 def start(options: SayingOptions) -> None:
     """Make the process ready for networks."""
     if options.verbose:
-        logging.basicConfig(level=logging.INFO)
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "0")
     from models.device.setup import prepare_device
 
@@ -119,11 +132,7 @@ def start(options: SayingOptions) -> None:
 
 
 def progress_of(options: SayingOptions, callbacks: Sequence[Any] = ()) -> Progress:
-    """Return what shows progress on the screen, or nothing if `options` are quiet, tells `callbacks`, and writes the log file.
-
-    Raises:
-        InputError: The log file cannot be written.
-    """
+    """Return what shows progress on the screen, or nothing if `options` are quiet, and tells `callbacks`."""
     from rich.console import Console
 
     from search.console.notebook import NotebookProgress, in_notebook
@@ -131,26 +140,11 @@ def progress_of(options: SayingOptions, callbacks: Sequence[Any] = ()) -> Progre
 
     kind = NotebookProgress if in_notebook() else Progress
     # In a notebook too as plain lines: rich's own way needs ipywidgets.
-    console = Console(quiet=options.quiet, force_jupyter=False)
-    if options.log_file is None:
-        return kind(console, callbacks)
-    try:
-        handler = logging.FileHandler(options.log_file, encoding="utf-8")
-    except OSError as error:
-        raise InputError(
-            f"--log-file {options.log_file}: expected a file to write to: {error.strerror}"
-        ) from error
-    handler.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
-    lines = logging.getLogger("ferplus-tuner")
-    lines.setLevel(logging.INFO)
-    lines.propagate = False  # on the screen they are already
-    for logger in (lines, logging.getLogger()):
-        logger.addHandler(handler)
-    return kind(console, callbacks, lines.info)
+    return kind(Console(quiet=options.quiet, force_jupyter=False), callbacks)
 
 
 def report_result(run: RunDirectory, report: Path, metrics: dict[str, Any]) -> None:
-    """Print what a search has come to."""
+    """Say what a search has come to."""
     from search.study.best import CHOSEN
     from search.study.readings import read_readings
 
@@ -165,7 +159,7 @@ def report_result(run: RunDirectory, report: Path, metrics: dict[str, Any]) -> N
         )
     if metrics.get("asked_for_by_the_user"):
         said = f"trial {metrics['trial']}, asked for by the user: {said}"
-    print(said)
+    say(said)
     seeds = len(metrics["seeds"])
     if seeds > 1:
         spread = (
@@ -173,8 +167,8 @@ def report_result(run: RunDirectory, report: Path, metrics: dict[str, Any]) -> N
             for name, mean in metrics["mean"].items()
             if mean is not None
         )
-        print(f"mean of {seeds} seeds: {', '.join(spread)}")
+        say(f"mean of {seeds} seeds: {', '.join(spread)}")
     for name in ("improvement", "improvement_test"):
         if name in metrics:
-            print(metrics[name]["statement"])
-    print(f"report      {report}\ncheckpoint  {run.best_model}\nmetrics     {run.metrics}")
+            say(metrics[name]["statement"])
+    say(f"report      {report}\ncheckpoint  {run.best_model}\nmetrics     {run.metrics}")

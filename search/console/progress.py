@@ -15,6 +15,7 @@ from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeElapsed
 from rich.progress import Progress as Bars
 from rich.table import Table
 
+from ferplus_data.console import log
 from models.metrics.objectives import DEFAULT_OBJECTIVE
 from models.training.history import Epoch
 from search.callbacks import Callbacks
@@ -46,16 +47,10 @@ class Progress:
     Args:
         console: Written to.
         callbacks: See above.
-        log: Takes every line too.
     """
 
-    def __init__(
-        self,
-        console: Console,
-        callbacks: Sequence[Any] = (),
-        log: Callable[[str], None] = lambda line: None,
-    ) -> None:
-        self.console, self._log = console, log
+    def __init__(self, console: Console, callbacks: Sequence[Any] = ()) -> None:
+        self.console = console
         self.on_line: Callable[[], None] | None = None
         self.callbacks = Callbacks(callbacks)
         self._study: optuna.Study | None = None
@@ -84,12 +79,10 @@ class Progress:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self._bars.stop()
-        if error is not None:
-            self._log(f"ended: {type(error).__name__}: {error}")
 
     def say(self, text: str) -> None:
         """Print a line above the bar."""
-        self._log(text)
+        log(text)
         self._bars.console.print(escape(text), emoji=False, highlight=False, soft_wrap=True)
 
     def follow(self, study: optuna.Study, goal: Goal, retraining_epochs: float = 0) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ferplus_data.console import say
 from search.commands.study_options import StorageOptions, progress_of, start
 from search.study.run_directory import RunDirectory
 
@@ -116,11 +117,10 @@ class Study:
         >>> study.results_summary(num_trials=1)
         study first: 2 of 2 trials...
         """
-        from rich.console import Console
-
         from search.console.status import status_table
+        from search.console.tables import show
 
-        Console(force_jupyter=False).print(status_table(self.view, top=num_trials))
+        show(status_table(self.view, top=num_trials))
 
     def get_best_trials(self, num_trials: int = 1) -> list[TrialRecord]:
         """Return the trials with the best scores, the best first: complete and resting ones, then those that were stopped.
@@ -241,7 +241,7 @@ class Study:
         from search.results.export import export_study
 
         place = self.run.path / "export" if folder is None else Path(folder)
-        return export_study(self.run, list(formats), place, precision=precision, data=data, say=print)
+        return export_study(self.run, list(formats), place, precision=precision, data=data, say=say)
 
     def predict(self, images: str | Path | Iterable[str | Path]) -> list[Prediction]:
         """Return what the best model says of pictures, or folders of them, of one face each.

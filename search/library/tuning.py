@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ferplus_data.errors import InputError
 from search.commands.search import SearchOptions
-from search.commands.study_options import progress_of, start
+from search.commands.study_options import logs, progress_of, start
 from search.library.study import Study
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ def tune(
     from search.launch import search
 
     run, reports = chosen.run, StudyReports()
-    with progress, reports.live(run, chosen.storage, progress):
+    with logs(chosen), progress, reports.live(run, chosen.storage, progress):
         search(chosen.arguments, run, storage=chosen.storage, fresh=chosen.fresh, progress=progress)
         reports.write(run, chosen.storage)
     return Study(run, chosen.storage)

@@ -16,6 +16,8 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 
+from ferplus_data.console import say
+
 SHUTDOWN_SECONDS = 6.0
 """How long the training has to end by itself. With what follows it stays under the 10 s that are promised."""
 _LAST_SECONDS = 2.0
@@ -86,7 +88,7 @@ def _wait(signals: socket.socket, exit_code: int, notice: str) -> None:
     while signal.SIGTERM not in signals.recv(64):
         pass
     _requested.set()
-    print(notice, file=sys.stderr, flush=True)
+    say(notice, stream=sys.stderr)
     time.sleep(SHUTDOWN_SECONDS)
     final = threading.Thread(target=lambda: [action() for action in list(_last)], daemon=True)
     final.start()

@@ -154,7 +154,8 @@ def test_what_a_callback_raises_ends_the_search_and_the_same_call_continues(
     monkeypatch.setattr(launch, "retrain_best", lambda *_, **__: {})
     diary = Diary(fail_in=1)
     with pytest.raises(Exception, match="no more paper"):
-        tune(**TINY, trials=2, pruner="none", study="again", callbacks=[diary])
+        tune(**TINY, trials=2, pruner="none", study="again", callbacks=[diary], log_file="again.log")
+    assert "ended: FatalRuntimeError: " in (place / "again.log").read_text()
     assert diary.told[-1] == ("over", None, "FatalRuntimeError")
     (place / "mine.py").write_text(
         "import keras\n\ndef make():\n    return [keras.callbacks.CSVLogger('logged.csv', append=True)]\n"

@@ -1,4 +1,4 @@
-"""What a terminal shows: a trial's line, the time left, how far a study is, its status in 80 columns, the log file."""
+"""What a terminal shows: a trial's line, the time left, how far a study is, its status in 80 columns."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from rich.console import Console
 
 import run_search
 from ferplus_data.errors import InputError
-from search.commands.study_options import SayingOptions, announce, progress_of
+from search.commands.study_options import SayingOptions, announce, logs, progress_of
 from search.console.progress import Progress
 from search.console.status import status_table, watch
 from search.console.study_progress import StudyProgress
@@ -243,17 +243,15 @@ def test_the_first_lines_come_before_tensorflow(tmp_path: Path, capsys: pytest.C
     assert capsys.readouterr().out == ""
 
 
-def test_the_log_file_has_every_line(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
-    log = tmp_path / "search.log"
-    options = SayingOptions(log_file=log, quiet=True)
-    with pytest.raises(KeyError), progress_of(options) as progress:
+def test_what_is_said_quietly_is_in_the_log_file(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    file = tmp_path / "search.log"
+    options = SayingOptions(log_file=file, quiet=True)
+    with logs(options), progress_of(options) as progress:
+        announce(options, RunDirectory(tmp_path))
         progress.say("trials compute in float32")
-        raise KeyError("gone")
-    lines = log.read_text().splitlines()
-    assert lines[0].endswith(" trials compute in float32") and lines[1].endswith(" ended: KeyError: 'gone'")
+    first, *_, last = file.read_text().splitlines()
+    assert f" study {tmp_path.name} in {tmp_path}" in first and last.endswith(" trials compute in float32")
     assert capsys.readouterr().out == ""
-    with pytest.raises(InputError, match="--log-file"):
-        progress_of(SayingOptions(log_file=tmp_path))
 
 
 def test_several_workers_are_a_table(tmp_path: Path) -> None:
