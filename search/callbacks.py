@@ -26,8 +26,9 @@ class Search:
 
 
 class SearchCallback:
-    """Told of a search in the process that was asked for it, also of trials that other processes run; every method does nothing
-    until it is overridden. What one raises ends the search, which can be continued.
+    """Told of a search in the process that was asked for it, also of trials that other processes run: if it runs trials itself,
+    whenever an epoch of its own has ended. Every method does nothing until it is overridden. What one raises ends the search,
+    which can be continued.
 
     Example:
         >>> class Best(SearchCallback):
@@ -97,22 +98,23 @@ class Callbacks(SearchCallback):
             one.on_search_begin(search)
 
     def on_trial_begin(self, trial: TrialRecord) -> None:
-        for one in self.search:
-            one.on_trial_begin(trial)
+        self._tell(lambda one: one.on_trial_begin(trial))
 
     def on_epoch_end(self, trial: TrialRecord, epoch: int, logs: Mapping[str, float]) -> None:
-        try:
-            for one in self.search:
-                one.on_epoch_end(trial, epoch, logs)
-        except Exception as error:
-            import keras_tuner  # which would take any other error for the trial's own
-
-            raise keras_tuner.errors.FatalRuntimeError(f"callback {one!r:.60}: {error}") from error
+        self._tell(lambda one: one.on_epoch_end(trial, epoch, logs))
 
     def on_trial_end(self, trial: TrialRecord) -> None:
-        for one in self.search:
-            one.on_trial_end(trial)
+        self._tell(lambda one: one.on_trial_end(trial))
 
     def on_search_end(self, metrics: Mapping[str, Any] | None, error: BaseException | None) -> None:
         for one in self.search:
             one.on_search_end(metrics, error)
+
+    def _tell(self, told: Callable[[SearchCallback], None]) -> None:
+        try:
+            for one in self.search:
+                told(one)
+        except Exception as error:
+            import keras_tuner  # which would take any other error for that of the trial that runs
+
+            raise keras_tuner.errors.FatalRuntimeError(f"callback {one!r:.60}: {error}") from error

@@ -67,6 +67,7 @@ class Launch:
         storage: URL of its database, None for the SQLite file in the directory.
         time_budget: How long it may go on.
         progress: Told what happens.
+        joins: Whether it takes part in a study whose trials another process tells of.
     """
 
     arguments: SearchArguments
@@ -74,6 +75,7 @@ class Launch:
     storage: str | None
     time_budget: TimeBudget
     progress: Progress
+    joins: bool = False
 
     @property
     def url(self) -> str:
@@ -172,7 +174,7 @@ def join(
     deadline = study.user_attrs.get("deadline")
     budget = time_budget(arguments, prepared.dataset, deadline and max(deadline - time.time(), 0.001))
     with recorded(study, run, ThisProcess().name, "worker") as process:
-        process.because = _run_all(Launch(arguments, run, storage, budget, progress), prepared)
+        process.because = _run_all(Launch(arguments, run, storage, budget, progress, joins=True), prepared)
         progress.say(process.because)
 
 
@@ -207,6 +209,7 @@ def run_trials(launch: Launch, prepared: Prepared) -> str:
     oracle = make_oracle(arguments.oracle, prepared.oracle_settings, store, ThisProcess(), kind_of_oracle())
     for remark in remarks(arguments.oracle, prepared.oracle_settings):
         progress.say(remark)
+    others = StudyProgress(store.study, goal(arguments), progress, launch.run, own=ThisProcess().name)
     tuner = FERPlusTuner(
         oracle,
         prepared.model,
@@ -214,6 +217,7 @@ def run_trials(launch: Launch, prepared: Prepared) -> str:
         run=launch.run,
         time_budget=launch.time_budget,
         progress=progress,
+        follow=(lambda: None) if launch.joins else others.update,
     )
     if has_chief():
         tuner.search()
@@ -243,10 +247,7 @@ def _run_all(launch: Launch, prepared: Prepared) -> str:
         run, launch.storage, arguments.workers, arguments.gpus_per_trial, arguments.ray_address, progress.say
     )
     # It has no trials of its own, but finds those of workers that died, also when none is left.
-    with (
-        Heartbeat(store, claims=list, lose=lambda claim: None),
-        ENGINES[arguments.engine](team) as engine,
-    ):
+    with Heartbeat(store, claims=list, lose=lambda claim: None), ENGINES[arguments.engine](team) as engine:
         progress.say(f"{arguments.workers} workers; what they say is in {team.log(0).parent}")
         while engine.poll():
             followed.update()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from types import TracebackType
-from typing import Any
+from typing import Any, NamedTuple
 
 import optuna
 from optuna.trial import FrozenTrial
@@ -25,15 +25,37 @@ from search.storages.trial_life import trials_of
 _WORKERS_SHOWN = 20
 
 
-class _Bars(Bars):
-    """Bars with what stands below them."""
+class WorkerRow(NamedTuple):
+    """A worker with a trial: its host and process, the trial's number, the epochs it has had of how many, and when, by
+    `time.monotonic`, the worker was last heard of."""
 
-    below: Table | None = None
+    worker: str
+    trial: int
+    epoch: str
+    heard: float
+
+
+class _Bars(Bars):
+    """Bars, and below them the workers."""
+
+    workers: Sequence[WorkerRow] = ()
 
     def get_renderables(self) -> Iterable[RenderableType]:
         yield from super().get_renderables()
-        if self.below is not None:
-            yield self.below
+        if self.workers:
+            yield _table(self.workers)
+
+
+def _table(workers: Sequence[WorkerRow]) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for heading in ("worker", "trial", "epoch", "last heard of"):
+        table.add_column(heading)
+    now = time.monotonic()
+    for row in workers[:_WORKERS_SHOWN]:
+        table.add_row(row.worker, str(row.trial), row.epoch, f"{duration(now - row.heard)} ago")
+    if len(workers) > _WORKERS_SHOWN:
+        table.add_row(f"and {len(workers) - _WORKERS_SHOWN} more")
+    return table
 
 
 class Progress:
@@ -98,6 +120,7 @@ class Progress:
         self._begin(f"trial {number}")
 
     def retraining_begins(self, name: str) -> None:
+        self._bars.workers = ()  # nobody looks after them any more
         self._begin(f"retraining, {name}")
 
     def batch_ends(self, epoch: int, epochs: int, batch: int, batches: int) -> None:
@@ -161,16 +184,9 @@ class Progress:
         if not self.live:
             self.say(f"  trial {number} epoch {epoch}/{epochs}: val_{self.objective} {score:.4f}")
 
-    def workers_seen(self, rows: Sequence[tuple[str, ...]]) -> None:
-        """Show the workers of all processes below the bar, a row each: worker, trial, epoch, last beat."""
-        table = Table(box=None, pad_edge=False, header_style="dim")
-        for heading in ("worker", "trial", "epoch", "last heard of"):
-            table.add_column(heading)
-        for row in rows[:_WORKERS_SHOWN]:
-            table.add_row(*row)
-        if len(rows) > _WORKERS_SHOWN:
-            table.add_row(f"and {len(rows) - _WORKERS_SHOWN} more")
-        self._bars.below = table if rows else None
+    def workers_seen(self, workers: Sequence[WorkerRow]) -> None:
+        """Show workers of other processes below the bar, a row each."""
+        self._bars.workers = workers
 
     def trials_seen(self, trials: Collection[FrozenTrial], goal: Goal, running: str) -> None:
         """Show how far the trials of all processes are."""

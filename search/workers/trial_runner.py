@@ -62,6 +62,7 @@ class FERPlusTuner(BaseTuner):
         run: Where trials leave their files.
         time_budget: Says when the search has to end.
         progress: Told what happens.
+        follow: Called between trials, after every epoch and at the end, to tell of the trials of other processes.
 
     Attributes:
         stopped_because: Why the search has ended, where it was not the oracle that had no more.
@@ -76,8 +77,9 @@ class FERPlusTuner(BaseTuner):
         run: RunDirectory,
         time_budget: TimeBudget,
         progress: Progress,
+        follow: Callable[[], None] = lambda: None,
     ) -> None:
-        self._run = run
+        self._run, self._follow = run, follow
         super().__init__(oracle, model, directory=run.path, project_name="keras_tuner")
         self.oracle: TrialOracle
         # None as a worker of Keras Tuner's chief, which alone knows the study.
@@ -115,6 +117,7 @@ class FERPlusTuner(BaseTuner):
         except BaseException:
             self._release()
             raise
+        self._follow()
 
     def _release(self) -> None:
         if self._store is not None:
@@ -144,11 +147,13 @@ class FERPlusTuner(BaseTuner):
             raise SearchIsOver(_TIME_IS_UP)
         if self._idle:  # the answer to the last question was that what is left is in other hands
             preemption.wait(_IDLE_SECONDS)
+            self._follow()
         preemption.check()
         self._idle, self._asked = True, time.monotonic()
 
     def on_trial_begin(self, trial: Trial) -> None:
         self._waited, self._idle = time.monotonic() - self._asked, False
+        self._follow()
         number = self.oracle.number(trial.trial_id)
         self._progress.trial_begins(number, trial.hyperparameters.values)
         self._tell(self._progress.callbacks.on_trial_begin, trial, number)
@@ -220,6 +225,8 @@ class FERPlusTuner(BaseTuner):
             trial_id, {f"val_{objective}": epoch.metrics[objective]}, step=epoch.epoch
         )
         running.record["times"]["oracle"] += time.monotonic() - began
+        if epoch.epoch > running.known:
+            self._follow()
         if updated.status == TrialStatus.STOPPED or late:
             return True
         if epoch.epoch < running.epochs:

@@ -84,6 +84,46 @@ def test_callbacks_are_told_of_the_trials_of_other_processes(tmp_path: Path) -> 
     ]
 
 
+def test_a_process_with_trials_of_its_own_tells_of_those_of_the_others_alone(tmp_path: Path) -> None:
+    here, there, notes, said = "here:1:a", "there:2:b", Notes(), io.StringIO()
+    store = open_study(open_storage(f"sqlite:///{tmp_path}/study.db"), "faces")
+    progress = Progress(Console(file=said, width=200), [notes])
+    followed = StudyProgress(store.study, Goal(5, epochs=4), progress, RunDirectory(tmp_path), own=here)
+    store.create(State.QUEUED, {}, {})
+    mine = store.claim(store.get(0), here)
+    assert mine is not None
+    store.report(mine, 1, 0.5)
+    followed.update()
+    store.leave(mine, State.RESTING)
+    assert notes.since() == [] and said.getvalue() == ""
+
+    # Promoted by another, before this process has looked.
+    theirs = store.claim(store.get(0), there)
+    assert theirs is not None
+    store.report(theirs, 2, 0.625)
+    followed.update()
+    assert notes.since() == [("begin", 0, {}), ("epoch", 0, 2, {"val_accuracy": 0.625})]
+    assert said.getvalue() == "  trial 0 epoch 2/4: val_accuracy 0.6250\n"
+
+    # Taken over from it, before this process has looked.
+    store.leave(theirs, State.RELEASED)
+    again = store.claim(store.get(0), here)
+    assert again is not None
+    followed.update()
+    assert notes.since() == [("end", 0, "released", 0.625)]
+    store.report(again, 3, 0.75)
+    store.leave(again, State.COMPLETE, value=0.75)
+
+    other = store.create(State.RUNNING, {}, {}, worker=there)
+    store.report(other, 1, 0.25)
+    store.leave(other, State.PRUNED)
+    followed.update()
+    followed.update()
+    assert [told[:2] for told in notes.since()] == [("begin", 1), ("epoch", 1), ("end", 1)]
+    lines = [line for line in said.getvalue().splitlines() if line.startswith("trial ")]
+    assert len(lines) == 1 and lines[0].startswith("trial   1 pruned 2/5")
+
+
 def test_a_line_tells_of_every_time_a_trial_is_left(tmp_path: Path) -> None:
     said = io.StringIO()
     store = open_study(open_storage(f"sqlite:///{tmp_path}/study.db"), "faces")

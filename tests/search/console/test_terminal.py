@@ -254,16 +254,20 @@ def test_what_is_said_quietly_is_in_the_log_file(tmp_path: Path, capsys: pytest.
     assert capsys.readouterr().out == ""
 
 
-def test_several_workers_are_a_table(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("own", "seen"), [(None, ("here:11", "there:22")), ("here:11:ab", ("there:22",))])
+def test_workers_of_other_processes_are_a_table(
+    own: str | None, seen: tuple[str, ...], tmp_path: Path
+) -> None:
     store = open_study(open_storage(f"sqlite:///{tmp_path}/study.db"), "faces")
     console = Console(file=io.StringIO(), force_terminal=True, width=100)
     with Progress(console) as progress:
-        followed = StudyProgress(store.study, Goal(5, epochs=3), progress, RunDirectory(tmp_path))
+        followed = StudyProgress(store.study, Goal(5, epochs=3), progress, RunDirectory(tmp_path), own)
         for worker in ("here:11:ab", "there:22:cd"):
             claim = store.claim(store.get(store.create(State.QUEUED, {}, {}).number), worker)
             assert claim is not None
             store.report(claim, 1, 0.5)
         followed.update()
     shown = console.file.getvalue()  # type: ignore[attr-defined]
-    for words in ("last heard of", "here:11", "there:22", "1/3", "s ago"):
+    for words in ("last heard of", *seen, "1/3", "s ago"):
         assert words in shown
+    assert ("here:11" in shown) == ("here:11" in seen)

@@ -79,3 +79,23 @@ def test_a_worker_whose_trial_was_taken_while_it_was_suspended_leaves_it_alone(t
     p.end(other)
     workers_of = p.assert_nothing_lost_or_repeated(run, url, trials=3, epochs=EPOCHS)
     assert workers_of[trial.number] == {first.pid, other.pid}
+
+
+def test_a_search_tells_of_the_trials_of_a_worker_that_has_joined(tmp_path: Path) -> None:
+    run = tmp_path / "joined"
+    url = f"sqlite:///{run}/study.db"
+    first = p.start(p.SIMULATED, *search(run, 12), SIMULATED_EPOCH="0.5")
+    p.until(lambda: (run / "study.db").exists())
+    p.until(p.in_mid_trial(url, run.name, EPOCHS))
+    other = p.start(
+        p.SIMULATED, "worker", "--study", run.name, "--runs-dir", str(tmp_path), SIMULATED_EPOCH="0.3"
+    )
+    said, said_by_the_other = p.end(first).splitlines(), p.end(other)
+    workers_of = p.assert_nothing_lost_or_repeated(run, url, trials=12, epochs=EPOCHS)
+    theirs = [number for number, pids in workers_of.items() if pids == {other.pid}]
+    assert theirs and len(theirs) < 12
+    for number in workers_of:
+        assert sum(line.startswith(f"trial {number:>3} done ") for line in said) == 1
+        epochs = [line.split(":")[0] for line in said if line.startswith(f"  trial {number} epoch ")]
+        assert epochs == [f"  trial {number} epoch {epoch}/{EPOCHS}" for epoch in range(1, EPOCHS + 1)]
+        assert (f"trial {number:>3} done " in said_by_the_other) == (number in theirs)
