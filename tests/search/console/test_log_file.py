@@ -6,6 +6,7 @@ import contextlib
 import io
 import logging
 import re
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -20,43 +21,31 @@ import search.console.dashboard as dashboard
 from ferplus_data.console import log, logged_to, say
 from ferplus_data.errors import InputError
 from search.study.options import options_of
+from tests.conftest import SHORT
 
-SEARCH = [
-    "--data",
-    "demo",
-    "--subset",
-    "0.1",
-    "--trials",
-    "2",
-    "--epochs",
-    "1",
-    "--retrain-epochs",
-    "1",
-    "--pruner",
-    "none",
-]
 OF_EACH: dict[str, list[str]] = {
-    "search": SEARCH,
+    "search": SHORT,
     "worker": [],
-    "retrain": ["--finalists", "1"],
+    "retrain": [],
     "report": [],
-    "export": ["--format", "keras"],
+    "export": ["--format", "h5-weights"],
     "evaluate": [],
     "predict": ["face.png", "absent.png"],
     "demo": [],
     "status": [],
-    "check": SEARCH,
+    "check": SHORT,
     "prepare": [],
     "dashboard": [],
     "enqueue": ["dropout=0.5"],
 }
-"""Words of each command that has the option, in an order in which they can follow one another."""
+"""Words of each command that has the option."""
 
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where the study of all these commands is: the search, the first of them, makes it."""
+def place(finished: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the study of all these commands is."""
     there = tmp_path_factory.mktemp("said")
+    shutil.copytree(finished, there / "runs" / finished.name)
     Image.fromarray(np.full((48, 48), 90, np.uint8)).save(there / "face.png")
     return there
 
@@ -75,7 +64,7 @@ def run(place: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple[int
     def of(command: str, *words: str) -> tuple[int, list[str], list[str]]:
         file, screen = Path(f"{command}.log"), io.StringIO()
         file.unlink(missing_ok=True)
-        study = [] if command == "prepare" else ["--study", "faces"]
+        study = [] if command == "prepare" else ["--study", "demo"]
         with contextlib.redirect_stdout(screen), contextlib.redirect_stderr(screen):
             code = run_search.main([command, *words, *study, "--log-file", str(file)])
         lines = [line.rstrip() for line in screen.getvalue().splitlines() if line.strip()]
@@ -106,7 +95,7 @@ def test_the_log_file_has_every_line_on_the_screen(
 
 def test_it_has_the_line_of_a_mistake(run: Callable[..., tuple[int, list[str], list[str]]]) -> None:
     code, lines, logged = run("status", "--sort", "dropuot", "--runs-dir", "absent")
-    assert code == 2 and lines == logged and lines[0].startswith("error: study faces")
+    assert code == 2 and lines == logged and lines[0].startswith("error: study demo")
 
 
 def test_a_file_that_cannot_be_written_is_one_line(
