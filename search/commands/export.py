@@ -77,8 +77,9 @@ def run(options: ExportOptions) -> int:
         exported = _export(options)
         for path in exported.paths:
             say(str(path))
-        if exported.recommended is not None:
-            say(f"to serve on a CPU like this one: {exported.recommended}")
+        if exported.fastest:
+            one, batches = exported.fastest["1"], exported.fastest["64"]
+            say(f"to serve on a CPU like this one, one face at a time: {one}; batches: {batches}")
     return interruptible.code
 
 

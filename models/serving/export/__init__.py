@@ -24,7 +24,7 @@ from models.serving.export.onnx import ONNX
 from models.serving.export.proof import Evidence, prove, said
 from models.serving.export.saved_model import SAVED_MODEL
 from models.serving.export.signature import signature
-from models.serving.export.speed import measure, recommended
+from models.serving.export.speed import fastest, measure
 from models.serving.export.web import WEB
 from models.serving.runtimes.keras_archive import classifier_of
 
@@ -49,10 +49,11 @@ class ParityError(RuntimeError):
 
 @dataclass(frozen=True)
 class Exported:
-    """What an export wrote: its files, and the format to serve with on a CPU of this kind."""
+    """What an export wrote: its files, and the fastest format on a CPU like this one by the size of the batches, "1" and "64";
+    none where no speed was measured."""
 
     paths: list[Path]
-    recommended: str | None
+    fastest: dict[str, str]
 
 
 def check_formats(formats: Sequence[str], precision: str) -> None:
@@ -146,11 +147,11 @@ def _export(
     speeds = measure({e.name: e.open(work / e.files[0]) for e in proven if e.measured}, evidence.faces)
     for name, speed in speeds.items():
         proofs[name]["images_per_second"] = speed
-    best = recommended(speeds) if speeds else None
+    by_batch = fastest(speeds)
     record = {
         **about,
         "machine": machine(),
-        "recommended_for_cpu": best,
+        "fastest_on_cpu": by_batch,
         "example": _example(expected),
     }
     _json(work / _PROOF, proofs)
@@ -165,7 +166,7 @@ def _export(
             "; ".join(f"{name}: {said(proofs[name])}; not exported" for name in failed)
             + (f" (exported: {', '.join(e.name for e in proven)})" if proven else "")
         )
-    return Exported([own.path / name for name in (*files, _SUMS)], best)
+    return Exported([own.path / name for name in (*files, _SUMS)], by_batch)
 
 
 def _write_and_prove(

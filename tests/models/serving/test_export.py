@@ -116,8 +116,16 @@ def test_sums_card_and_signature_cover_every_file(exported: Path) -> None:
         assert hashlib.sha256((exported / name).read_bytes()).hexdigest() == digest
     signature = json.loads((exported / "signature.json").read_text())
     assert signature["input"]["dtype"] == "uint8" and signature["output"]["class_names"] == list(EMOTIONS)
-    assert signature["model"]["recommended_for_cpu"] in export.EXPORTERS
+    fastest = signature["model"]["fastest_on_cpu"]
+    proofs = json.loads((exported / "parity.json").read_text())
+    assert set(fastest) == {"1", "64"}
+    for size, name in fastest.items():
+        rates = {
+            one: proof["images_per_second"] for one, proof in proofs.items() if "images_per_second" in proof
+        }
+        assert rates[name][size] == max(rate[size] for rate in rates.values())
     card = (exported / "README.md").read_text()
+    assert f"one face at a time: **{fastest['1']}**; batches: **{fastest['64']}**." in card
     for exporter in export.EXPORTERS.values():
         assert exporter.usage.strip() in card and f"`{exporter.files[0]}`" in card
     assert "MIT licence" in card and "Not measured" in card
