@@ -1,10 +1,10 @@
 """Training steps a second of the small backbones on a CPU under the settings that models/device/setup.py chooses between (oneDNN,
-whether freed memory is kept), and with XLA, which Keras keeps off there.
+whether freed memory is kept), with XLA, which Keras keeps off there, and in bfloat16.
 
     python benchmarks/cpu_settings.py [--backbones small small_se] [--batches 40] [--rounds 3] [--json]
 
 Each setting runs in a process of its own, in turn, `--rounds` times; the median counts, and only the ratios of one run mean
-anything.
+anything. `--json` gives the images/s of every round.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ SETTINGS = {
     "without oneDNN": {"TF_ENABLE_ONEDNN_OPTS": "0", "KEEP": "1", "XLA": "0"},
     "freed memory given back": {"TF_ENABLE_ONEDNN_OPTS": "1", "KEEP": "0", "XLA": "0"},
     "with XLA": {"TF_ENABLE_ONEDNN_OPTS": "1", "KEEP": "1", "XLA": "1"},
+    "in bfloat16": {"TF_ENABLE_ONEDNN_OPTS": "1", "KEEP": "1", "XLA": "0", "PRECISION": "bfloat16"},
 }
 
 
@@ -38,12 +39,14 @@ def measure(backbone: str, batches: int) -> None:
     device.prepare_device()
     import numpy as np
 
+    from models.device.precision import dtype_policy
     from models.networks.build import build_model, compile_model
     from models.optimization.optimizers import make_optimizer
     from models.recipe import Recipe
 
     recipe = Recipe(backbone=backbone, optimizer="adamw", batch_size=64)
-    model = build_model(recipe)
+    with dtype_policy(os.environ.get("PRECISION", "float32")):
+        model = build_model(recipe)
     compile_model(model, make_optimizer(recipe))
     model.jit_compile = os.environ["XLA"] == "1"
     rng = np.random.default_rng(0)
@@ -67,7 +70,7 @@ def main() -> None:
     arguments = parser.parse_args()
     if arguments.measure:
         return measure(arguments.measure, arguments.batches)
-    results: dict[str, dict[str, float]] = {}
+    results: dict[str, dict[str, list[float]]] = {}
     for backbone in arguments.backbones:
         rates: dict[str, list[float]] = {name: [] for name in SETTINGS}
         for _ in range(arguments.rounds):
@@ -84,11 +87,12 @@ def main() -> None:
                     command, env={**os.environ, **setting}, capture_output=True, text=True, check=True
                 )
                 rates[name].append(float(output.stdout.split()[-1]))
-        results[backbone] = {name: statistics.median(seen) for name, seen in rates.items()}
+        results[backbone] = rates
     if arguments.json:
         print(json.dumps(results, indent=2))
         return None
-    for backbone, medians in results.items():
+    for backbone, rates in results.items():
+        medians = {name: statistics.median(seen) for name, seen in rates.items()}
         for name, rate in medians.items():
             print(
                 f"{backbone:9} {name:25} {rate:7.0f} images/s  {rate / medians['as chosen']:.2f} of the chosen"

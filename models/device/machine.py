@@ -82,12 +82,22 @@ def _asked_for(variable: str) -> int:
 
 def processor() -> str:
     """Return the name of the processor's model, "" where the system does not tell it."""
+    return _cpuinfo("model name") or platform.processor()
+
+
+def processor_has(feature: str) -> bool:
+    """Whether the processor is known to have `feature`, as Linux names it: "amx_bf16"."""
+    return feature in _cpuinfo("flags").split()
+
+
+def _cpuinfo(field: str) -> str:
+    """What Linux tells of the first processor; "" where it does not, and on other systems."""
     cpuinfo = Path("/proc/cpuinfo")
     if cpuinfo.exists():
         for line in cpuinfo.read_text(encoding="utf-8", errors="replace").splitlines():
-            if line.startswith("model name"):
+            if line.startswith(field):
                 return line.partition(":")[2].strip()
-    return platform.processor()
+    return ""
 
 
 def git_commit() -> str | None:

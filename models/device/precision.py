@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import keras
 
 from ferplus_data.errors import InputError
+from models.device.machine import processor_has
 
 PRECISIONS = {"float32": "float32", "bfloat16": "mixed_bfloat16", "float16": "mixed_float16"}
 """Name -> Keras dtype policy. Weights are float32 under each; mixed_float16 also scales the loss (Micikevicius et al. 2018)."""
@@ -21,7 +22,7 @@ def resolve_precision(asked: str) -> tuple[str, str]:
 
     Args:
         asked: A name in PRECISIONS, taken as it is, or "auto": the fastest that every GPU of this process has units for, and
-            float32 on CPUs, few of which have units for one and few networks use them.
+            float32 on CPUs, few of which have units for another.
 
     Raises:
         InputError: No such precision.
@@ -38,6 +39,8 @@ def resolve_precision(asked: str) -> tuple[str, str]:
     device = "no GPU" if lowest is None else f"a GPU of compute capability {lowest[0]}.{lowest[1]}"
     if asked == "auto":
         return good[-1], f"{device}"
+    if asked == "bfloat16" and not capabilities and processor_has("amx_bf16"):
+        return asked, "as asked; this processor computes matrices in it (AMX)"
     if asked not in good:
         return asked, f"as asked; with {device} it is seldom faster than float32"
     return asked, "as asked"

@@ -28,8 +28,19 @@ def test_a_format_that_the_device_is_not_good_at_is_taken_but_not_silently(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(precision, "compute_capabilities", lambda: [])
+    monkeypatch.setattr(precision, "processor_has", lambda feature: False)
     name, why = resolve_precision("bfloat16")
     assert name == "bfloat16" and "seldom faster" in why
+
+
+@pytest.mark.parametrize("asked", ["bfloat16", "float16"])
+def test_a_processor_with_units_for_bfloat16_is_good_at_it(
+    asked: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(precision, "compute_capabilities", lambda: [])
+    monkeypatch.setattr(precision, "processor_has", {"amx_bf16": True}.get)
+    name, why = resolve_precision(asked)
+    assert name == asked and ("seldom faster" in why) == (asked == "float16")
 
 
 def test_an_unknown_precision_is_refused() -> None:
