@@ -17,6 +17,7 @@ attribute `state`, which tells apart what Optuna calls by one name:
 from __future__ import annotations
 
 import enum
+import math
 from collections.abc import Iterable
 from typing import Any
 
@@ -101,8 +102,9 @@ def state_of(trial: FrozenTrial) -> State:
 
 
 def score_of(trial: FrozenTrial, *, minimized: bool) -> float | None:
-    """Return the best value of the objective that `trial` has had after an epoch; None before its first."""
-    return (min if minimized else max)(trial.intermediate_values.values(), default=None)
+    """Return the best value of the objective that `trial` has had after an epoch, NaN not counted; None where it has had none."""
+    values = (value for value in trial.intermediate_values.values() if not math.isnan(value))
+    return (min if minimized else max)(values, default=None)
 
 
 def rank(state: str, merit: float, number: int) -> tuple[bool, float, int]:
