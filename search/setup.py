@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -17,8 +16,6 @@ from ferplus_data.errors import InputError
 from ferplus_data.readers import find_source
 from models.backbones.registry import BACKBONES
 from models.device.precision import resolve_precision
-from models.frozen_prefix.activations import Caching
-from models.frozen_prefix.cache import PrefixCache
 from models.hyperparameters import base_name
 from models.metrics.objectives import OBJECTIVES
 from models.networks.build import build_model
@@ -42,6 +39,7 @@ from search.study.config import load
 from search.study.run_directory import RunDirectory
 from search.study.space import load_space
 from search.workers.checkpoint_store import CheckpointStore
+from search.workers.prefix_caching import caching
 from search.workers.time_budget import VALIDATION_COST, TimeBudget, epochs_in_all
 from search.workers.trial_settings import TrialSettings
 from spaces import SPACES
@@ -272,24 +270,4 @@ def trial_settings(
         checkpoint_store=CheckpointStore(arguments.artifacts, run.unique_name())
         if arguments.artifacts
         else None,
-    )
-
-
-def caching(arguments: SearchArguments, hyperparameters: keras_tuner.HyperParameters) -> Caching | None:
-    """Return how trials use the prefix cache."""
-    if arguments.cache_gb == 0 or arguments.gpus_per_trial > 1:  # the cache feeds one device
-        return None
-    # How many trials will share a prefix and its augmented views, if they spread evenly over the space.
-    choices = {
-        name: sum(
-            len(hp.values)
-            for hp in hyperparameters.space
-            if isinstance(hp, Choice) and base_name(hp.name) == name
-        )
-        for name in ("freeze_before", "augmentation")  # each backbone has freeze indices of its own
-    }
-    return Caching(
-        PrefixCache(max_bytes=None if arguments.cache_gb is None else int(arguments.cache_gb * 10**9)),
-        views=arguments.cache_views,
-        trials_per_prefix=max(1.0, arguments.trials / max(1, math.prod(choices.values()))),
     )

@@ -31,12 +31,30 @@ class Caching:
         cache: Where the activations are kept.
         views: Augmented views of each image, at least 1; epoch e trains on view e modulo `views`. As many views as epochs are
             no approximation, and no saving within one trial.
-        trials_per_prefix: Trials that are expected to share a prefix and its augmentation, 1 or more.
+        trials_per_prefix: Recipe -> trials that are expected to use its prefix's activations, 1 or more: those that freeze as
+            much, and those that freeze more and go on from them.
     """
 
     cache: PrefixCache
     views: int = 4
-    trials_per_prefix: float = 1.0
+    trials_per_prefix: Callable[[Recipe], float] = lambda recipe: 1.0
+
+
+@dataclass(frozen=True)
+class PrefixCost:
+    """What the prefix costs for an image.
+
+    Attributes:
+        whole: Seconds to compute its activations from the face, as an uncached step does.
+        rest: Seconds to compute them from what the cache holds of a shorter prefix; without that the same as `whole`.
+        transfer: Seconds to write them, or to read them.
+        size: Their bytes.
+    """
+
+    whole: float
+    rest: float
+    transfer: float
+    size: int
 
 
 class ActivationBatches(Batches):
@@ -120,8 +138,8 @@ class PrefixActivations:
         """Return whether the cache saves time, and why: a line for the log.
 
         Compared are the seconds that the prefix costs over all epochs. Uncached, every epoch runs it over both splits.
-        Cached, each view that is not there yet is computed and written once, at a cost shared by the trials that will use
-        it, and every epoch reads what it needs.
+        Cached, each view that is not there yet is computed, from a shorter prefix's where they are there, and written once,
+        at a cost shared by the trials that will use it, and every epoch reads what it needs.
         """
         views = min(epochs, self._caching.views if self._augmented else 1)
         cache = self._caching.cache
@@ -129,19 +147,18 @@ class PrefixActivations:
         name = f"prefix cache, cut after {self._network.prefix.layers[-1].name}"  # type: ignore[union-attr]
         if not missing and cache.has(self._identity(val, None)):
             return True, f"{name}: used, all {views} views are there"
-        compute, transfer, size = self.measure(train, missing[0] if missing else 0)
-        kilobytes = f"{size / 1000:.0f} kB an image"
-        need = size * (len(train) + len(val))
+        cost = self.measure(train, missing[0] if missing else 0)
+        kilobytes = f"{cost.size / 1000:.0f} kB an image"
+        need = cost.size * (len(train) + len(val))
         if need > cache.max_bytes:
             return False, (
                 f"{name}: not used, one view takes {need / 1e9:.1f} GB ({kilobytes}), more than the "
                 f"{cache.max_bytes / 1e9:.1f} GB there are for it"
             )
-        uncached = epochs * (len(train) + len(val)) * compute
-        build = (
-            (len(missing) * len(train) + len(val)) * (compute + transfer) / self._caching.trials_per_prefix
-        )
-        cached = build + epochs * (len(train) + len(val)) * transfer
+        uncached = epochs * (len(train) + len(val)) * cost.whole
+        build = (len(missing) * len(train) + len(val)) * (cost.rest + cost.transfer)
+        read = epochs * (len(train) + len(val)) * cost.transfer
+        cached = build / self._caching.trials_per_prefix(self._recipe) + read
         pays = cached < uncached
         return pays, (
             f"{name}: {'used' if pays else 'not used'}, {kilobytes}, {len(missing)} of {views} views to compute, "
@@ -182,14 +199,16 @@ class PrefixActivations:
         )
 
     def _compute(self, split: Split, view: int | None) -> Iterator[NDArray]:
-        run = self._runner(split, view)
+        run = self._runner(split, view, *self._earlier(split, view))
         for start in range(0, len(split), CHUNK):
             yield run(start)
             self._on_chunk(min(start + CHUNK, len(split)), len(split))
 
-    def _runner(self, split: Split, view: int | None) -> Callable[[int], NDArray[np.float32]]:
-        """Position in the split, a multiple of CHUNK -> the prefix's output for the CHUNK images from there on (or fewer)."""
-        position, earlier = self._earlier(split, view)
+    def _runner(
+        self, split: Split, view: int | None, position: int | None = None, earlier: Activations | None = None
+    ) -> Callable[[int], NDArray[np.float32]]:
+        """Position in the split, a multiple of CHUNK -> the prefix's output for the CHUNK images from there on (or fewer),
+        computed from the faces, or from the `earlier` activations after the layer at `position`."""
         model = self._network.prefix_from(position)
 
         def run(start: int) -> NDArray[np.float32]:
@@ -224,13 +243,22 @@ class PrefixActivations:
                     return position, self._caching.cache.get(identity, len(split), gone)
         return None, None
 
-    def measure(self, split: Split, view: int) -> tuple[float, float, int]:
-        """Return the seconds an image takes to compute and to write or read its activations, and their bytes."""
+    def measure(self, split: Split, view: int) -> PrefixCost:
+        """Return what an image of `split` costs, seen on a chunk of them."""
+
+        def seconds(run: Callable[[int], NDArray[np.float32]]) -> float:
+            run(0)  # traces the graph
+            start = time.perf_counter()
+            run(0)
+            return (time.perf_counter() - start) / CHUNK
+
         run = self._runner(split, view)
-        run(0)  # traces the graph
-        start = time.perf_counter()
+        whole = rest = seconds(run)
+        position, earlier = self._earlier(split, view)
+        if earlier is not None:
+            rest = seconds(self._runner(split, view, position, earlier))
         activations = run(0)
-        compute = time.perf_counter() - start
         start = time.perf_counter()
         activations.astype(np.float16).astype(np.float32)  # the memory traffic of a stored and a read chunk
-        return compute / CHUNK, (time.perf_counter() - start) / len(activations), activations[0].size * 2
+        transfer = (time.perf_counter() - start) / len(activations)
+        return PrefixCost(whole, rest, transfer, activations[0].size * 2)

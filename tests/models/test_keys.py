@@ -38,7 +38,7 @@ def test_a_field_that_nothing_is_known_of_is_in_every_key(tiny: Dataset, tmp_pat
     for wider in (0, 1, 0):
         recipe = Wider(**SMALL, wider=wider)
         # So cheap a prefix pays only if very many trials share it.
-        caching = Caching(cache, views=1, trials_per_prefix=1e9)
+        caching = Caching(cache, views=1, trials_per_prefix=lambda recipe: 1e9)
         directory = tmp_path / "trial"
         training = train(recipe, tiny, directory=directory, epochs=1, networks=networks, caching=caching)
         assert training.cached

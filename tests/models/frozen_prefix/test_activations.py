@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from ferplus_data.dataset import Dataset
-from models.frozen_prefix.activations import Caching
+from models.frozen_prefix.activations import Caching, PrefixActivations, PrefixCost
 from models.frozen_prefix.cache import PrefixCache
 from models.networks.compiled import Network, Networks
 from models.recipe import Recipe
@@ -163,11 +163,58 @@ def test_a_cache_that_costs_more_than_it_saves_is_not_used(
     for seconds, used in ((0.0, False), (1.0, True)):
         monkeypatch.setattr(
             "models.frozen_prefix.activations.PrefixActivations.measure",
-            lambda *args, s=seconds: (s, 1e-4, 512),
+            lambda *args, s=seconds: PrefixCost(whole=s, rest=s, transfer=1e-4, size=512),
         )
         training, lines, _ = run(recipe(-3), tiny, tmp_path / str(used), networks, caching, epochs=2)
         assert training.cached == used
         assert any(("not used" in line) != used for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("trials", "rest", "said"),
+    [
+        # 2 epochs of 100 + 40 faces at 1 s: 280 s. One view and the validation split take 140 s, and reading them 0.3 s.
+        (1.0, 1.0, "used, 1 kB an image, 1 of 1 views to compute, 280 s of prefix uncached against 140 s"),
+        (4.0, 1.0, "used, 1 kB an image, 1 of 1 views to compute, 280 s of prefix uncached against 35 s"),
+        # From a shorter prefix: what an uncached epoch costs stays the same.
+        (1.0, 0.25, "used, 1 kB an image, 1 of 1 views to compute, 280 s of prefix uncached against 35 s"),
+        (
+            1.0,
+            3.0,
+            "not used, 1 kB an image, 1 of 1 views to compute, 280 s of prefix uncached against 420 s",
+        ),
+    ],
+)
+def test_what_the_cache_costs_is_held_against_what_it_saves(
+    trials: float, rest: float, said: str, tiny: Dataset, tmp_path: Path, networks: Networks,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    monkeypatch.setattr(
+        "models.frozen_prefix.activations.PrefixActivations.measure",
+        lambda *args: PrefixCost(whole=1.0, rest=rest, transfer=1e-3, size=512),
+    )
+    caching = Caching(PrefixCache(tmp_path / "cache", 10**8), trials_per_prefix=lambda recipe: trials)
+    _, lines, _ = run(recipe(-3), tiny, tmp_path / "run", networks, caching, epochs=2)
+    (line,) = [line for line in lines if line.startswith("prefix cache")]
+    assert line.partition(": ")[2] == said
+
+
+def test_what_goes_on_from_a_shorter_prefix_is_timed_from_there_and_an_uncached_step_from_the_face(
+    tiny: Dataset, tmp_path: Path, networks: Networks, always: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cache = PrefixCache(tmp_path / "cache", 10**8)
+    one = recipe(-3)
+    network = networks.get(one, weights="none", seed=0, precision="float32")
+    activations = PrefixActivations(network, one, 0, Caching(cache), tiny.fingerprint, print)
+    alone = activations.measure(tiny.train, 0)
+    assert alone.rest == alone.whole
+    run(recipe(-8), tiny, tmp_path / "shorter", networks, Caching(cache))
+    begun_at: list[int | None] = []
+    prefix_from = Network.prefix_from
+    monkeypatch.setattr(Network, "prefix_from", lambda self, at: begun_at.append(at) or prefix_from(self, at))
+    after = activations.measure(tiny.train, 0)
+    assert begun_at == [None, sorted(network.fingerprints)[-2]]
+    assert after.rest != after.whole and after.size == alone.size
 
 
 def test_nothing_frozen_nothing_cached(tiny: Dataset, tmp_path: Path, networks: Networks) -> None:
