@@ -6,7 +6,6 @@ from typing import Any
 
 import keras
 import numpy as np
-from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 
 from ferplus_data.dataset import Split
 from ferplus_data.labels import EMOTIONS, PROTOCOLS
@@ -41,6 +40,9 @@ def score(probabilities: np.ndarray, split: Split) -> dict[str, Any]:
         `ties.tie_figures` and `photographs.figures` give them; protocols, for each of `labels.PROTOCOLS` accuracy, n and
         interval on the rows and labels of that rule.
     """
+    # Here, for it takes a second, and trials do without.
+    from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
+
     protocols = {}
     for name in PROTOCOLS:
         rows, chosen = split.under(name)

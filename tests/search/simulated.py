@@ -11,6 +11,7 @@ import functools
 import os
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,10 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
+
+if sys.argv[1:2] == ["worker"]:
+    # Keras loads them for its wrappers and plots: half of the start of a worker, which needs neither.
+    sys.modules.update(dict.fromkeys(("sklearn", "matplotlib")))  # type: ignore[arg-type]
 
 import numpy as np  # noqa: E402
 
@@ -82,12 +87,17 @@ def install() -> None:
     import search.launch as launch
     import search.workers.engines.team as team
     import search.workers.trial_runner as tuner
-    from reports.reporting import StudyReports
 
+    def reports() -> Any:
+        found = run_search.reports()
+        setattr(found, "write", lambda *_: None)  # noqa: B010
+        return found
+
+    for name in ("search", "retrain"):
+        run_search.COMMANDS[name] = replace(run_search.COMMANDS[name], given=reports)
     setattr(tuner, "train", train)  # noqa: B010
     setattr(team, "PROGRAM", Path(__file__).resolve())  # noqa: B010
     setattr(launch, "retrain_best", lambda *_, because, **__: {"because": because})  # noqa: B010
-    setattr(StudyReports, "write", lambda *_: None)  # noqa: B010
     setattr(  # noqa: B010
         command, "report_result", lambda *given: print("retrained:", given[-1]["because"], flush=True)
     )
