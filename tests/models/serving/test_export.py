@@ -269,8 +269,8 @@ def test_what_there_is_not_is_refused(
 
 
 def test_the_composite_that_was_off_is_not(tmp_path: Path) -> None:
-    """Bytes in, a resize in the graph, batch normalisation behind it: 0.57 off with ResNet50 at 224 pixels by Keras's own ONNX and
-    SavedModel exports, for its Resizing layer, called without `training`, puts what follows into training mode."""
+    """Bytes in, a resize in the graph, batch normalisation behind it. With ResNet50 at 224 pixels Keras's own ONNX and SavedModel
+    exports were 0.57 off, for its Resizing layer, called without `training`, puts what follows into training mode."""
     keras.utils.set_random_seed(0)
     faces = keras.Input((48, 48, 1), dtype="uint8", name="face")
     x = keras.layers.Resizing(64, 64)(keras.layers.Rescaling(1.0)(faces))
