@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 
@@ -10,6 +11,10 @@ import pytest
 import run_search
 
 TESTS = Path(__file__).parent
+# For the processes that tests start.
+os.environ["PYTHONPATH"] = os.pathsep.join(
+    filter(None, [str(TESTS / "as_installed"), os.environ.get("PYTHONPATH")])
+)
 SHORT = [
     "--subset", "0.1", "--trials", "2", "--epochs", "1", "--pruner", "none", "--set", "backbone=small_vgg",
     "--set", "image_size=16", "--set", "optimizer=adamw", "--finalists", "0",

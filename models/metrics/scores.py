@@ -40,8 +40,7 @@ def score(probabilities: np.ndarray, split: Split) -> dict[str, Any]:
         `ties.tie_figures` and `photographs.figures` give them; protocols, for each of `labels.PROTOCOLS` accuracy, n and
         interval on the rows and labels of that rule.
     """
-    # Here, for it takes a second, and trials do without.
-    from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
+    from sklearn.metrics import confusion_matrix, precision_recall_fscore_support  # it takes a second; trials do without
 
     protocols = {}
     for name in PROTOCOLS:
