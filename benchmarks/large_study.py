@@ -24,7 +24,7 @@ def ten(hp: Any) -> None:
     hp.Int("plateau_patience", 1, 50)
     hp.Choice("batch_size", [16, 32, 64, 128])
     hp.Choice("optimizer", ["adam", "adamw", "sgd"])
-    hp.Choice("augmentation", ["none", "light", "seed", "strong"])
+    hp.Choice("augmentation", ["none", "light", "baseline", "strong"])
 
 
 def make(

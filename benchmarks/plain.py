@@ -23,7 +23,7 @@ AUGMENTATIONS = {
         A.RandomResizedCrop((size, size), scale=(0.9, 1.0), ratio=(0.95, 1 / 0.95)),
         A.HorizontalFlip(),
     ],
-    "seed": lambda size: [
+    "baseline": lambda size: [
         A.RandomResizedCrop((size, size), scale=(0.8, 1.0), ratio=(4 / 5, 5 / 4)),
         A.RandomBrightnessContrast(brightness_limit=0.1, contrast_limit=0.1),
         A.HorizontalFlip(),

@@ -76,7 +76,11 @@ def measure(backbone: str, freeze_before: int, split: Split, arguments: argparse
         "plain": (
             plain,
             lambda n: PlainBatches(
-                tiled(split, min(n, len(split))), size, batch, augmentation="seed", repeat=-(-n // len(split))
+                tiled(split, min(n, len(split))),
+                size,
+                batch,
+                augmentation="baseline",
+                repeat=-(-n // len(split)),
             ),
         ),
         "uncached": (
@@ -85,7 +89,7 @@ def measure(backbone: str, freeze_before: int, split: Split, arguments: argparse
                 tiled(split, n),
                 batch_size=batch,
                 targets=tiled(split, n).targets("majority"),
-                augmentation="seed",
+                augmentation="baseline",
             ),
         ),
     }

@@ -32,7 +32,7 @@ def light() -> Transforms:
     return [RandomView(scale=(0.9, 1.0), ratio=(0.95, 1 / 0.95))]
 
 
-def seed() -> Transforms:
+def baseline() -> Transforms:
     """Flip, crops of 80 to 100 % stretched up to 5:4, other light: what the baseline's published figures were trained with."""
     from .random_view import RandomView
 
@@ -60,7 +60,7 @@ def strong() -> Transforms:
 AUGMENTATIONS: dict[str, Callable[[], Transforms]] = {
     "none": none,
     "light": light,
-    "seed": seed,
+    "baseline": baseline,
     "strong": strong,
 }
 """Name -> the albumentations transforms for one uint8 image [48, 48]."""

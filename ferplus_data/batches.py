@@ -38,7 +38,7 @@ class Batches(keras.utils.PyDataset):
     Example:
         >>> from ferplus_data.dataset import load_dataset
         >>> train = load_dataset("demo").train
-        >>> batches = Batches(train, batch_size=64, targets=train.targets("soft"), augmentation="seed")
+        >>> batches = Batches(train, batch_size=64, targets=train.targets("soft"), augmentation="baseline")
         >>> batches[0][0].shape
         (64, 48, 48, 1)
     """

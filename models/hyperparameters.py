@@ -54,6 +54,27 @@ class Range:
 
 ANY_NUMBER = Range()
 
+ALIASES: dict[str, dict[str, str]] = {
+    "class_weights": {"seed": "baseline"},
+    "augmentation": {"seed": "baseline"},
+}
+"""Hyperparameter -> what a value of it is also called by users and in older studies -> the value."""
+
+
+def canonical(name: str, given: Any) -> Any:
+    """Return the value of the hyperparameter `name` that `given` is an alias of, else `given`; of a list, each once."""
+    aliases = ALIASES.get(base_name(name))
+    if aliases is None:
+        return given
+    if isinstance(given, list | tuple):
+        return list(dict.fromkeys(canonical(name, one) for one in given))
+    return aliases.get(given, given) if isinstance(given, str) else given
+
+
+def canonical_values(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the `values` of hyperparameters by name, none by an alias."""
+    return {name: canonical(name, value) for name, value in values.items()}
+
 
 @dataclass(frozen=True)
 class Parameter:

@@ -13,7 +13,16 @@ from ferplus_data.augment import AUGMENTATIONS
 from ferplus_data.errors import InputError
 from ferplus_data.labels import TARGETS
 from models.backbones.registry import BACKBONES
-from models.hyperparameters import Acts, Parameter, Range, base_name, hyperparameter, own_parameters
+from models.hyperparameters import (
+    ALIASES,
+    Acts,
+    Parameter,
+    Range,
+    base_name,
+    canonical,
+    hyperparameter,
+    own_parameters,
+)
 from models.optimization.class_weights import CLASS_WEIGHTS
 from models.optimization.lr_policies import LR_POLICIES
 from models.optimization.optimizers import OPTIMIZERS
@@ -71,9 +80,13 @@ class Recipe:
     target: str = hyperparameter("majority", Acts.STEP, table=TARGETS)
     label_smoothing: float = hyperparameter(0.0, Acts.STEP, range=_SHARE)
     batch_size: int = hyperparameter(64, Acts.STEP, range=Range(1, 65536))
-    augmentation: str = hyperparameter("seed", Acts.DATA, table=AUGMENTATIONS)
+    augmentation: str = hyperparameter("baseline", Acts.DATA, table=AUGMENTATIONS)
     ema_fraction: float = hyperparameter(0.0, Acts.TRACE, range=Range(0, 0.5))
     patience: int = hyperparameter(8, Acts.STEP, range=Range(1, 100_000))
+
+    def __post_init__(self) -> None:
+        for name in ALIASES:
+            object.__setattr__(self, name, canonical(name, getattr(self, name)))
 
     @classmethod
     def from_hyperparameters(cls, values: Mapping[str, Any]) -> Recipe:
@@ -85,7 +98,7 @@ class Recipe:
             InputError: An unknown name, a value of the wrong type or out of its range.
         """
         check_names(values, cls)
-        values = {base_name(name): value for name, value in values.items()}
+        values = {base_name(name): canonical(name, value) for name, value in values.items()}
         chosen: dict[str, Any] = {}
         for name, field in _fields(cls).items():
             if name in values:
@@ -167,7 +180,7 @@ def check_values(name: str, values: Iterable[Any]) -> None:
         fields[own].metadata if own in fields else {"range": all_own_parameters()[own].range}
     )
     for value in values:
-        _checked(own, value, default_of(own), declared)
+        _checked(own, canonical(own, value), default_of(own), declared)
 
 
 def default_of(name: str) -> Any:

@@ -7,6 +7,7 @@ from typing import Any
 
 from ferplus_data.console import program
 from ferplus_data.errors import InputError
+from models.hyperparameters import canonical_values
 from search.oracles.registry import KERAS_TUNER_ORACLES
 from search.oracles.space.admission import NotAdmitted
 from search.oracles.space.checks import check_configuration
@@ -39,7 +40,7 @@ def enqueue(run: RunDirectory, values: Mapping[str, Any], *, storage: str | None
             f"study {run.study}: expected one with an Optuna oracle, found {arguments.oracle}, Keras Tuner's own, which has no "
             "queue"
         )
-    model = space_model(arguments)
+    model, values = space_model(arguments), canonical_values(values)
     hyperparameters = declared(model)
     described = {hp.name: describe(hp) for hp in hyperparameters.space}
     check_continuation(run, arguments, space=[one.to_json() for one in described.values()])

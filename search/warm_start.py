@@ -11,7 +11,7 @@ from typing import Any
 import optuna
 
 from ferplus_data.errors import InputError
-from models.hyperparameters import base_name
+from models.hyperparameters import base_name, canonical, canonical_values
 from models.recipe import Recipe, all_own_parameters, default_of, hyperparameter_names
 from search.oracles.space.search_space import recipe_values
 from search.setup import Prepared
@@ -106,7 +106,7 @@ def _point(values: Mapping[str, Any], prepared: Prepared) -> dict[str, Any] | No
     try:
         recipe = Recipe.from_hyperparameters(values)
         known = {base_name(one.name): default_of(base_name(one.name)) for one in hp.space}
-        known |= {base_name(name): value for name, value in values.items()}
+        known |= {base_name(name): canonical(name, value) for name, value in values.items()}
         filled = recipe_values(hp, known, pins)
         return filled if Recipe.from_hyperparameters(filled) == recipe else None
     except InputError:  # of a version that knew other values
@@ -129,7 +129,7 @@ def _of_csv(path: Path, arguments: SearchArguments, prepared: Prepared) -> _Foun
             continue
         count += 1
         given = {names[column]: parse_value(row[column]) for column in names if row[column]}
-        point = _filled(given, prepared)
+        point = _filled(canonical_values(given), prepared)
         if point is not None:
             found.append(Result(point, {arguments.epochs: _number(row[score], path, line, score)}, True))
     return found, count

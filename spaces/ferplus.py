@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from models.backbones.registry import BACKBONES
-from spaces.seed import RECIPES as BASELINE_RECIPES
+from spaces.baseline import RECIPES as BASELINE_RECIPES
 
 if TYPE_CHECKING:
     from keras_tuner import HyperParameters
@@ -30,7 +30,7 @@ def ferplus(hp: HyperParameters) -> None:
             hp.Choice(
                 f"freeze_before@{backbone}",
                 choices,
-                default=BASELINE_RECIPES[f"seed-{backbone}"]["freeze_before"],
+                default=BASELINE_RECIPES[f"baseline-{backbone}"]["freeze_before"],
             )
     hp.Float("dropout", 0.0, 0.7, default=0.3)
     hp.Choice("optimizer", ["adam", "adamw", "sgd"])
@@ -55,7 +55,7 @@ def ferplus(hp: HyperParameters) -> None:
         hp.Float("decay_to", 1e-4, 0.5, sampling="log", default=0.05)
     with hp.conditional_scope("lr_policy", ["one_cycle"]):
         hp.Float("peak_fraction", 0.1, 0.5, default=0.3)
-    hp.Choice("class_weights", ["seed", "none", "balanced", "sqrt_balanced", "effective_number"])
+    hp.Choice("class_weights", ["baseline", "none", "balanced", "sqrt_balanced", "effective_number"])
     hp.Choice("target", ["majority", "soft"])
     hp.Choice("label_smoothing", [0.0, 0.05, 0.1])
-    hp.Choice("augmentation", ["none", "light", "seed", "strong"], default="seed")
+    hp.Choice("augmentation", ["none", "light", "baseline", "strong"], default="baseline")

@@ -59,4 +59,4 @@ def transfer(hp: HyperParameters) -> None:
     hp.Choice("class_weights", ["none", "sqrt_balanced", "effective_number"])
     hp.Choice("target", ["soft", "majority"])
     hp.Choice("label_smoothing", [0.0, 0.05, 0.1])
-    hp.Choice("augmentation", ["light", "seed"])
+    hp.Choice("augmentation", ["light", "baseline"])

@@ -35,7 +35,7 @@ BASELINE_WEIGHTS = (
 EFFECTIVE_NUMBER_BETA = 0.999
 
 
-def seed(train_counts: ArrayLike) -> Weights:
+def baseline(train_counts: ArrayLike) -> Weights:
     """The baseline's own eight weights, whatever the counts are."""
     _checked(train_counts, classes=len(BASELINE_WEIGHTS))
     return np.array(BASELINE_WEIGHTS, dtype=np.float32)
@@ -83,7 +83,7 @@ def _mean_one(weigh: Callable[..., Weights]) -> Callable[..., Weights]:
 CLASS_WEIGHTS: dict[str, Callable[..., Weights]] = {
     name: _mean_one(weigh)
     for name, weigh in {
-        "seed": seed,
+        "baseline": baseline,
         "none": none,
         "balanced": balanced,
         "sqrt_balanced": sqrt_balanced,

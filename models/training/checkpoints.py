@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from ferplus_data.dataset import Split
 from ferplus_data.errors import InputError
 from ferplus_data.files import write_file, write_text
+from models.hyperparameters import ALIASES
 from models.metrics.objectives import DEFAULT_OBJECTIVE, OBJECTIVES
 from models.training.history import Epoch, readable_history, write_history
 
@@ -62,7 +63,7 @@ class Checkpoints:
 
     def _own(self, identity: str) -> None:
         record = self.directory / _RECORD
-        if record.exists() and record.read_bytes() == identity.encode():
+        if record.exists() and _without_aliases(record.read_bytes()) == identity.encode():
             return
         found = [path.name for path in self.directory.iterdir() if _is_of_a_training(path.name)]
         if found and not record.exists():
@@ -193,6 +194,14 @@ def remove_training(directory: Path, also: Iterable[str] = ()) -> None:
         (directory / _RECORD).unlink()
     with contextlib.suppress(OSError):  # not empty
         directory.rmdir()
+
+
+def _without_aliases(identity: bytes) -> bytes:
+    """The recorded `identity` as it is written today: earlier versions wrote what are aliases now."""
+    for name, aliases in ALIASES.items():
+        for alias, own in aliases.items():
+            identity = identity.replace(f'"{name}": "{alias}"'.encode(), f'"{name}": "{own}"'.encode())
+    return identity
 
 
 def _is_of_a_training(name: str) -> bool:

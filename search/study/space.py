@@ -10,9 +10,21 @@ from pathlib import Path
 from typing import Any
 
 from ferplus_data.errors import InputError
+from models.hyperparameters import canonical_values
+from search.study.options import text
 from search.user_functions import load_function
-from spaces import SPACES
+from spaces import ALIASES, SPACES
 from spaces.space import Space
+
+
+def parse_space(given: Any) -> str:
+    """Return the name of the space `given`, which may be an alias.
+
+    Raises:
+        InputError: It is no text.
+    """
+    name: str = text("SPACE").parse(given)
+    return ALIASES.get(name, name)
 
 
 def load_space(name: str) -> Space:
@@ -24,6 +36,7 @@ def load_space(name: str) -> Space:
     Raises:
         InputError: There is no such space, file or function, or the file does not run.
     """
+    name = ALIASES.get(name, name)
     if name in SPACES:
         return SPACES[name]
     if name.endswith(".json"):
@@ -52,20 +65,20 @@ def default_study_name(data: str, space: str) -> str:
 
 
 def parse_pins(settings: Sequence[str] | Mapping[str, Any]) -> dict[str, Any]:
-    """Return {name: value} of `NAME=VALUE` strings; numbers become numbers. What is such a dict already is returned as it is.
+    """Return {name: value} of `NAME=VALUE` strings, or of such a dict; numbers become numbers, an alias the value it is of.
 
     Raises:
         InputError: Not of that form.
     """
     if isinstance(settings, Mapping):
-        return dict(settings)
+        return canonical_values(settings)
     pins: dict[str, Any] = {}
     for setting in settings:
         name, separator, value = setting.partition("=")
         if not separator or not name or not value:
             raise InputError(f"expected NAME=VALUE, such as dropout=0.3, found {setting!r}")
         pins[name] = parse_value(value)
-    return pins
+    return canonical_values(pins)
 
 
 def _stem(space: str) -> str:

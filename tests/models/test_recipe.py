@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+import dataclasses
+from typing import Any
+
 import pytest
 
 from ferplus_data.errors import InputError
-from models.hyperparameters import own_parameters
+from models.hyperparameters import ALIASES, own_parameters
 from models.optimization.lr_policies import LR_POLICIES
-from models.recipe import Recipe, all_own_parameters, hyperparameter_names
+from models.recipe import Recipe, all_own_parameters, check_values, hyperparameter_names
 
 
 @pytest.mark.parametrize(
@@ -37,6 +40,21 @@ def test_a_policy_gets_its_own_parameters_and_no_others(policy: str) -> None:
     everything = {name: parameter.default for name, parameter in all_own_parameters().items()}
     recipe = Recipe.from_hyperparameters({"lr_policy": policy, **everything})
     assert set(recipe.policy_parameters) == set(own_parameters(LR_POLICIES[policy]))
+
+
+@pytest.mark.parametrize(
+    ("name", "alias", "own"),
+    [(name, alias, own) for name, aliases in ALIASES.items() for alias, own in aliases.items()],
+)
+def test_an_alias_is_the_value_it_is_of(name: str, alias: str, own: str) -> None:
+    table = Recipe.__dataclass_fields__[name].metadata["table"]
+    assert own in table and alias not in table
+    given: list[dict[str, Any]] = [{name: alias}, {f"{name}@one": alias}, {name: own}]
+    recipes = [Recipe(**{name: alias}), *map(Recipe.from_hyperparameters, given)]
+    recipes.append(dataclasses.replace(Recipe(), **{name: alias}))
+    assert {getattr(recipe, name) for recipe in recipes} == {own}
+    assert all(recipe == recipes[0] and recipe.key() == recipes[0].key() for recipe in recipes)
+    check_values(name, [alias, own])
 
 
 def test_a_mark_only_tells_names_apart() -> None:

@@ -65,10 +65,12 @@ def sample_hyperparameters(rng: random.Random) -> dict[str, Any]:
         chosen["step_epochs"] = rng.randint(3, 12)
     if policy == "cosine":
         chosen["warmup_epochs"] = rng.randint(0, 4)
-    chosen["class_weights"] = rng.choice(["seed", "none", "balanced", "sqrt_balanced", "effective_number"])
+    chosen["class_weights"] = rng.choice(
+        ["baseline", "none", "balanced", "sqrt_balanced", "effective_number"]
+    )
     chosen["weight_decay"] = rng.choice([0.0, 1e-5, 1e-4, 1e-3, 1e-2])
     chosen["batch_size"] = rng.choice([16, 32, 64, 128])
-    chosen["augmentation"] = rng.choice(["none", "light", "seed", "strong"])
+    chosen["augmentation"] = rng.choice(["none", "light", "baseline", "strong"])
     return chosen
 
 
@@ -98,12 +100,12 @@ SPACE = [
     _declared(
         "class_weights",
         "choice",
-        values=["seed", "none", "balanced", "sqrt_balanced", "effective_number"],
+        values=["baseline", "none", "balanced", "sqrt_balanced", "effective_number"],
         ordered=False,
     ),
     _declared("weight_decay", "choice", values=[0.0, 1e-5, 1e-4, 1e-3, 1e-2]),
     _declared("batch_size", "choice", values=[16, 32, 64, 128]),
-    _declared("augmentation", "choice", values=["none", "light", "seed", "strong"], ordered=False),
+    _declared("augmentation", "choice", values=["none", "light", "baseline", "strong"], ordered=False),
 ]
 """As config.json holds it."""
 
@@ -111,7 +113,10 @@ SPACE = [
 def _quality(chosen: dict[str, Any]) -> float:
     off = abs(math.log10(chosen["learning_rate"]) + 3.2)
     return (
-        0.87 - 0.05 * off**2 - 0.1 * abs(chosen["dropout"] - 0.3) - 0.03 * (chosen["class_weights"] == "seed")
+        0.87
+        - 0.05 * off**2
+        - 0.1 * abs(chosen["dropout"] - 0.3)
+        - 0.03 * (chosen["class_weights"] == "baseline")
     )
 
 

@@ -182,7 +182,7 @@ def test_both_published_backbones_run(tmp_path: Path) -> None:
     """ResNet50 and SENet50 at their smallest, their heads alone trained."""
     arguments = ["--runs-dir", str(tmp_path), "--study", "two"]
     output = run(
-        "search", *arguments, "--space", "seed", "--set", "image_size=32", "--set", "freeze_before=-3",
+        "search", *arguments, "--space", "baseline", "--set", "image_size=32", "--set", "freeze_before=-3",
         "--trials", "2", "--epochs", "1", "--subset", "0.05", "--weights", "none", "--finalists", "0",
     )  # fmt: skip
     assert trial_lines(output) == [0, 1]

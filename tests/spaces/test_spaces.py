@@ -70,8 +70,8 @@ def test_a_drawn_model_builds_and_compiles(space: str) -> None:
     assert model.output_shape == (None, 8)
 
 
-@pytest.mark.parametrize("space", ["ferplus", "seed"])
-def test_the_seeds_recipes_come_first_in_the_full_spaces(space: str) -> None:
+@pytest.mark.parametrize("space", ["ferplus", "baseline"])
+def test_the_baselines_recipes_come_first_in_the_full_spaces(space: str) -> None:
     first, second = list(SPACES[space].recipes.values())[:2]
     assert (first["backbone"], first["freeze_before"]) == ("resnet50", -51)
     assert (second["backbone"], second["freeze_before"]) == ("senet50", -39)

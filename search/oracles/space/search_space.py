@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
+import dataclasses
+from collections.abc import Callable, Iterable, Mapping
 from types import SimpleNamespace
 from typing import Any
 
@@ -11,7 +12,7 @@ import keras_tuner
 from keras_tuner.engine.base_tuner import BaseTuner
 
 from ferplus_data.errors import InputError
-from models.hyperparameters import base_name
+from models.hyperparameters import base_name, canonical, canonical_values
 from models.recipe import Recipe
 from search.oracles.space.checks import check_recipe, check_space, is_within
 from search.user_functions import reason
@@ -28,7 +29,8 @@ class SpaceModel(keras_tuner.HyperModel):
 
     def __init__(self, space: Space, pins: Mapping[str, Any]) -> None:
         super().__init__(name="space")
-        self.space, self.pins = space, dict(pins)
+        recipes = {name: canonical_values(recipe) for name, recipe in space.recipes.items()}
+        self.space, self.pins = dataclasses.replace(space, recipes=recipes), canonical_values(pins)
 
     def build(self, hp: keras_tuner.HyperParameters) -> None:
         pinning = _Pinning(hp, self.pins)
@@ -48,7 +50,8 @@ class SpaceError(RuntimeError):
 
 
 class _Pinning:
-    """A `HyperParameters` that answers for pinned names with their value, in whatever scope they are declared."""
+    """A `HyperParameters` that answers for pinned names with their value, in whatever scope they are declared, and declares the
+    value that an alias is of."""
 
     def __init__(self, hp: keras_tuner.HyperParameters, pins: Mapping[str, Any]) -> None:
         self._hp, self._pins = hp, pins
@@ -56,23 +59,43 @@ class _Pinning:
 
     def __getattr__(self, attribute: str) -> Any:
         found = getattr(self._hp, attribute)
+        if attribute == "conditional_scope":
+            return lambda parent_name, parent_values: found(
+                parent_name, canonical(parent_name, parent_values)
+            )
         if attribute not in {"Choice", "Int", "Float", "Boolean", "Fixed"}:
             return found
 
         def declare(name: str, *args: Any, **kwargs: Any) -> Any:
-            if base_name(name) in self._pins:
-                return self._pins[base_name(name)]
-            if name in self._pins:
-                return self._hp.Fixed(name, self._pins[name])
-            declaration = (attribute, args, kwargs)
-            if self._declared.setdefault(name, declaration) != declaration:
-                raise InputError(
-                    f"space: {name} is declared twice, each time otherwise, and Keras Tuner takes the first; if they are for "
-                    f"scopes that exclude each other, mark them, as in {name}@one and {name}@other"
-                )
-            return found(name, *args, **kwargs)
+            written = [*args, *kwargs.values()]
+            args = tuple(canonical(name, one) for one in args)
+            kwargs = {option: canonical(name, one) for option, one in kwargs.items()}
+            if kwargs.get("parent_name") is not None:
+                kwargs["parent_values"] = canonical(kwargs["parent_name"], kwargs.get("parent_values"))
+            return _as_written(name, self._declare(found, name, args, kwargs), written)
 
         return declare
+
+    def _declare(
+        self, declare: Callable[..., Any], name: str, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> Any:
+        if base_name(name) in self._pins:
+            return self._pins[base_name(name)]
+        if name in self._pins:
+            return self._hp.Fixed(name, self._pins[name])
+        declaration = (declare.__name__, args, kwargs)
+        if self._declared.setdefault(name, declaration) != declaration:
+            raise InputError(
+                f"space: {name} is declared twice, each time otherwise, and Keras Tuner takes the first; if they are for "
+                f"scopes that exclude each other, mark them, as in {name}@one and {name}@other"
+            )
+        return declare(name, *args, **kwargs)
+
+
+def _as_written(name: str, value: Any, written: Iterable[Any]) -> Any:
+    """Return the `value` of the hyperparameter `name` as the space function has `written` it, to compare it with that."""
+    words = [word for one in written for word in (one if isinstance(one, list | tuple) else [one])]
+    return {canonical(name, word): word for word in words if isinstance(word, str)}.get(value, value)
 
 
 def declared(model: SpaceModel) -> keras_tuner.HyperParameters:

@@ -54,12 +54,12 @@ def write_space(space: Space, name: str, folder: Path) -> Path:
     Raises:
         InputError: The space cannot be searched.
     """
+    model = SpaceModel(space, {})
     content = {
         "space": [
-            {"class_name": type(hp).__name__, "config": hp.get_config()}
-            for hp in declared(SpaceModel(space, {})).space
+            {"class_name": type(hp).__name__, "config": hp.get_config()} for hp in declared(model).space
         ],
-        "recipes": {known: dict(recipe) for known, recipe in space.recipes.items()},
+        "recipes": model.space.recipes,
         "epochs": space.epochs,
         "retrain_epochs": space.retrain_epochs,
         "search_fraction": float(space.search_fraction),

@@ -11,7 +11,7 @@ from search.oracles import DEFAULT_ORACLE, DEFAULT_PRUNER, own_pruner
 from search.study import options as o
 from search.study.arguments.workers import YEAR, WorkerArguments
 from search.study.options import option
-from search.study.space import load_space, parse_pins
+from search.study.space import load_space, parse_pins, parse_space
 
 MOST_EPOCHS, MOST_SEEDS, MOST_FINALISTS = 100_000, 1000, 1000
 """Of one training, and of one retraining; more is a slip of the keyboard."""
@@ -51,8 +51,8 @@ class SearchArguments(WorkerArguments):
         may_change=True,  # it is told by its fingerprint
     )
     space: str = option(
-        o.text("SPACE"),
-        "ferplus, seed, small, transfer, demo, or FILE.py:NAME of your own, a function or a spaces.space.Space.",
+        o.Kind("SPACE", parse_space),
+        "ferplus, baseline, small, transfer, demo, or FILE.py:NAME of your own, a function or a spaces.space.Space.",
         o.SEARCH,
         resolve=lambda given: "demo" if given.data == "demo" else "ferplus",
         unless_given="demo for the demo data, else ferplus",

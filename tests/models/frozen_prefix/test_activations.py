@@ -129,7 +129,7 @@ def test_views_differ_and_come_round(
 
     monkeypatch.setattr(original, spy)
     caching = Caching(PrefixCache(tmp_path / "cache", 10**8), views=2)
-    run(recipe(-3, "seed"), tiny, tmp_path / "run", networks, caching, epochs=4)
+    run(recipe(-3, "baseline"), tiny, tmp_path / "run", networks, caching, epochs=4)
     first, second, third, fourth = seen[-4:]
     assert not np.array_equal(first, second)
     np.testing.assert_array_equal(first, third)

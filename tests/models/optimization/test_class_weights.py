@@ -28,7 +28,7 @@ def test_a_class_without_training_rows_weighs_nothing_and_changes_no_other_weigh
     np.testing.assert_allclose(weights[counts > 0], CLASS_WEIGHTS[name](counts[counts > 0]), rtol=1e-6)
 
 
-@pytest.mark.parametrize("name", ["seed", "balanced", "sqrt_balanced", "effective_number"])
+@pytest.mark.parametrize("name", ["baseline", "balanced", "sqrt_balanced", "effective_number"])
 def test_rarer_classes_weigh_more(name: str) -> None:
     order = np.argsort(TRAIN)[::-1]
     weights = CLASS_WEIGHTS[name](TRAIN)[order]
@@ -38,7 +38,7 @@ def test_rarer_classes_weigh_more(name: str) -> None:
 
 def test_the_seeds_list_is_all_rows_over_each_class() -> None:
     np.testing.assert_allclose(BASELINE_WEIGHTS, 32_733 / ALL, rtol=1e-8)
-    weights = CLASS_WEIGHTS["seed"](TRAIN)
+    weights = CLASS_WEIGHTS["baseline"](TRAIN)
     np.testing.assert_allclose(
         weights / weights[0], np.array(BASELINE_WEIGHTS) / BASELINE_WEIGHTS[0], rtol=1e-6
     )
@@ -52,7 +52,7 @@ def test_every_weighting_has_mean_one_over_the_rows(name: str, counts: np.ndarra
 
 GOLDEN = {
     "none": [1, 1, 1, 1, 1, 1, 1, 1],
-    "seed": [0.3470, 0.4506, 1.0016, 1.0683, 1.5522, 27.2347, 6.3884, 29.1527],
+    "baseline": [0.3470, 0.4506, 1.0016, 1.0683, 1.5522, 27.2347, 6.3884, 29.1527],
     "balanced": [0.3438, 0.4418, 0.9934, 1.0475, 1.5590, 29.4516, 6.4100, 28.4272],
     "sqrt_balanced": [0.6941, 0.7869, 1.1798, 1.2115, 1.4780, 6.4243, 2.9971, 6.3115],
     "effective_number": [0.8903, 0.8908, 0.9246, 0.9313, 1.0148, 8.4698, 2.2276, 8.1913],
@@ -94,4 +94,4 @@ def test_counts_that_are_none_are_refused(name: str, counts: object) -> None:
 
 def test_the_seeds_list_needs_its_eight_classes() -> None:
     with pytest.raises(InputError, match="expected 8"):
-        CLASS_WEIGHTS["seed"]([10, 20, 30])
+        CLASS_WEIGHTS["baseline"]([10, 20, 30])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -12,6 +13,7 @@ import numpy as np
 import pytest
 
 from ferplus_data.errors import InputError
+from models.recipe import Recipe
 from models.training.checkpoints import Checkpoints
 from models.training.history import Epoch, read_history, readable_history
 
@@ -123,6 +125,19 @@ def test_files_of_another_training_go_and_a_users_stay(
     (tmp_path / "notes.txt").write_text("mine")
     assert Checkpoints(tmp_path, IDENTITY).history == []
     assert sorted(path.name for path in tmp_path.iterdir()) == ["notes.txt", "training.json"]
+
+
+def test_a_training_that_an_earlier_version_recorded_by_an_alias_goes_on(
+    model: keras.Model, tmp_path: Path
+) -> None:
+    identity = {"recipe": Recipe(class_weights="baseline", augmentation="baseline").key()}
+    trained(tmp_path, model, 0.2)
+    (tmp_path / "training.json").write_text(
+        json.dumps(identity, sort_keys=True).replace('"baseline"', '"seed"')
+    )
+    assert [e.epoch for e in Checkpoints(tmp_path, identity).history] == [1]
+    another = {"recipe": Recipe(class_weights="none", augmentation="baseline").key()}
+    assert Checkpoints(tmp_path, another).history == []
 
 
 def test_files_that_may_be_another_programs_are_not_touched(tmp_path: Path) -> None:

@@ -109,7 +109,7 @@ def test_a_damaged_config_is_named(damaged: str, run: RunDirectory) -> None:
     ("change", "said"),
     [
         ({"seed": 1}, "seed=4294967295"),
-        ({"space": "seed"}, "space='small'"),
+        ({"space": "baseline"}, "space='small'"),
         ({"pins": {}}, "pins="),
         ({"trials": 9, "timeout": 60, "workers": 2, "cache_gb": 1, "data": "elsewhere"}, None),
     ],

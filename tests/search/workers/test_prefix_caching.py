@@ -33,7 +33,7 @@ def pinned(hp: keras_tuner.HyperParameters) -> None:
         (two_backbones, {"backbone": "resnet50", "freeze_before": -9}, 20),
         (two_backbones, {"backbone": "resnet50", "freeze_before": -51}, 30),
         (two_backbones, {"backbone": "senet50", "freeze_before": -39}, 10),
-        (two_backbones, {"backbone": "senet50", "freeze_before": -39, "augmentation": "seed"}, 1),
+        (two_backbones, {"backbone": "senet50", "freeze_before": -39, "augmentation": "baseline"}, 1),
         (pinned, {"backbone": "resnet50", "freeze_before": -51}, 60),
     ],
 )

@@ -91,7 +91,7 @@ def test_a_description_says_field_condition_and_where_it_acts() -> None:
     with hp.conditional_scope("optimizer", ["sgd"]):
         hp.Float("learning_rate@sgd", 0.01, 1.0, sampling="log")
     hp.Choice("backbone", ["small"])
-    hp.Choice("augmentation", ["none", "seed"])
+    hp.Choice("augmentation", ["none", "baseline"])
     optimizer, rate, backbone, augmentation = (describe(one) for one in hp.space)
     assert rate.to_json() == {
         "name": "learning_rate@sgd", "field": "learning_rate", "kind": "float", "values": None, "ordered": True, "low": 0.01,

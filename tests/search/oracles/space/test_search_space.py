@@ -100,7 +100,7 @@ def test_a_pin_without_its_mark_holds_them_all_and_new_names_may_be_pinned() -> 
     assert "freeze_before" in names and "image_size" in names
     assert not [name for name in names if name.startswith("freeze_before@")]
     values = recipe_values(
-        hp, SPACES["ferplus"].recipes["seed-resnet50"], {"freeze_before": -3, "image_size": 64}
+        hp, SPACES["ferplus"].recipes["baseline-resnet50"], {"freeze_before": -3, "image_size": 64}
     )
     assert values["freeze_before"] == -3 and values["image_size"] == 64 and values["learning_rate"] == 1e-3
 

@@ -20,13 +20,13 @@ _COMMON = {
     "lr_policy": "plateau",
     "plateau_factor": 0.5,
     "plateau_patience": 3,
-    "class_weights": "seed",
+    "class_weights": "baseline",
     "target": "majority",
-    "augmentation": "seed",
+    "augmentation": "baseline",
 }
 RECIPES = {
-    "seed-resnet50": {"backbone": "resnet50", "freeze_before": -51, **_COMMON},
-    "seed-senet50": {"backbone": "senet50", "freeze_before": -39, **_COMMON},
+    "baseline-resnet50": {"backbone": "resnet50", "freeze_before": -51, **_COMMON},
+    "baseline-senet50": {"backbone": "senet50", "freeze_before": -39, **_COMMON},
 }
 
 # From the last blocks of stage 4 on: the freeze indices around the baseline's, from deeper to shallower training.
@@ -36,13 +36,13 @@ FREEZE_BEFORE = {
 }
 
 
-def seed(hp: HyperParameters) -> None:
+def baseline(hp: HyperParameters) -> None:
     """Declare the neighbourhood of the baseline's two recipes."""
     hp.Choice("backbone", ["resnet50", "senet50"])
     for backbone, choices in FREEZE_BEFORE.items():
         with hp.conditional_scope("backbone", [backbone]):
             hp.Choice(
-                f"freeze_before@{backbone}", choices, default=RECIPES[f"seed-{backbone}"]["freeze_before"]
+                f"freeze_before@{backbone}", choices, default=RECIPES[f"baseline-{backbone}"]["freeze_before"]
             )
     hp.Choice("dropout", [0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6], default=0.3)
     hp.Choice("optimizer", ["adam"])
@@ -56,6 +56,6 @@ def seed(hp: HyperParameters) -> None:
     with hp.conditional_scope("lr_policy", ["step"]):
         hp.Choice("step_factor", [0.1, 0.3], default=0.1)
         hp.Choice("step_fraction", [0.1, 0.2, 0.3, 0.4], default=0.2)
-    hp.Choice("class_weights", ["seed", "none", "sqrt_balanced"])
+    hp.Choice("class_weights", ["baseline", "none", "sqrt_balanced"])
     hp.Choice("target", ["majority", "soft"])
-    hp.Choice("augmentation", ["seed", "light"])
+    hp.Choice("augmentation", ["baseline", "light"])
