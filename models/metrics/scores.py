@@ -24,11 +24,10 @@ def predict_probabilities(model: keras.Model, faces: np.ndarray) -> np.ndarray:
 
 
 def score(probabilities: np.ndarray, split: Split) -> dict[str, Any]:
-    """Return the figures of `probabilities` [N, 8] on those of the N rows of `split` that have a label, and under every rule for
-    the rows.
+    """Return the figures of `probabilities` on the rows of `split` that have a label, and under every rule for the rows.
 
     Args:
-        probabilities: [N, 8].
+        probabilities: [N, 8], of the N rows of `split`.
         split: such as `Dataset.val_of_any_protocol`; with rows of the training protocol alone, those that another one keeps
             besides are missing from its figures.
 
@@ -40,7 +39,7 @@ def score(probabilities: np.ndarray, split: Split) -> dict[str, Any]:
         `ties.tie_figures` and `photographs.figures` give them; protocols, for each of `labels.PROTOCOLS` accuracy, n and
         interval on the rows and labels of that rule.
     """
-    from sklearn.metrics import confusion_matrix, precision_recall_fscore_support  # it takes a second; trials do without
+    from sklearn import metrics  # it takes a second, and trials do without
 
     protocols = {}
     for name in PROTOCOLS:
@@ -53,7 +52,7 @@ def score(probabilities: np.ndarray, split: Split) -> dict[str, Any]:
     of_photographs = photographs.figures(predicted, split)
     every, new = of_photographs["all_rows"], of_photographs["new_photographs"]
     classes = np.arange(len(EMOTIONS))
-    precision, recall, f1, support = precision_recall_fscore_support(
+    precision, recall, f1, support = metrics.precision_recall_fscore_support(
         labels, predicted, labels=classes, zero_division=0.0
     )
     return {
@@ -77,7 +76,7 @@ def score(probabilities: np.ndarray, split: Split) -> dict[str, Any]:
             }
             for i, emotion in enumerate(EMOTIONS)
         ],
-        "confusion": confusion_matrix(labels, predicted, labels=classes).tolist(),
+        "confusion": metrics.confusion_matrix(labels, predicted, labels=classes).tolist(),
         "calibration": calibration(probabilities, labels),
         "votes": against_votes(probabilities, labels, split.votes),
         "ties": tie_figures(predicted, labels, split.votes),
