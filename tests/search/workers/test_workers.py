@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
+import sqlite3
 from pathlib import Path
 
 import pytest
@@ -69,7 +71,7 @@ def test_a_worker_whose_trial_was_taken_while_it_was_suspended_leaves_it_alone(t
     first = p.start(p.SIMULATED, *search(run, 3), SIMULATED_EPOCH="1.5")
     p.until(lambda: (run / "study.db").exists())
     trial = p.until(p.in_mid_trial(url, run.name, EPOCHS))
-    os.kill(first.pid, signal.SIGSTOP)
+    p.until(lambda: _suspended_without_a_lock(first.pid, run / "study.db"))
     other = p.start(
         p.SIMULATED, "worker", "--study", run.name, "--runs-dir", str(tmp_path), SIMULATED_EPOCH="0.5"
     )
@@ -79,6 +81,18 @@ def test_a_worker_whose_trial_was_taken_while_it_was_suspended_leaves_it_alone(t
     p.end(other)
     workers_of = p.assert_nothing_lost_or_repeated(run, url, trials=3, epochs=EPOCHS)
     assert workers_of[trial.number] == {first.pid, other.pid}
+
+
+def _suspended_without_a_lock(pid: int, database: Path) -> bool:
+    """Suspend `pid`; have it go on, and return False, if it was just writing: then nobody else could, which is SQLite's."""
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        with contextlib.closing(sqlite3.connect(database, timeout=0)) as connection:
+            connection.execute("BEGIN IMMEDIATE")
+    except sqlite3.OperationalError:
+        os.kill(pid, signal.SIGCONT)
+        return False
+    return True
 
 
 def test_a_search_tells_of_the_trials_of_a_worker_that_has_joined(tmp_path: Path) -> None:
