@@ -57,7 +57,7 @@ def _ours(
 def _optuna(told: Told, seed: int, trials: int, budget: float, folder: Path) -> Any:
     """Optuna's default sampler and pruner, as `optuna.create_study()` has them."""
     model, declared = _space(told)
-    return OptunaOracle(
+    made = OptunaOracle(
         open_study(memory(), "simulated"),
         sampler=lambda number: optuna.samplers.TPESampler(seed=number),
         pruner=optuna.pruners.MedianPruner(),
@@ -67,6 +67,8 @@ def _optuna(told: Told, seed: int, trials: int, budget: float, folder: Path) -> 
         hyperparameters=declared,
         seed=seed,
     )
+    made.verbose = 0
+    return made
 
 
 NAMED: dict[str, Make] = {

@@ -13,10 +13,10 @@ from optuna.samplers import BaseSampler
 from optuna.trial import FrozenTrial
 
 from search.oracles.limits import Limits
-from search.oracles.outcomes import STATUS, Running, measure, number_in, outcome
+from search.oracles.outcomes import FINAL, STATUS, Running, measure, number_in, outcome, retell
 from search.oracles.protocol import OneProcess, Worker
 from search.oracles.pruners import Decision, RestingPruner, decide
-from search.oracles.sampling import Declare, Sampling
+from search.oracles.sampling import Declare, Sampling, register
 from search.oracles.space.drawing import describe
 from search.oracles.trial_queue import Taken, TrialQueue
 from search.storages.registry import OBJECTIVE, memory, open_study
@@ -79,14 +79,13 @@ class OptunaOracle(keras_tuner.Oracle):
             memory(), "in memory", direction=direction, metric=self.objective.name
         )
         self.stopped_because: str | None = None
-        self._pruner, self._declares_itself = pruner, declare is not None
+        self._pruner, self._declares_itself, self._stored_space = pruner, declare is not None, 0
         self._epochs = None if limits is None else limits.epochs
         self._running: dict[str, Running] = {}
-        self._stored_space = 0
         self._sampling = Sampling(
             sampler or (lambda seed: optuna.samplers.TPESampler(seed=seed, multivariate=True)),
             pruner,
-            declare or self._declare_known,
+            declare or (lambda hp: register(hp, self.hyperparameters)),
             [describe(hp) for hp in self.hyperparameters.space],
             seed=self.seed,
             study=self.store.study,
@@ -103,10 +102,6 @@ class OptunaOracle(keras_tuner.Oracle):
         )
         self._queue.queue(self.hyperparameters, recipes)
 
-    def _declare_known(self, hp: Any) -> None:
-        for one in self.hyperparameters.space:
-            hp.register(one)
-
     @keras_tuner.synchronized
     def create_trial(self, tuner_id: str) -> Trial:
         """Return the next trial: one that was released, a known recipe, one that is promoted, or a new suggestion, RUNNING; or
@@ -121,6 +116,9 @@ class OptunaOracle(keras_tuner.Oracle):
             trial = self._begin(taken)
             self.ongoing_trials[tuner_id] = self.trials[trial.trial_id] = trial
             self.start_order.append(trial.trial_id)
+            if self.verbose:
+                self._look()  # Keras Tuner counts the trials that are known here
+                self._display.on_trial_begin(trial)
             return trial
         if self.stopped_because is None:
             return self._trial("", {}, TrialStatus.IDLE)
@@ -130,8 +128,7 @@ class OptunaOracle(keras_tuner.Oracle):
     def _begin(self, taken: Taken) -> Trial:
         trial = self._trial(self.trial_id(taken.claim), taken.values, TrialStatus.RUNNING)
         self._running[trial.trial_id] = Running(taken.claim, dict(taken.reported))
-        for epoch, value in sorted(taken.reported.items()):
-            measure(trial, self.objective, {self.objective.name: value}, epoch)
+        retell(trial, self.objective, taken.reported)
         return trial
 
     def trial_id(self, claim: Claim) -> str:
@@ -173,8 +170,7 @@ class OptunaOracle(keras_tuner.Oracle):
         Raises:
             FatalRuntimeError: Too many trials in a row have failed.
         """
-        running = self._running.pop(trial.trial_id)
-        known = self.trials[trial.trial_id]
+        running, known = self._running.pop(trial.trial_id), self.trials[trial.trial_id]
         known.hyperparameters = trial.hyperparameters
         known.status, known.message = trial.status, trial.message
         if not self._declares_itself:
@@ -196,6 +192,9 @@ class OptunaOracle(keras_tuner.Oracle):
         trial.status = known.status = STATUS.get(state, TrialStatus.INVALID)
         trial.score, trial.best_step = known.score, known.best_step
         self._forget(trial.trial_id)
+        if state != State.RELEASED:
+            self.end_order.append(trial.trial_id)
+        self._display.on_trial_end(known)
         if state == State.FAILED:
             self._check_failures()
 
@@ -252,19 +251,18 @@ class OptunaOracle(keras_tuner.Oracle):
         return trial_id in self._running and self._running[trial_id].decision == Decision.REST
 
     def _forget(self, trial_id: str) -> None:
-        for tuner_id, trial in list(self.ongoing_trials.items()):
-            if trial.trial_id == trial_id:
-                del self.ongoing_trials[tuner_id]
+        for tuner_id in [one for one, trial in self.ongoing_trials.items() if trial.trial_id == trial_id]:
+            del self.ongoing_trials[tuner_id]
 
     def get_trial(self, trial_id: str) -> Trial:
         """Return the trial of that id, whoever runs it."""
         if trial_id not in self.trials:
-            self.reload()
+            self._look()
         return self.trials[trial_id]
 
     def get_best_trials(self, num_trials: int = 1) -> list[Trial]:
         """Return the best trials of the study, whoever ran them."""
-        self.reload()
+        self._look()
         return super().get_best_trials(num_trials)
 
     def save(self) -> None:
@@ -274,20 +272,24 @@ class OptunaOracle(keras_tuner.Oracle):
             self.store.study.set_user_attr("hyperparameters", self.hyperparameters.get_config())
 
     def reload(self) -> None:
-        """Take over what the study knows."""
+        """Take over what the study knows. What an oracle before this one has left running is to be run again."""
+        self._queue.release_left([claim.number for claim in self.claims()])
+        self._look()
+
+    def _look(self) -> None:
         declared = self.store.study.user_attrs.get("hyperparameters")
         if declared is not None:
-            self.hyperparameters.merge(keras_tuner.HyperParameters.from_config(declared))
+            self.hyperparameters.merge(keras_tuner.HyperParameters.from_config(declared), overwrite=False)
+        final = {trial_id for trial_id, trial in self.trials.items() if trial.status in FINAL}
         for row in counted(self.store.read()):
             trial_id = self.trial_id(Claim(row.number, "", 1))
-            if trial_id not in self._running:
+            if trial_id not in final and trial_id not in self._running:
                 self.trials[trial_id] = self._trial_of(row, trial_id)
 
     def _trial_of(self, row: FrozenTrial, trial_id: str) -> Trial:
         trial = self._trial(trial_id, row.params, STATUS.get(state_of(row), TrialStatus.RUNNING))
         trial.message = row.user_attrs.get("error")
-        for epoch, value in sorted(row.intermediate_values.items()):
-            measure(trial, self.objective, {self.objective.name: value}, epoch)
+        retell(trial, self.objective, row.intermediate_values)
         if row.intermediate_values:
             self.score_trial(trial)
         return trial

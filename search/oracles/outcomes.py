@@ -19,8 +19,12 @@ STATUS = {
     State.PRUNED: TrialStatus.STOPPED,
     State.RESTING: TrialStatus.STOPPED,
     State.FAILED: TrialStatus.FAILED,
+    State.RELEASED: TrialStatus.INVALID,
 }
 """Keras Tuner's word for the state of a trial that does not run. To it a trial that was stopped early is not one that is done."""
+
+FINAL = (TrialStatus.COMPLETED, TrialStatus.FAILED)
+"""Keras Tuner's words for a trial that nobody goes on with."""
 
 
 @dataclass
@@ -76,6 +80,12 @@ def measure(trial: Trial, objective: keras_tuner.Objective, metrics: Mapping[str
         if name == objective.name and not trial.metrics.exists(name):
             trial.metrics.register(name, direction=objective.direction)
         trial.metrics.update(name, value, step=step)
+
+
+def retell(trial: Trial, objective: keras_tuner.Objective, values: Mapping[int, float]) -> None:
+    """Put to Keras Tuner's trial what the study knows of it: epoch -> objective."""
+    for epoch, value in sorted(values.items()):
+        measure(trial, objective, {objective.name: value}, epoch)
 
 
 def number_in(trial_id: str) -> int:

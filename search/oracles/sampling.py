@@ -259,6 +259,12 @@ class Sampling:
         return shown
 
 
+def register(hp: Any, known: keras_tuner.HyperParameters) -> None:
+    """Declare on `hp` all that is declared on `known`."""
+    for one in known.space:
+        hp.register(one)
+
+
 def key(values: Mapping[str, Any]) -> frozenset[tuple[str, Any]]:
     """What two configurations that are the same have in common."""
     return frozenset(values.items())

@@ -94,6 +94,13 @@ class TrialQueue:
                         attributes={SOURCE: KNOWN_RECIPE},
                     )
 
+    def release_left(self, running: Sequence[int]) -> None:
+        """Release what a worker of this name has left running: all but the trials of the numbers in `running`."""
+        for trial in self._store.read():
+            left = trial.state == TrialState.RUNNING and trial.number not in running
+            if left and trial.user_attrs.get("worker") == self._worker.name:
+                self._store.release_lost(trial)
+
     def take(self) -> Taken | None:
         """Take the next trial. None: there is none now, or, as `over` then says, no more."""
         with self._store.lock() as locked:
@@ -200,7 +207,9 @@ class TrialQueue:
 
     def _untried(self, rows: Sequence[FrozenTrial], repetition: int) -> Draw | None:
         for trial in rows:
-            if trial.number not in self._tried and trial.params:
+            # One that has run has been tried even without a parameter; a model may declare more of them while it is built.
+            known, run = self._tried.get(trial.number), trial.params or "attempt" in trial.user_attrs
+            if run and (known is None or len(known) < len(trial.params)):
                 self._tried[trial.number] = key(trial.params)
         number, tried = len(rows), set(self._tried.values())
         for draw in range(_DRAWS + _RANDOM_DRAWS):

@@ -13,6 +13,7 @@ from keras_tuner.engine.base_tuner import BaseTuner
 from keras_tuner.engine.trial import Trial, TrialStatus
 
 from search.oracles.optuna_oracle import OptunaOracle
+from search.oracles.protocol import OneProcess
 from search.storages.registry import memory, open_study
 
 
@@ -35,6 +36,12 @@ class Tuner(BaseTuner):
     def run_trial(self, trial: Trial, *arguments: Any, **options: Any) -> dict[str, float]:
         self.built.append(self.hypermodel.build(trial.hyperparameters))
         return {"val_loss": self._score(self.built[-1])}
+
+
+class Named(OneProcess):
+    """A worker of a name of its own."""
+
+    name = "another process"
 
 
 def oracle(*, storage: Any = None, **options: Any) -> OptunaOracle:
@@ -108,6 +115,41 @@ def test_reload_after_a_restart(tmp_path: Path) -> None:
     assert again.get_trial("0000").hyperparameters.values == first.get_trial("0000").hyperparameters.values
 
 
+def test_what_was_under_way_before_a_restart_is_run_again(tmp_path: Path) -> None:
+    storage = memory()
+    first = oracle(storage=storage, max_trials=2)
+    tuner = Tuner(first, lambda model: 1.0, tmp_path)
+    tuner.save()  # as after a trial: Keras Tuner reloads where it finds this file
+    left = first.create_trial("tuner0")
+    again = oracle(storage=storage, max_trials=2)
+    Tuner(again, lambda model: float(model["width"]), tmp_path).search()
+    assert [row.state.name for row in again.store.read()] == ["COMPLETE"] * 2
+    assert again.start_order[0] == left.trial_id
+    assert again.get_trial(left.trial_id).hyperparameters.get("width") == left.hyperparameters.get("width")
+
+
+def test_reload_leaves_what_this_oracle_and_other_workers_run(tmp_path: Path) -> None:
+    storage = memory()
+    asked, other = oracle(storage=storage), oracle(storage=storage, worker=Named())
+    for one in (asked, other):
+        one.hyperparameters.Int("width", 1, 64)
+        one.create_trial("tuner0")
+    asked.reload()
+    assert [row.state.name for row in asked.store.read()] == ["RUNNING"] * 2
+
+
+def test_a_question_between_two_trials_declares_nothing_again(tmp_path: Path) -> None:
+    asked = oracle(max_trials=3)
+
+    def score(model: dict[str, Any]) -> float:
+        asked.get_best_trials()
+        return float(model["width"])
+
+    Tuner(asked, score, tmp_path).search()
+    names = [hp.name for hp in asked.get_space().space]
+    assert len(names) == len(set(names))
+
+
 def test_an_objective_that_is_not_a_number_is_tried_again_and_fails(tmp_path: Path) -> None:
     runs: list[int] = []
 
@@ -122,6 +164,17 @@ def test_an_objective_that_is_not_a_number_is_tried_again_and_fails(tmp_path: Pa
     assert [row.state.name for row in asked.store.read()] == ["FAIL", "COMPLETE", "COMPLETE"]
     assert asked.store.read()[0].user_attrs["error"] == "the objective is not a number"
     assert asked.get_trial("0000").status == TrialStatus.FAILED
+
+
+def test_a_trial_that_is_to_be_tried_again_is_invalid_until_then() -> None:
+    asked = oracle(max_retries_per_trial=1)
+    asked.hyperparameters.Int("width", 1, 64)
+    trial = asked.create_trial("tuner")
+    trial.status, trial.message = TrialStatus.INVALID, "ValueError: once"
+    asked.end_trial(trial)
+    asked.get_best_trials()
+    assert asked.get_trial(trial.trial_id).status == TrialStatus.INVALID and not asked.end_order
+    assert asked.create_trial("tuner").trial_id == trial.trial_id
 
 
 def test_a_trial_that_succeeds_at_its_second_run_is_complete(tmp_path: Path) -> None:
@@ -162,6 +215,55 @@ def test_failures_that_are_not_consecutive_do_not(tmp_path: Path) -> None:
     asked = oracle(max_trials=7)
     Tuner(asked, score, tmp_path).search()
     assert len(runs) == 7
+
+
+def test_a_model_without_hyperparameters_is_tried_once(tmp_path: Path) -> None:
+    class Plain(BaseTuner):
+        def run_trial(self, trial: Trial, *arguments: Any, **options: Any) -> dict[str, float]:
+            return {"val_loss": 1.0}
+
+    asked = oracle()
+    Plain(asked, directory=tmp_path, project_name="project").search()
+    assert len(asked.store.read()) == 1
+    assert asked.stopped_because == "the space is exhausted: all of its 1 configurations have been tried"
+
+
+def test_a_space_that_appears_while_the_first_trial_runs(tmp_path: Path) -> None:
+    """Two workers: the second asks while the first has not declared anything yet."""
+    asked = oracle(max_trials=4)
+    first = asked.create_trial("one")
+    assert asked.create_trial("two").status == TrialStatus.IDLE
+    first.hyperparameters.Boolean("deep")
+    asked.update_trial(first.trial_id, {"val_loss": 1.0})
+    first.status = TrialStatus.COMPLETED
+    asked.end_trial(first)
+    assert asked.end_order == [first.trial_id]
+    second = asked.create_trial("two")
+    assert second.status == TrialStatus.RUNNING
+    assert second.hyperparameters.get("deep") is not first.hyperparameters.get("deep")
+
+
+def test_trials_are_shown_as_keras_tuner_shows_them(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    storage = memory()
+    Tuner(oracle(storage=storage, max_trials=2), lambda model: 0.5, tmp_path).search(verbose=0)
+    assert "Running Trial" not in capsys.readouterr().out
+    Tuner(oracle(storage=storage, max_trials=3), lambda model: 0.25, tmp_path).search(verbose=1)
+    shown = capsys.readouterr().out
+    assert "Running Trial #3" in shown and "|width" in shown
+    assert "Trial 3 Complete" in shown and "Best val_loss So Far: 0.25" in shown
+
+
+def test_a_trial_that_ended_here_keeps_all_its_metrics(tmp_path: Path) -> None:
+    class Measured(Tuner):
+        def run_trial(self, trial: Trial, *arguments: Any, **options: Any) -> dict[str, float]:
+            return super().run_trial(trial) | {"accuracy": 0.75}
+
+    asked = oracle(max_trials=1)
+    Measured(asked, lambda model: 0.5, tmp_path).search()
+    (best,) = asked.get_best_trials()
+    assert best.metrics.get_best_value("accuracy") == 0.75
 
 
 def test_several_objectives_count_together(tmp_path: Path) -> None:
