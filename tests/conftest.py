@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,10 +12,6 @@ import pytest
 import run_search
 
 TESTS = Path(__file__).parent
-# For the processes that tests start.
-os.environ["PYTHONPATH"] = os.pathsep.join(
-    filter(None, [str(TESTS / "as_installed"), os.environ.get("PYTHONPATH")])
-)
 SHORT = [
     "--subset", "0.1", "--trials", "2", "--epochs", "1", "--pruner", "none", "--set", "backbone=small_vgg",
     "--set", "image_size=16", "--set", "optimizer=adamw", "--finalists", "0",
@@ -76,6 +73,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         name = f"{path.as_posix()}::{getattr(item, 'originalname', item.name)}"
         if name in SLOW or any(path.is_relative_to(slow) for slow in SLOW):
             item.add_marker(pytest.mark.slow)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def as_installed() -> Iterator[None]:
+    """Have the processes that tests start do without what the tests alone install."""
+    path = [str(TESTS / "as_installed"), os.environ.get("PYTHONPATH")]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONPATH", os.pathsep.join(filter(None, path)))
+        yield
 
 
 @pytest.fixture(scope="session")
