@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -240,8 +241,12 @@ def test_no_tensorflow_is_loaded(curves: Path) -> None:
         "--json",
     ]
     command = [sys.executable, "-c", program, *given]
-    done = subprocess.run(command, cwd=Path(__file__).parents[2], capture_output=True, text=True)
-    assert done.stdout.splitlines()[-1] == "0 False", done.stderr
+    # With the requirements of the benchmarks, which tests/as_installed hides.
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    done = subprocess.run(
+        command, cwd=Path(__file__).parents[2], env=environment, capture_output=True, text=True
+    )
+    assert done.stdout.endswith("0 False\n"), done.stderr
 
 
 @pytest.mark.parametrize(
