@@ -45,6 +45,7 @@ SLOW = (
     "search/study/test_ownership.py",
     "search/study/test_readings.py::test_several_processes_lose_no_line",
     "search/study/test_version_one.py",
+    "search/test_aliases.py",
     "search/test_continuing.py",
     "search/test_control.py",
     "search/test_damaged_files.py",
