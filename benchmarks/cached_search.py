@@ -6,6 +6,7 @@ The space `transfer` (dlib's face network), whose trials are drawn at random and
 try the same configurations. Told are the seconds of each search, from its data to its last trial; how many trials used the
 cache; the seconds of the trials over those of the same trials without the cache; Kendall's rank correlation of their scores with
 those without it; and whether the best trial is the same. Ratio and correlation have 95 % intervals by a bootstrap over trials.
+With --augmentation none the cached trials see what the others do; with another, faces that are varied by other random numbers.
 Nothing is retrained and no test label is looked at. In FOLDER, a search that has been measured is not measured again: the same
 command goes on after an interruption, with the search that was under way from its beginning.
 """
@@ -42,15 +43,9 @@ def search(name: str, options: list[str], asked: argparse.Namespace) -> float:
             *(sys.executable, "-u", "run_search.py", "search", "--space", "transfer", "--fresh", "--no-test"),
             *("--data", asked.data, "--study", name, "--runs-dir", str(asked.folder)),
             *("--oracle", "random", "--pruner", "none", "--trials", str(asked.trials)),
-            *(
-                "--epochs",
-                str(asked.epochs),
-                "--subset",
-                str(asked.subset),
-                "--search-fraction",
-                "1",
-                *options,
-            ),
+            *("--epochs", str(asked.epochs), "--subset", str(asked.subset), "--search-fraction", "1"),
+            *(("--set", f"augmentation={asked.augmentation}") if asked.augmentation else ()),
+            *options,
         ],
         cwd=ROOT,
         env={**os.environ, "FERPLUS_CACHE": str(asked.folder / "cache")},
@@ -130,6 +125,7 @@ def main() -> None:
     parser.add_argument("--trials", type=int, default=20)
     parser.add_argument("--epochs", type=int, default=3)
     parser.add_argument("--subset", type=float, default=0.2, help="stratified part of every split")
+    parser.add_argument("--augmentation", help="of all trials; as drawn without it")
     parser.add_argument("--json", action="store_true")
     asked = parser.parse_args()
     asked.folder = asked.folder.resolve()
